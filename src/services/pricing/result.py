@@ -1,0 +1,81 @@
+"""What pricing answers: a basket's price that explains itself. Amounts are minor units."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from services.pricing.facts import Refusal, TicketKind
+
+
+@dataclass(frozen=True, slots=True)
+class PricedTicket:
+    """One ticket: ``price`` is ``advantage_price - promotion_share``, never below zero nor above ``full_price``."""
+
+    full_price: int
+    advantage: UUID | None
+    advantage_price: int
+    promotion_share: int
+    price: int
+
+
+@dataclass(frozen=True, slots=True)
+class PricedLine:
+    """One line of the basket, ticket by ticket, in the order of the input."""
+
+    kind: TicketKind
+    tickets: tuple[PricedTicket, ...]
+
+    @property
+    def total(self) -> int:
+        return sum(ticket.price for ticket in self.tickets)
+
+
+@dataclass(frozen=True, slots=True)
+class PricedCode:
+    """What an entered code did: ``discount`` it took off, or all the reasons why not."""
+
+    text: str
+    code: UUID | None
+    offer: UUID | None
+    applied: bool
+    discount: int
+    refusals: tuple[Refusal, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Tickets of one kind that profit from an offer, and by which code where it took one.
+
+    What a basket must hold for its price to last; a limit counts the ``tickets`` of the holds that match it.
+    """
+
+    offer: UUID
+    code: UUID | None
+    kind: TicketKind
+    tickets: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pricing:
+    """``total = subtotal - advantage_discount - promotion_discount + processing_fee + delivery_fee`` and
+    ``amount_due = total - balance_used`` (docs/domain.md, Pricing a basket).
+    """
+
+    lines: tuple[PricedLine, ...]
+    codes: tuple[PricedCode, ...]
+    holds: tuple[Hold, ...]
+    subtotal: int
+    advantage_discount: int
+    promotion_discount: int
+    processing_fee: int
+    delivery_fee: int
+    balance_used: int
+
+    @property
+    def total(self) -> int:
+        return (
+            self.subtotal - self.advantage_discount - self.promotion_discount + self.processing_fee + self.delivery_fee
+        )
+
+    @property
+    def amount_due(self) -> int:
+        return self.total - self.balance_used
