@@ -1,0 +1,54 @@
+"""Who is asking, as the credentials say (docs/domain.md, Who may do what)."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from uuid import UUID
+
+from services.errors import Forbidden
+from services.texts import text
+
+
+class Audience(StrEnum):
+    """The four kinds of callers."""
+
+    SHOPPER = "SHOPPER"
+    CONTACT = "CONTACT"
+    PARTNER = "PARTNER"
+    STAFF = "STAFF"
+
+
+class StaffRole(StrEnum):
+    """What a staff member may do."""
+
+    CATALOGUE = "CATALOGUE"
+    SALES = "SALES"
+    CODES = "CODES"
+    CONTROL = "CONTROL"
+    VIEWER = "VIEWER"
+
+
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """A caller of one organisation.
+
+    ``actor`` names the caller in audit entries and idempotency keys. ``contact`` is set for contacts and partners,
+    ``point_of_sale`` for all but staff who did not sign in at one. ``counter_profile`` is the profile of staff who sell.
+    """
+
+    audience: Audience
+    organisation_id: UUID
+    organisation_code: str
+    actor: str
+    contact: UUID | None = None
+    point_of_sale: UUID | None = None
+    roles: frozenset[StaffRole] = frozenset()
+    counter_profile: str | None = None
+
+    @property
+    def is_staff(self) -> bool:
+        return self.audience is Audience.STAFF
+
+    def require_role(self, *roles: StaffRole) -> None:
+        """Raises Forbidden unless this is a staff member with one of ``roles``."""
+        if not (self.is_staff and self.roles.intersection(roles)):
+            raise Forbidden(text("forbidden_role", roles=", ".join(roles)))
