@@ -3,6 +3,8 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import orjson
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 
@@ -14,7 +16,14 @@ class Sessions:
     """
 
     def __init__(self, url: str, *, pool_size: int = 10) -> None:
-        self._engine = create_async_engine(url, pool_size=pool_size, max_overflow=0, pool_timeout=10)
+        self._engine = create_async_engine(
+            url,
+            pool_size=pool_size,
+            max_overflow=0,
+            pool_timeout=10,
+            json_serializer=_dumps,
+            json_deserializer=orjson.loads,
+        )
         # One round trip a statement: no BEGIN before and no ROLLBACK after a read.
         self._reading = self._engine.execution_options(isolation_level="AUTOCOMMIT")
 
@@ -32,3 +41,17 @@ class Sessions:
 
     async def close(self) -> None:
         await self._engine.dispose()
+
+
+def _dumps(value: object) -> str:
+    return orjson.dumps(value).decode()
+
+
+_DEADLOCK, _SERIALIZATION = "40P01", "40001"
+
+
+def is_transient(error: Exception) -> bool:
+    """Whether PostgreSQL rolled a transaction back for the sake of another: the same again may well succeed."""
+    if not isinstance(error, DBAPIError):
+        return False
+    return getattr(error.orig, "sqlstate", None) in {_DEADLOCK, _SERIALIZATION}

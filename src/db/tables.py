@@ -349,7 +349,7 @@ baskets = _owned(
     Column("use_balance", Boolean, nullable=False),
     Column("advantage_ids", ARRAY(Uuid)),
     Column("counter_profile", Text),
-    # [{"product", "performance", "seatCategory", "audienceSubCategory", "quantity"}] by id
+    # [[product, performance or null, seat category or null, audience sub-category, quantity]] by id
     Column("lines", JSONB, nullable=False),
     # Codes in the order in which they were entered, as entered.
     Column("entered_codes", ARRAY(Text), nullable=False, server_default=text("'{}'")),
@@ -386,6 +386,8 @@ tickets = _owned(
     Column("position", SmallInteger, nullable=False),
     Column("price", BigInteger, nullable=False),
     *_reference("advantage_id", "offers", nullable=True),
+    # The single-use or access code that opened the advantage for it.
+    *_reference("code_id", "codes", nullable=True),
     _instant("controlled_at", nullable=True),
     UniqueConstraint("organisation_id", "barcode"),
     UniqueConstraint("organisation_id", "order_id", "line", "position"),
@@ -397,21 +399,23 @@ tickets = _owned(
 redemptions = _owned(
     "redemptions",
     *_reference("basket_id", "baskets"),
-    Column("position", SmallInteger, nullable=False),
     *_reference("offer_id", "offers"),
     *_reference("code_id", "codes", nullable=True),
+    # The structure contact whose code it is, nil without one: under whom the redemption is counted.
     Column("holder_id", Uuid, nullable=False, server_default=text(f"'{NIL}'")),
+    # The contact who buys, whose share it takes.
     Column("contact_id", Uuid),
     Column("product_id", Uuid, nullable=False),
     Column("performance_id", Uuid),
     Column("seat_category_id", Uuid),
     Column("audience_sub_category_id", Uuid, nullable=False),
     Column("tickets", Integer, nullable=False),
-    Column("state", Text, nullable=False),
+    Column("state", Text, nullable=False, server_default=text("'HELD'")),
     CheckConstraint("tickets > 0", "tickets"),
     CheckConstraint("state IN ('HELD', 'USED', 'RETURNED')", "state"),
+    Index(None, "organisation_id", "basket_id"),
     Index(None, "organisation_id", "offer_id"),
-    key=("basket_id", "position"),
+    Index("redemptions_code_idx", "organisation_id", "code_id", postgresql_where=text("code_id IS NOT NULL")),
 )
 
 # ── Records of who did what ──────────────────────────────────────────────────────────────────────

@@ -4,6 +4,7 @@ The sentences stand in ``texts.toml``, the five languages side by side, so that 
 """
 
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from importlib.resources import files
@@ -42,6 +43,6 @@ def text(key: str, **values: object) -> Text:
     return Text(key, MappingProxyType(values))
 
 
-def localised(name: dict[str, str], language: Language) -> str:
+def localised(name: Mapping[str, str], language: Language) -> str:
     """A name in ``language``, in French where it lacks that, else in whatever language it has."""
     return name.get(language.lower()) or name.get("fr") or next(iter(name.values()), "")

@@ -32,7 +32,7 @@ class Viewer:
     """A caller of one organisation.
 
     ``actor`` names the caller in audit entries and idempotency keys. ``contact`` is set for contacts and partners,
-    ``point_of_sale`` for all but staff who did not sign in at one. ``counter_profile`` is the profile of staff who sell.
+    ``point_of_sale`` for all but staff who did not sign in at one. ``counter_profile`` is the staff member's profile.
     """
 
     audience: Audience
@@ -49,6 +49,7 @@ class Viewer:
         return self.audience is Audience.STAFF
 
     def require_role(self, *roles: StaffRole) -> None:
-        """Raises Forbidden unless this is a staff member with one of ``roles``."""
-        if not (self.is_staff and self.roles.intersection(roles)):
-            raise Forbidden(text("forbidden_role", roles=", ".join(roles)))
+        """Raises Forbidden unless this is a staff member with one of ``roles``, with any role where none is named."""
+        wanted = roles or tuple(StaffRole)
+        if not (self.is_staff and self.roles.intersection(wanted)):
+            raise Forbidden(text("forbidden_role", roles=", ".join(wanted)))

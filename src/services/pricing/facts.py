@@ -22,9 +22,9 @@ class ProductFamily(StrEnum):
     COMPETITION = "COMPETITION"
     EVENT = "EVENT"
     PACKAGE = "PACKAGE"
-    DATED_PASS = "DATED_PASS"
-    TIMESLOT_PASS = "TIMESLOT_PASS"
-    OPEN_PASS = "OPEN_PASS"
+    DATED_PASS = "DATED_PASS"  # noqa: S105 - a pass, not a password
+    TIMESLOT_PASS = "TIMESLOT_PASS"  # noqa: S105 - a pass, not a password
+    OPEN_PASS = "OPEN_PASS"  # noqa: S105 - a pass, not a password
     SERVICE = "SERVICE"
     VISIT = "VISIT"
 
@@ -80,7 +80,8 @@ class Element(NamedTuple):
 class TicketKind:
     """What is sold: tickets that agree in all of this are alike.
 
-    ``full_price`` comes from the rate table; ``starts_at`` and ``performance`` are None in families without performances.
+    ``full_price`` comes from the rate table; ``starts_at`` and ``performance`` are None in families without
+    performances; ``season`` is the product's.
     """
 
     family: ProductFamily
@@ -90,6 +91,7 @@ class TicketKind:
     audience_sub_category: UUID
     starts_at: datetime | None
     full_price: int
+    season: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,9 +233,13 @@ class Offer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Advantage(Offer):
-    """Better prices on existing products. ``sale_end_tolerance`` is in minutes after the performance's start."""
+    """Better prices on existing products of its family and, where it names one, its season.
+
+    ``sale_end_tolerance`` is in minutes after the performance's start, negative for before it.
+    """
 
     family: ProductFamily
+    season: UUID | None = None
     target: Target
     benefit: AdvantageBenefit
     sale_end_tolerance: int | None = None
@@ -374,7 +380,8 @@ Finding = Amount | Tickets | Instant | Things | Words
 class Refusal:
     """One thing that stands in the way, with what was required and what was found where that says more.
 
-    ``detail`` picks a more exact message than the code's own, by key (``mistyped`` for a failed check character).
+    ``detail`` picks a more exact message than the code's own, by key: ``mistyped`` for a failed check character, and
+    what pricing itself says (``services.pricing.rules``).
     """
 
     code: RefusalCode

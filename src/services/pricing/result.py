@@ -8,13 +8,17 @@ from services.pricing.facts import Refusal, TicketKind
 
 @dataclass(frozen=True, slots=True)
 class PricedTicket:
-    """One ticket: ``price`` is ``advantage_price - promotion_share``, never below zero nor above ``full_price``."""
+    """One ticket: ``price`` is ``advantage_price - promotion_share``, never below zero nor above ``full_price``.
+
+    ``code`` is the stored code that opened the advantage for it, None where that took none.
+    """
 
     full_price: int
     advantage: UUID | None
     advantage_price: int
     promotion_share: int
     price: int
+    code: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,52 @@
+# On a machine with nothing but make and Python 3.11 or newer: `make demo` shows Sesame at work, `make test` tests it.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+BENCHMARKS := price_basket apply_code pricing
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install --constraint constraints.txt
+
+.PHONY: help setup demo test check schema bench clean
+
+help:
+	@echo "make demo     serve the example on http://127.0.0.1:8000; Ctrl-C stops it"
+	@echo "make test     run the tests"
+	@echo "make check    formatting, lint, types, import contracts"
+	@echo "make schema   export schema/schema.graphql from the code"
+	@echo "make bench    run the benchmarks"
+	@echo "make setup    only make .venv; the others do it by themselves"
+	@echo "make clean    remove .venv and what the tools left; data folders stay"
+
+setup: $(READY)
+
+# Without build isolation, so that what builds the package is pinned too.
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Sesame needs Python 3.11 or newer: make PYTHON=…")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(PIP) hatchling editables
+	$(PIP) --no-build-isolation --editable '.[dev]'
+	@touch $@
+
+demo: $(READY)
+	@$(BIN)/sesame demo
+
+test: $(READY)
+	$(BIN)/pytest
+
+check: $(READY)
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+schema: $(READY)
+	$(BIN)/sesame schema > schema/schema.graphql.new
+	mv schema/schema.graphql.new schema/schema.graphql
+
+bench: $(READY)
+	set -e; for program in $(BENCHMARKS); do $(BIN)/python -m benchmarks.$$program; done
+
+clean:
+	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find src tests -name __pycache__ -prune -exec rm -rf {} +

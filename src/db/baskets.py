@@ -1,0 +1,182 @@
+"""Baskets: open sales that hold what they need until they expire. Only the database's clock decides when."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, Update, insert, text, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from db.tables import baskets
+
+MAXIMUM_LIFESPAN = "interval '4 hours'"
+
+
+@dataclass(frozen=True, slots=True)
+class BasketLine:
+    """What a line asks for; its price follows from the catalogue."""
+
+    product: UUID
+    performance: UUID | None
+    seat_category: UUID | None
+    audience_sub_category: UUID
+    quantity: int
+
+
+@dataclass(frozen=True, slots=True)
+class BasketContent:
+    """What a customer put into a basket and how they want it: all that its price follows from, but the facts."""
+
+    point_of_sale: UUID
+    contact: UUID | None
+    delivery_mode: UUID | None
+    use_balance: bool
+    advantages: tuple[UUID, ...] | None
+    counter_profile: str | None
+    lines: tuple[BasketLine, ...]
+    codes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Basket:
+    """A row, with its state as it is now: an open basket past its time is EXPIRED, swept or not.
+
+    ``pricing`` is the price given and held; ``held_codes`` are the single-use codes that it still holds; ``order`` is the
+    order that it became.
+    """
+
+    id: UUID
+    organisation: UUID
+    state: str
+    content: BasketContent
+    pricing: object
+    expires_at: datetime
+    held_codes: frozenset[UUID]
+    order: UUID | None
+
+
+_SELECT = """
+SELECT b.*,
+    CASE WHEN b.state = 'OPEN' AND b.expires_at <= now() THEN 'EXPIRED' ELSE b.state END AS state_now,
+    ARRAY(SELECT id FROM codes c WHERE c.organisation_id = b.organisation_id AND c.basket_id = b.id) AS held_codes,
+    (SELECT o.id FROM orders o WHERE o.organisation_id = b.organisation_id AND o.basket_id = b.id) AS order_id
+FROM baskets b WHERE b.organisation_id = :organisation AND b.id = ANY(:ids)
+"""
+_GET = text(_SELECT)
+_LOCK = text(_SELECT + " FOR NO KEY UPDATE OF b")
+# Each change extends a basket, up to its maximum lifespan.
+_EXPIRES_AT = f"least(now() + make_interval(mins => :minutes), created_at + {MAXIMUM_LIFESPAN})"
+_EXPIRED = text("""
+SELECT id FROM baskets WHERE organisation_id = :organisation AND state = 'OPEN' AND expires_at <= now()
+ORDER BY id LIMIT 500 FOR NO KEY UPDATE SKIP LOCKED
+""")
+
+
+async def get(connection: AsyncConnection, organisation: UUID, ids: Sequence[UUID]) -> dict[UUID, Basket]:
+    """Baskets by id, as they are now."""
+    rows = await connection.execute(_GET, {"organisation": organisation, "ids": list(ids)})
+    return {row.id: _basket(row) for row in rows}
+
+
+async def lock(connection: AsyncConnection, organisation: UUID, basket: UUID) -> Basket | None:
+    """The basket, kept from all other changes until the transaction ends."""
+    row = (await connection.execute(_LOCK, {"organisation": organisation, "ids": [basket]})).one_or_none()
+    return None if row is None else _basket(row)
+
+
+async def add(
+    connection: AsyncConnection, organisation: UUID, basket: UUID, content: BasketContent, pricing: object, minutes: int
+) -> None:
+    """A new basket that expires after ``minutes``."""
+    await connection.execute(
+        insert(baskets).values(
+            organisation_id=organisation,
+            id=basket,
+            point_of_sale_id=content.point_of_sale,
+            counter_profile=content.counter_profile,
+            expires_at=text("now() + make_interval(mins => :minutes)").bindparams(minutes=minutes),
+            **_values(content, pricing),
+        )
+    )
+
+
+async def save(
+    connection: AsyncConnection, organisation: UUID, basket: UUID, content: BasketContent, pricing: object, minutes: int
+) -> None:
+    """Writes a changed basket and extends it."""
+    await connection.execute(
+        _one(organisation, basket).values(
+            expires_at=text(_EXPIRES_AT).bindparams(minutes=minutes), **_values(content, pricing)
+        )
+    )
+
+
+async def end(connection: AsyncConnection, organisation: UUID, basket: UUID, state: str) -> None:
+    """Marks a basket CONFIRMED, CANCELLED or EXPIRED."""
+    await connection.execute(_one(organisation, basket).values(state=state))
+
+
+async def lock_expired(connection: AsyncConnection, organisation: UUID) -> list[UUID]:
+    """Open baskets past their time, except those that somebody else is ending right now."""
+    return list((await connection.scalars(_EXPIRED, {"organisation": organisation})).all())
+
+
+def _one(organisation: UUID, basket: UUID) -> Update:
+    return update(baskets).where(baskets.c.organisation_id == organisation, baskets.c.id == basket)
+
+
+def _values(content: BasketContent, pricing: object) -> dict[str, object]:
+    return {
+        "contact_id": content.contact,
+        "delivery_mode_id": content.delivery_mode,
+        "use_balance": content.use_balance,
+        "advantage_ids": None if content.advantages is None else list(content.advantages),
+        "lines": [
+            [
+                str(line.product),
+                _text(line.performance),
+                _text(line.seat_category),
+                str(line.audience_sub_category),
+                line.quantity,
+            ]
+            for line in content.lines
+        ],
+        "entered_codes": list(content.codes),
+        "pricing": pricing,
+    }
+
+
+def _basket(row: Row[Any]) -> Basket:
+    content = BasketContent(
+        point_of_sale=row.point_of_sale_id,
+        contact=row.contact_id,
+        delivery_mode=row.delivery_mode_id,
+        use_balance=row.use_balance,
+        advantages=None if row.advantage_ids is None else tuple(row.advantage_ids),
+        counter_profile=row.counter_profile,
+        lines=tuple(
+            BasketLine(UUID(product), _uuid(performance), _uuid(seat), UUID(audience), quantity)
+            for product, performance, seat, audience, quantity in row.lines
+        ),
+        codes=tuple(row.entered_codes),
+    )
+    return Basket(
+        id=row.id,
+        organisation=row.organisation_id,
+        state=row.state_now,
+        content=content,
+        pricing=row.pricing,
+        expires_at=row.expires_at,
+        held_codes=frozenset(row.held_codes),
+        order=row.order_id,
+    )
+
+
+def _text(value: UUID | None) -> str | None:
+    return None if value is None else str(value)
+
+
+def _uuid(value: str | None) -> UUID | None:
+    return None if value is None else UUID(value)

@@ -1,0 +1,266 @@
+"""Claims: the only place where codes, limits, the ledger and the counts move for a sale.
+
+A basket's claim is one conditional statement. It takes everything (codes, custom-code uses, quotas and contact shares of
+every level) or says what was missing, in which case the caller rolls back. Rows are locked in one fixed order: codes,
+quotas, contact shares, counts, each by key. CHECK constraints stand behind every limit.
+"""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from db.counts import SLOTS
+from db.ids import new_id
+from db.tables import NIL
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Tickets of one kind in a basket that profit from an offer; a row of the ledger."""
+
+    offer: UUID
+    code: UUID | None
+    holder: UUID | None
+    product: UUID
+    performance: UUID | None
+    seat_category: UUID | None
+    audience_sub_category: UUID
+    tickets: int
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """What a claim did: the codes and the offers' limits that were ``missing``, none where it took everything, and the
+    offers whose counts ``changed``.
+    """
+
+    missing_codes: frozenset[UUID]
+    missing_limits: frozenset[UUID]
+    changed: frozenset[UUID]
+
+    @property
+    def complete(self) -> bool:
+        return not (self.missing_codes or self.missing_limits)
+
+
+_NEW = """
+    SELECT * FROM unnest(CAST(:ids AS uuid[]), CAST(:offers AS uuid[]), CAST(:codes AS uuid[]),
+        CAST(:holders AS uuid[]), CAST(:products AS uuid[]), CAST(:performances AS uuid[]),
+        CAST(:seat_categories AS uuid[]), CAST(:audience_sub_categories AS uuid[]), CAST(:tickets AS integer[]))
+    AS n(id, offer_id, code_id, holder_id, product_id, performance_id, seat_category_id, audience_sub_category_id,
+        tickets)
+"""
+
+_ELEMENTS = """CROSS JOIN LATERAL (VALUES (CAST(:nil AS uuid)), (r.product_id), (r.performance_id),
+        (r.seat_category_id), (r.audience_sub_category_id)) e(element_id)"""
+
+# The wanted change of every limit that exists, then the rows that could be moved. `after` makes one step wait for
+# the one before it, so that all claims lock in the same order.
+_LIMITS = f"""
+change AS (
+    SELECT offer_id, element_id, contact_id, sum(tickets) AS tickets FROM (
+        SELECT r.offer_id, e.element_id, CAST(:contact AS uuid) AS contact_id, r.tickets FROM new r {_ELEMENTS}
+        UNION ALL
+        SELECT r.offer_id, e.element_id, r.contact_id, -r.tickets FROM old r {_ELEMENTS}
+    ) moves WHERE element_id IS NOT NULL GROUP BY 1, 2, 3 HAVING sum(tickets) <> 0
+), quota_wanted AS (
+    SELECT l.offer_id, l.element_id, c.tickets FROM offer_limits l
+    JOIN (SELECT offer_id, element_id, sum(tickets) AS tickets FROM change GROUP BY 1, 2 HAVING sum(tickets) <> 0) c
+        USING (offer_id, element_id)
+    WHERE l.organisation_id = :organisation AND (SELECT count(*) FROM codes_moved) >= 0
+    ORDER BY l.offer_id, l.element_id FOR UPDATE OF l
+), quota_moved AS (
+    UPDATE offer_limits l SET taken = l.taken + w.tickets FROM quota_wanted w
+    WHERE l.organisation_id = :organisation AND (l.offer_id, l.element_id) = (w.offer_id, w.element_id)
+        AND (w.tickets < 0 OR l.quota IS NULL OR l.taken + w.tickets <= l.quota)
+    RETURNING l.offer_id, l.element_id
+), share_wanted AS (
+    SELECT c.offer_id, c.element_id, c.contact_id, c.tickets, l.per_contact FROM change c
+    JOIN offer_limits l ON l.organisation_id = :organisation
+        AND (l.offer_id, l.element_id) = (c.offer_id, c.element_id)
+    WHERE c.contact_id IS NOT NULL AND l.per_contact IS NOT NULL AND (SELECT count(*) FROM quota_moved) >= 0
+), share_given AS (
+    UPDATE contact_limits s SET taken = s.taken + c.tickets FROM change c
+    WHERE s.organisation_id = :organisation AND c.tickets < 0
+        AND (s.offer_id, s.element_id, s.contact_id) = (c.offer_id, c.element_id, c.contact_id)
+    RETURNING s.offer_id
+), share_taken AS (
+    INSERT INTO contact_limits AS s (organisation_id, offer_id, element_id, contact_id, capacity, taken)
+    SELECT :organisation, offer_id, element_id, contact_id, per_contact, tickets FROM share_wanted
+    WHERE tickets > 0 AND tickets <= per_contact
+    ORDER BY offer_id, element_id, contact_id
+    ON CONFLICT (organisation_id, offer_id, element_id, contact_id) DO UPDATE
+        SET taken = s.taken + excluded.taken, capacity = excluded.capacity
+        WHERE s.taken + excluded.taken <= excluded.capacity
+    RETURNING s.offer_id, s.element_id
+)"""
+
+_CLAIM = text(f"""
+WITH new AS ({_NEW}), old AS (
+    DELETE FROM redemptions WHERE organisation_id = :organisation AND basket_id = :basket AND state = 'HELD' RETURNING *
+), single_use AS (
+    SELECT id, basket_id IS NOT DISTINCT FROM CAST(:basket AS uuid) AS mine FROM codes
+    WHERE organisation_id = :organisation AND kind = 'SINGLE_USE' AND (id = ANY(:codes) OR basket_id = :basket)
+    ORDER BY id FOR UPDATE
+), single_use_moved AS (
+    UPDATE codes c
+    SET status = CASE WHEN c.id = ANY(:codes) THEN 'HELD' ELSE 'AVAILABLE' END,
+        basket_id = CASE WHEN c.id = ANY(:codes) THEN CAST(:basket AS uuid) END
+    FROM single_use s
+    WHERE c.organisation_id = :organisation AND c.id = s.id
+        AND (c.status = 'AVAILABLE' OR (c.status = 'HELD' AND c.basket_id = :basket))
+    RETURNING c.id, c.offer_id, c.contact_id, c.status, s.mine
+), custom AS (
+    SELECT c.id, w.uses FROM codes c JOIN (
+        SELECT code_id, sum(uses) AS uses FROM (
+            SELECT DISTINCT code_id, 1 AS uses FROM new UNION ALL SELECT DISTINCT code_id, -1 FROM old
+        ) moves GROUP BY 1 HAVING sum(uses) <> 0
+    ) w ON c.id = w.code_id
+    WHERE c.organisation_id = :organisation AND c.kind = 'CUSTOM' AND c.max_uses IS NOT NULL
+        AND (SELECT count(*) FROM single_use_moved) >= 0
+    ORDER BY c.id FOR UPDATE OF c
+), custom_moved AS (
+    UPDATE codes c SET uses = c.uses + w.uses FROM custom w
+    WHERE c.organisation_id = :organisation AND c.id = w.id
+        AND (w.uses < 0 OR (c.status = 'AVAILABLE' AND c.uses + w.uses <= c.max_uses))
+    RETURNING c.id
+), codes_moved AS (
+    SELECT id FROM single_use_moved UNION ALL SELECT id FROM custom_moved
+), {_LIMITS}, counted AS (
+    INSERT INTO redemption_counts AS t (organisation_id, offer_id, contact_id, slot, held, tickets_held, version)
+    SELECT :organisation, offer_id, holder_id, :slot, sum(held), sum(tickets), 1 FROM (
+        SELECT offer_id, coalesce(holder_id, :nil) AS holder_id, 0 AS held, tickets FROM new
+        UNION ALL SELECT offer_id, holder_id, 0, -tickets FROM old
+        UNION ALL
+        SELECT offer_id, coalesce(contact_id, :nil), CASE status WHEN 'HELD' THEN 1 ELSE -1 END, 0
+        FROM single_use_moved WHERE (status = 'HELD') <> mine
+    ) moves WHERE (SELECT count(*) FROM share_taken) + (SELECT count(*) FROM share_given) >= 0
+    GROUP BY offer_id, holder_id HAVING sum(held) <> 0 OR sum(tickets) <> 0
+    ORDER BY offer_id, holder_id
+    ON CONFLICT (organisation_id, offer_id, contact_id, slot) DO UPDATE
+        SET held = t.held + excluded.held, tickets_held = t.tickets_held + excluded.tickets_held,
+            version = t.version + 1
+    RETURNING offer_id
+), recorded AS (
+    INSERT INTO redemptions (organisation_id, id, basket_id, offer_id, code_id, holder_id, contact_id, product_id,
+        performance_id, seat_category_id, audience_sub_category_id, tickets)
+    SELECT :organisation, id, :basket, offer_id, code_id, coalesce(holder_id, :nil), :contact, product_id,
+        performance_id, seat_category_id, audience_sub_category_id, tickets FROM new
+)
+SELECT
+    ARRAY(
+        (SELECT id FROM single_use WHERE id = ANY(:codes) EXCEPT SELECT id FROM single_use_moved)
+        UNION (SELECT id FROM custom EXCEPT SELECT id FROM custom_moved)) AS codes,
+    ARRAY(
+        (SELECT offer_id FROM (SELECT offer_id, element_id FROM quota_wanted
+            EXCEPT SELECT offer_id, element_id FROM quota_moved) q)
+        UNION
+        (SELECT offer_id FROM (SELECT offer_id, element_id FROM share_wanted WHERE tickets > 0
+            EXCEPT SELECT offer_id, element_id FROM share_taken) s)) AS limits,
+    ARRAY(SELECT DISTINCT offer_id FROM counted) AS changed
+""")
+
+_RELEASE_CODE = text(f"""
+WITH new AS (
+    SELECT * FROM redemptions WHERE false
+), old AS (
+    DELETE FROM redemptions WHERE organisation_id = :organisation AND code_id = :code AND state = 'HELD' RETURNING *
+), codes_moved AS (
+    SELECT id FROM old
+), {_LIMITS}
+INSERT INTO redemption_counts AS t (organisation_id, offer_id, contact_id, slot, tickets_held, version)
+SELECT :organisation, offer_id, holder_id, :slot, -sum(tickets), 1 FROM old
+WHERE (SELECT count(*) FROM share_given) >= 0 GROUP BY offer_id, holder_id
+ON CONFLICT (organisation_id, offer_id, contact_id, slot) DO UPDATE
+    SET tickets_held = t.tickets_held + excluded.tickets_held, version = t.version + 1
+""")
+
+_USE = text("""
+WITH used AS (
+    UPDATE redemptions SET state = 'USED'
+    WHERE organisation_id = :organisation AND basket_id = :basket AND state = 'HELD'
+    RETURNING offer_id, holder_id, tickets
+), codes_used AS (
+    UPDATE codes SET status = 'USED', basket_id = NULL, order_id = :order, used_at = now(), used_by = :contact
+    WHERE organisation_id = :organisation AND basket_id = :basket AND status = 'HELD'
+    RETURNING id, offer_id, contact_id
+), counted AS (
+    INSERT INTO redemption_counts AS t
+        (organisation_id, offer_id, contact_id, slot, held, used, tickets_held, tickets_sold, version)
+    SELECT :organisation, offer_id, holder_id, :slot, -sum(codes), sum(codes), -sum(tickets), sum(tickets), 1 FROM (
+        SELECT offer_id, holder_id, 0 AS codes, tickets FROM used
+        UNION ALL SELECT offer_id, coalesce(contact_id, :nil), 1, 0 FROM codes_used
+    ) moves GROUP BY offer_id, holder_id ORDER BY offer_id, holder_id
+    ON CONFLICT (organisation_id, offer_id, contact_id, slot) DO UPDATE
+        SET held = t.held + excluded.held, used = t.used + excluded.used,
+            tickets_held = t.tickets_held + excluded.tickets_held,
+            tickets_sold = t.tickets_sold + excluded.tickets_sold, version = t.version + 1
+    RETURNING offer_id
+)
+SELECT ARRAY(SELECT id FROM codes_used) AS codes, ARRAY(SELECT DISTINCT offer_id FROM counted) AS changed
+""")
+
+
+async def claim(
+    connection: AsyncConnection, organisation: UUID, basket: UUID, contact: UUID | None, holds: Sequence[Hold]
+) -> Claimed:
+    """Makes ``holds`` all that the basket holds: takes what is new, gives back what is no longer among them.
+
+    Where something was missing the caller must roll back: the rest has been taken by then.
+    """
+    parameters = {
+        "organisation": organisation,
+        "basket": basket,
+        "contact": contact,
+        "nil": UUID(NIL),
+        "slot": random.randrange(SLOTS),  # noqa: S311 - spreads load, guards nothing
+        "ids": [new_id() for _ in holds],
+        "offers": [hold.offer for hold in holds],
+        "codes": [hold.code for hold in holds],
+        "holders": [hold.holder for hold in holds],
+        "products": [hold.product for hold in holds],
+        "performances": [hold.performance for hold in holds],
+        "seat_categories": [hold.seat_category for hold in holds],
+        "audience_sub_categories": [hold.audience_sub_category for hold in holds],
+        "tickets": [hold.tickets for hold in holds],
+    }
+    row = (await connection.execute(_CLAIM, parameters)).one()
+    return Claimed(frozenset(row.codes), frozenset(row.limits), frozenset(row.changed))
+
+
+async def release_code(connection: AsyncConnection, organisation: UUID, code: UUID) -> None:
+    """Takes a code's tickets out of whatever basket holds them, with what they took of every limit.
+
+    The code's own status and count are the caller's to move, in the same transaction and before this.
+    """
+    parameters = {
+        "organisation": organisation,
+        "code": code,
+        "contact": None,
+        "nil": UUID(NIL),
+        "slot": random.randrange(SLOTS),  # noqa: S311 - spreads load, guards nothing
+    }
+    await connection.execute(_RELEASE_CODE, parameters)
+
+
+async def use(
+    connection: AsyncConnection, organisation: UUID, basket: UUID, order: UUID, contact: UUID | None
+) -> tuple[frozenset[UUID], frozenset[UUID]]:
+    """Turns all that a basket holds into uses of its order; the single-use codes used, and the offers that changed.
+
+    A code that is missing among them was invalidated since: the caller must then roll back.
+    """
+    parameters = {
+        "organisation": organisation,
+        "basket": basket,
+        "order": order,
+        "contact": contact,
+        "nil": UUID(NIL),
+        "slot": random.randrange(SLOTS),  # noqa: S311 - spreads load, guards nothing
+    }
+    row = (await connection.execute(_USE, parameters)).one()
+    return frozenset(row.codes), frozenset(row.changed)

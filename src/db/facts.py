@@ -1,0 +1,180 @@
+"""What must be exact at this instant to price a basket, in one round trip."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+
+@dataclass(frozen=True, slots=True)
+class ContactFact:
+    """A contact as targeting sees it: indicators as (indicator, level), campaigns by id, balance in minor units."""
+
+    id: UUID
+    has_ordered: bool
+    newsletter: bool
+    balance: int
+    indicators: tuple[tuple[UUID, str], ...]
+    campaigns: tuple[UUID, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CodeFact:
+    """A stored code that somebody entered. ``holder`` is the structure contact it was generated for."""
+
+    id: UUID
+    code: str
+    kind: str
+    status: str
+    offer: UUID
+    holder: UUID | None
+    basket: UUID | None
+    uses: int
+    max_uses: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class TakenFact:
+    """Tickets that count against a quota, or against the contact's share of it; ``element`` None is the whole offer."""
+
+    offer: UUID
+    element_kind: str | None
+    element: UUID | None
+    of_contact: bool
+    tickets: int
+
+
+@dataclass(frozen=True, slots=True)
+class OwnHold:
+    """What the basket itself holds already and gives back when it is priced anew."""
+
+    offer: UUID
+    code: UUID | None
+    contact: UUID | None
+    elements: tuple[UUID, ...]
+    tickets: int
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """``has_expired``: holds of baskets past their time still stand and must be released before limits are believed."""
+
+    catalogue_version: int
+    contact: ContactFact | None
+    codes: tuple[CodeFact, ...]
+    taken: tuple[TakenFact, ...]
+    own: tuple[OwnHold, ...]
+    has_expired: bool
+
+
+_FACTS = text("""
+WITH entered AS (
+    SELECT * FROM codes WHERE organisation_id = :organisation AND code = ANY(:codes)
+), targeted AS (
+    SELECT o.id FROM campaign_contacts c
+    JOIN offers o ON o.organisation_id = c.organisation_id AND o.campaign_id = c.campaign_id
+    WHERE c.organisation_id = :organisation AND c.contact_id = :contact AND o.state = 'RUNNING'
+    UNION
+    SELECT o.id FROM contact_indicators i
+    JOIN offers o ON o.organisation_id = i.organisation_id
+        AND o.indicator_id = i.indicator_id AND o.indicator_level = i.level
+    WHERE i.organisation_id = :organisation AND i.contact_id = :contact AND o.state = 'RUNNING'
+), relevant AS (
+    SELECT unnest(CAST(:offers AS uuid[])) AS id UNION SELECT offer_id FROM entered UNION SELECT id FROM targeted
+), own AS (
+    SELECT * FROM redemptions
+    WHERE organisation_id = :organisation AND basket_id = :basket AND state = 'HELD'
+)
+SELECT
+    (SELECT catalogue_version FROM organisations WHERE id = :organisation) AS catalogue_version,
+    (SELECT json_build_array(has_ordered, newsletter, balance) FROM contacts
+        WHERE organisation_id = :organisation AND id = :contact) AS contact,
+    (SELECT json_agg(json_build_array(indicator_id, level)) FROM contact_indicators
+        WHERE organisation_id = :organisation AND contact_id = :contact) AS indicators,
+    (SELECT json_agg(campaign_id) FROM campaign_contacts
+        WHERE organisation_id = :organisation AND contact_id = :contact) AS campaigns,
+    (SELECT json_agg(json_build_array(id, code, kind, status, offer_id, contact_id, basket_id, uses, max_uses))
+        FROM entered) AS codes,
+    (SELECT json_agg(json_build_array(offer_id, element_kind, element_id, false, taken)) FROM offer_limits
+        WHERE organisation_id = :organisation AND quota IS NOT NULL
+            AND offer_id IN (SELECT id FROM relevant)) AS quotas,
+    (SELECT json_agg(json_build_array(c.offer_id, l.element_kind, c.element_id, true, c.taken)) FROM contact_limits c
+        JOIN offer_limits l USING (organisation_id, offer_id, element_id)
+        WHERE c.organisation_id = :organisation AND c.contact_id = :contact
+            AND c.offer_id IN (SELECT id FROM relevant)) AS shares,
+    (SELECT json_agg(json_build_array(offer_id, code_id, contact_id, product_id, performance_id, seat_category_id,
+        audience_sub_category_id, tickets)) FROM own) AS own,
+    EXISTS (SELECT FROM baskets WHERE organisation_id = :organisation AND state = 'OPEN'
+        AND expires_at <= now() AND id IS DISTINCT FROM :basket) AS has_expired
+""")
+
+
+async def read(
+    connection: AsyncConnection,
+    organisation: UUID,
+    *,
+    contact: UUID | None,
+    codes: Sequence[str],
+    offers: Sequence[UUID],
+    basket: UUID | None,
+) -> Facts:
+    """The facts for one basket: its contact, its entered codes (normalised), what is taken of the limits of ``offers``,
+    of the contact's own offers and of those that the codes open, and what the basket holds already.
+    """
+    parameters = {
+        "organisation": organisation,
+        "contact": contact,
+        "codes": list(codes),
+        "offers": list(offers),
+        "basket": basket,
+    }
+    row = (await connection.execute(_FACTS, parameters)).one()
+    return Facts(
+        catalogue_version=row.catalogue_version,
+        contact=_contact(contact, row.contact, row.indicators, row.campaigns),
+        codes=tuple(map(_code, row.codes or ())),
+        taken=tuple(map(_taken, (row.quotas or []) + (row.shares or []))),
+        own=tuple(map(_own, row.own or ())),
+        has_expired=row.has_expired,
+    )
+
+
+def _contact(
+    contact: UUID | None,
+    row: tuple[bool, bool, int] | None,
+    indicators: list[tuple[str, str]] | None,
+    campaigns: list[str] | None,
+) -> ContactFact | None:
+    if contact is None or row is None:
+        return None
+    has_ordered, newsletter, balance = row
+    return ContactFact(
+        contact,
+        has_ordered,
+        newsletter,
+        balance,
+        tuple((UUID(indicator), level) for indicator, level in indicators or ()),
+        tuple(map(UUID, campaigns or ())),
+    )
+
+
+def _code(row: tuple[str, str, str, str, str, str | None, str | None, int, int | None]) -> CodeFact:
+    key, code, kind, status, offer, holder, basket, uses, max_uses = row
+    return CodeFact(UUID(key), code, kind, status, UUID(offer), _uuid(holder), _uuid(basket), uses, max_uses)
+
+
+def _taken(row: tuple[str, str | None, str, bool, int]) -> TakenFact:
+    offer, kind, element, of_contact, tickets = row
+    return TakenFact(UUID(offer), kind, None if kind is None else UUID(element), of_contact, tickets)
+
+
+def _own(row: tuple[str, str | None, str | None, str, str | None, str | None, str, int]) -> OwnHold:
+    offer, code, contact, *elements, tickets = row
+    present = tuple(UUID(element) for element in elements if isinstance(element, str))
+    return OwnHold(UUID(offer), _uuid(code), _uuid(contact), present, int(tickets))
+
+
+def _uuid(value: str | None) -> UUID | None:
+    return None if value is None else UUID(value)

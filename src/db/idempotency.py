@@ -1,0 +1,54 @@
+"""Idempotency keys, written in the transaction of the effect that they name."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from db.tables import idempotency_keys as keys
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What a key stands for already."""
+
+    fingerprint: bytes
+    answer: dict[str, str]
+
+
+async def begin(
+    connection: AsyncConnection, organisation: UUID, caller: str, key: str, fingerprint: bytes
+) -> Effect | None:
+    """Takes the key for this transaction, or gives the effect that it names already.
+
+    Waits for another transaction that has just taken the key: it either commits its effect or leaves the key free.
+    """
+    taken = await connection.execute(
+        insert(keys)
+        .values(organisation_id=organisation, caller=caller, key=key, fingerprint=fingerprint, answer={})
+        .on_conflict_do_nothing()
+        .returning(keys.c.key)
+    )
+    if taken.first() is not None:
+        return None
+    row = (
+        await connection.execute(
+            select(keys.c.fingerprint, keys.c.answer).where(
+                keys.c.organisation_id == organisation, keys.c.caller == caller, keys.c.key == key
+            )
+        )
+    ).one()
+    return Effect(row.fingerprint, row.answer)
+
+
+async def finish(
+    connection: AsyncConnection, organisation: UUID, caller: str, key: str, answer: dict[str, str]
+) -> None:
+    """Records what the key's effect made."""
+    await connection.execute(
+        update(keys)
+        .where(keys.c.organisation_id == organisation, keys.c.caller == caller, keys.c.key == key)
+        .values(answer=answer)
+    )

@@ -1,0 +1,126 @@
+"""Batches: codes made in bulk, and watched while they are made."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Annotated, Self
+from uuid import UUID
+
+import strawberry
+
+from resolvers.contacts import Contact, load_contact
+from resolvers.context import Context, Info
+from resolvers.enums import Language
+from resolvers.errors import Conflict, InvalidInput, NotFound
+from resolvers.ids import OFFER, Ids, Node, decode, encode
+from resolvers.offers import Offer, offer_of
+from services import batches as services
+from services.batches import BatchRequest, BatchState, DocumentType
+from services.errors import NotFound as Missing
+
+strawberry.enum(BatchState, description="PENDING → GENERATING → SENDING → DONE, or FAILED with its reason.")
+strawberry.enum(DocumentType, description="What the contact is sent when its codes are made.")
+
+
+@strawberry.type(description="One run that makes codes of one offer for one structure contact, and mails them.")
+class CodeBatch(Node):
+    state: BatchState
+    offer: Offer
+    quantity: int = strawberry.field(description="Codes asked for.")
+    generated: int = strawberry.field(description="Codes made so far.")
+    destination: str | None
+    sent_at: datetime | None
+    created_at: datetime
+    error: str | None
+    csv_url: str | None = strawberry.field(
+        description="Where the CSV of this batch's codes can be downloaded; the link is signed and expires."
+    )
+    row: strawberry.Private[services.Batch]
+
+    @strawberry.field
+    async def contact(self, info: Info) -> Contact:
+        contact = await load_contact(info.context, self.row.contact)
+        if contact is None:
+            raise Missing(("contact",))
+        return contact
+
+    @classmethod
+    async def of(cls, row: services.Batch, context: Context) -> Self:
+        return cls(
+            id=encode("CodeBatch", row.id),
+            state=row.state,
+            offer=offer_of(row.offer, await context.catalogue()),
+            quantity=row.quantity,
+            generated=row.generated,
+            destination=row.destination,
+            sent_at=row.sent_at,
+            created_at=row.created_at,
+            error=row.error,
+            csv_url=context.services.batches.csv_url(row, context.now),
+            row=row,
+        )
+
+
+async def load_batch(context: Context, key: UUID) -> CodeBatch | None:
+    """The batch, or None where there is none or the viewer may not see it."""
+    return await context.load(_batches, key)
+
+
+async def _batches(context: Context, keys: Sequence[UUID]) -> Mapping[UUID, CodeBatch]:
+    rows = await context.services.batches.find(await context.viewer(), keys)
+    return {key: await CodeBatch.of(row, context) for key, row in rows.items()}
+
+
+@strawberry.type
+class BatchesQuery:
+    @strawberry.field
+    async def code_batch(self, info: Info, id: strawberry.ID) -> CodeBatch | None:  # noqa: A002
+        return await load_batch(info.context, decode(id, "CodeBatch", path=("id",)))
+
+
+@strawberry.input(
+    description="`offerId`: an advantage whose target is SINGLE_USE_CODE, or a promotional code that takes random codes."
+)
+class GenerateCodesInput:
+    offer_id: strawberry.ID
+    contact_id: strawberry.ID
+    quantity: int
+    destination: str | None = strawberry.field(
+        default=None, description="The contact's own e-mail address where left out."
+    )
+    document_type: DocumentType = DocumentType.EMAIL_WITH_CODE_LIST
+    language: Language = Language.FR
+    remark: str | None = None
+    idempotency_key: str | None = None
+
+    def read(self) -> BatchRequest:
+        """The request with ids read; raises WrongId with every one that is wrong."""
+        ids = Ids()
+        request = BatchRequest(
+            offer=ids.read(self.offer_id, *OFFER, path=("offerId",)),
+            contact=ids.read(self.contact_id, "Contact", path=("contactId",)),
+            quantity=self.quantity,
+            destination=self.destination,
+            document_type=self.document_type,
+            language=self.language,
+            remark=self.remark,
+        )
+        ids.check()
+        return request
+
+
+GenerateCodesResult = Annotated[
+    CodeBatch | InvalidInput | NotFound | Conflict, strawberry.union("GenerateCodesResult")
+]
+
+
+@strawberry.type
+class BatchesMutation:
+    @strawberry.mutation(description="Has codes made outside the request; the batch can be watched.")
+    async def generate_codes(self, info: Info, input: GenerateCodesInput) -> GenerateCodesResult:  # noqa: A002
+        context = info.context
+        viewer = await context.viewer()
+        key = await context.services.batches.request(viewer, input.read(), input.idempotency_key)
+        batch = await load_batch(context, key)
+        if batch is None:
+            raise Missing(("batch",))
+        return batch

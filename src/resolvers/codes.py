@@ -1,0 +1,142 @@
+"""Codes: following what became of them, and invalidating them."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Annotated, Self
+from uuid import UUID
+
+import strawberry
+
+from resolvers.batches import CodeBatch, load_batch
+from resolvers.connections import Connection, connection, window
+from resolvers.contacts import Contact, load_contact
+from resolvers.context import Context, Info
+from resolvers.errors import Conflict, InvalidInput, NotFound
+from resolvers.ids import OFFER, Ids, Node, encode
+from resolvers.offers import Offer, offer_of
+from resolvers.orders import Order, load_order
+from services import codes as services
+from services.catalogue import Catalogue
+from services.codes import CodeFilter as Filter
+from services.codes import CodeStatus, shown
+
+strawberry.enum(CodeStatus, description="AVAILABLE → HELD by one basket → USED by one order, or INVALIDATED.")
+
+
+@strawberry.type(description="A code that opens an offer; a random one serves one order.")
+class AdvantageCode(Node):
+    code: str
+    status: CodeStatus
+    offer: Offer
+    used_at: datetime | None
+    invalidated_at: datetime | None
+    invalidated_by: str | None
+    invalidation_reason: str | None
+    row: strawberry.Private[services.Code]
+
+    @strawberry.field(description="The run that made it.")
+    async def batch(self, info: Info) -> CodeBatch | None:
+        return None if self.row.batch is None else await load_batch(info.context, self.row.batch)
+
+    @strawberry.field(description="The contact whose order used it, for those who may see them.")
+    async def used_by(self, info: Info) -> Contact | None:
+        return await load_contact(info.context, self.row.used_by)
+
+    @strawberry.field(description="The order that used it, for those who may see it.")
+    async def order(self, info: Info) -> Order | None:
+        return None if self.row.order is None else await load_order(info.context, self.row.order)
+
+    @strawberry.field(description="Tickets of its order, at its offer's price, that were scanned at the entrance.")
+    async def tickets_controlled(self, info: Info) -> int:
+        return await info.context.load(_tickets_controlled, self.row.id) or 0
+
+    @classmethod
+    def of(cls, row: services.Code, catalogue: Catalogue) -> Self:
+        return cls(
+            id=encode("AdvantageCode", row.id),
+            code=shown(row),
+            status=row.status,
+            offer=offer_of(row.offer, catalogue),
+            used_at=row.used_at,
+            invalidated_at=row.invalidated_at,
+            invalidated_by=row.invalidated_by,
+            invalidation_reason=row.invalidation_reason,
+            row=row,
+        )
+
+
+async def load_code(context: Context, key: UUID) -> AdvantageCode | None:
+    """The code, or None where there is none or the viewer may not see it."""
+    return await context.load(_codes, key)
+
+
+async def _codes(context: Context, keys: Sequence[UUID]) -> Mapping[UUID, AdvantageCode]:
+    catalogue = await context.catalogue()
+    rows = await context.services.codes.find(await context.viewer(), keys)
+    return {key: AdvantageCode.of(row, catalogue) for key, row in rows.items()}
+
+
+async def _tickets_controlled(context: Context, keys: Sequence[UUID]) -> Mapping[UUID, int]:
+    return await context.services.codes.tickets_controlled(await context.viewer(), keys)
+
+
+@strawberry.input
+class CodeFilter:
+    season_id: strawberry.ID | None = None
+    offer_id: strawberry.ID | None = None
+    contact_id: strawberry.ID | None = None
+    batch_id: strawberry.ID | None = None
+    status: list[CodeStatus] | None = None
+    code: str | None = None
+    used_from: datetime | None = None
+    used_until: datetime | None = None
+
+    def read(self) -> Filter:
+        """The filter with ids read; raises WrongId with every one that is wrong."""
+        ids = Ids()
+        wanted = Filter(
+            season=ids.maybe(self.season_id, "Season", path=("filter", "seasonId")),
+            offer=ids.maybe(self.offer_id, *OFFER, path=("filter", "offerId")),
+            contact=ids.maybe(self.contact_id, "Contact", path=("filter", "contactId")),
+            batch=ids.maybe(self.batch_id, "CodeBatch", path=("filter", "batchId")),
+            status=tuple(self.status or ()),
+            code=self.code,
+            used_from=self.used_from,
+            used_until=self.used_until,
+        )
+        ids.check()
+        return wanted
+
+
+@strawberry.type
+class CodesQuery:
+    @strawberry.field(description="In the order in which they were made. For staff who follow codes; partners see their own.")
+    async def codes(
+        self, info: Info, filter: CodeFilter | None = None, first: int | None = None, after: str | None = None  # noqa: A002
+    ) -> Connection[AdvantageCode]:
+        context = info.context
+        page = window(first, after, UUID)
+        wanted = Filter() if filter is None else filter.read()
+        rows = await context.services.codes.page(await context.viewer(), wanted, page.after, page.first + 1)
+        catalogue = await context.catalogue()
+        return connection(rows, page, lambda row: AdvantageCode.of(row, catalogue), lambda row: row.id)
+
+
+@strawberry.input
+class InvalidateCodeInput:
+    code: str
+    reason: str = strawberry.field(description="1 to 500 characters; it stays with the code.")
+
+
+InvalidateCodeResult = Annotated[
+    AdvantageCode | InvalidInput | NotFound | Conflict, strawberry.union("InvalidateCodeResult")
+]
+
+
+@strawberry.type
+class CodesMutation:
+    @strawberry.mutation(description="Makes a code worthless, at once and for good.")
+    async def invalidate_code(self, info: Info, input: InvalidateCodeInput) -> InvalidateCodeResult:  # noqa: A002
+        context = info.context
+        row = await context.services.codes.invalidate(await context.viewer(), input.code, input.reason, context.now)
+        return AdvantageCode.of(row, await context.catalogue())

@@ -1,0 +1,156 @@
+"""What a client may put into a basket: all problems of a request at once, each with the path of the field at fault."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from db.baskets import BasketContent, BasketLine
+from services.catalogue import Catalogue
+from services.code_format import check_entered
+from services.errors import InvalidInput, Path, Problem
+from services.pricing.facts import FAMILIES_WITH_PERFORMANCES
+from services.texts import text
+from services.viewer import Audience, StaffRole, Viewer
+
+MAXIMUM_LINES = 500
+MAXIMUM_TICKETS = 1000
+MAXIMUM_CODES = 50
+
+
+@dataclass(frozen=True, slots=True)
+class LineRequest:
+    """A line as a client asks for it: a performance, or a product of a family without performances."""
+
+    performance: UUID | None
+    product: UUID | None
+    seat_category: UUID | None
+    audience_sub_category: UUID
+    quantity: int
+
+
+@dataclass(frozen=True, slots=True)
+class BasketRequest:
+    """A basket as a client asks for it; what is None is left to the credentials or to no choice."""
+
+    lines: tuple[LineRequest, ...]
+    codes: tuple[str, ...] = ()
+    point_of_sale: UUID | None = None
+    contact: UUID | None = None
+    delivery_mode: UUID | None = None
+    use_balance: bool = False
+    advantages: tuple[UUID, ...] | None = None
+
+
+def check(request: BasketRequest, viewer: Viewer, catalogue: Catalogue) -> BasketContent:
+    """The content of a basket that ``viewer`` may ask for. Raises InvalidInput with every problem."""
+    problems: list[Problem] = []
+    point_of_sale = _point_of_sale(request, viewer, catalogue, problems)
+    contact = _contact(request, viewer, problems)
+    if request.delivery_mode is not None and request.delivery_mode not in catalogue.delivery_modes:
+        problems.append(Problem(("deliveryModeId",), text("unknown_delivery_mode")))
+    for position, advantage in enumerate(request.advantages or ()):
+        if catalogue.offers.get(advantage) is None:
+            problems.append(Problem(("advantageIds", str(position)), text("unknown_offer")))
+    _check_codes(request.codes, problems)
+    lines = _lines(request.lines, catalogue, problems)
+    if problems or point_of_sale is None:
+        raise InvalidInput(problems)
+    return BasketContent(
+        point_of_sale=point_of_sale,
+        contact=contact,
+        delivery_mode=request.delivery_mode,
+        use_balance=request.use_balance,
+        advantages=request.advantages,
+        counter_profile=viewer.counter_profile,
+        lines=lines,
+        codes=request.codes,
+    )
+
+
+def _point_of_sale(
+    request: BasketRequest, viewer: Viewer, catalogue: Catalogue, problems: list[Problem]
+) -> UUID | None:
+    """Where the sale happens: where the credentials say; staff may name another point of sale."""
+    path: Path = ("pointOfSaleId",)
+    chosen = request.point_of_sale or viewer.point_of_sale
+    if chosen is None:
+        problems.append(Problem(path, text("point_of_sale_missing")))
+    elif chosen not in catalogue.points_of_sale:
+        problems.append(Problem(path, text("unknown_point_of_sale")))
+    elif not viewer.is_staff and chosen != viewer.point_of_sale:
+        problems.append(Problem(path, text("other_point_of_sale")))
+    return chosen
+
+
+def _contact(request: BasketRequest, viewer: Viewer, problems: list[Problem]) -> UUID | None:
+    """For whom the sale is: contacts and partners buy for themselves, staff with SALES for anybody, shoppers unnamed."""
+    if request.contact is None or request.contact == viewer.contact:
+        return request.contact or viewer.contact
+    if viewer.audience is not Audience.STAFF or not viewer.roles & {StaffRole.SALES, StaffRole.VIEWER}:
+        problems.append(Problem(("contactId",), text("other_contact")))
+    return request.contact
+
+
+def _check_codes(codes: Sequence[str], problems: list[Problem]) -> None:
+    if len(codes) > MAXIMUM_CODES:
+        problems.append(Problem(("codes",), text("too_many_codes", maximum=MAXIMUM_CODES)))
+        return
+    for position, code in enumerate(codes):
+        problem = check_entered(code)
+        if problem is not None:
+            problems.append(Problem(("codes", str(position)), problem))
+
+
+def _lines(requests: Sequence[LineRequest], catalogue: Catalogue, problems: list[Problem]) -> tuple[BasketLine, ...]:
+    if len(requests) > MAXIMUM_LINES:
+        problems.append(Problem(("lines",), text("too_many_lines", maximum=MAXIMUM_LINES, found=len(requests))))
+        return ()
+    lines = []
+    for position, request in enumerate(requests):
+        line = _line(("lines", str(position)), request, catalogue, problems)
+        if line is not None:
+            lines.append(line)
+    tickets = sum(line.quantity for line in lines)
+    if tickets > MAXIMUM_TICKETS:
+        problems.append(Problem(("lines",), text("too_many_tickets", maximum=MAXIMUM_TICKETS, found=tickets)))
+    return tuple(lines)
+
+
+def _line(path: Path, request: LineRequest, catalogue: Catalogue, problems: list[Problem]) -> BasketLine | None:
+    before = len(problems)
+    if not 1 <= request.quantity <= MAXIMUM_TICKETS:
+        problems.append(Problem((*path, "quantity"), text("bad_quantity", maximum=MAXIMUM_TICKETS)))
+    if (request.performance is None) == (request.product is None):
+        problems.append(Problem(path, text("performance_or_product")))
+        return None
+    product = _product(path, request, catalogue, problems)
+    if request.seat_category is not None and request.seat_category not in catalogue.seat_categories:
+        problems.append(Problem((*path, "seatCategoryId"), text("unknown_seat_category")))
+    if request.audience_sub_category not in catalogue.audience_sub_categories:
+        problems.append(Problem((*path, "audienceSubCategoryId"), text("unknown_audience_sub_category")))
+    if len(problems) > before or product is None:
+        return None
+    element = request.performance or product
+    if catalogue.ticket_kind(element, request.seat_category, request.audience_sub_category) is None:
+        problems.append(Problem(path, text("combination_not_sold")))
+        return None
+    return BasketLine(
+        product, request.performance, request.seat_category, request.audience_sub_category, request.quantity
+    )
+
+
+def _product(path: Path, request: LineRequest, catalogue: Catalogue, problems: list[Problem]) -> UUID | None:
+    if request.performance is not None:
+        performance = catalogue.performances.get(request.performance)
+        if performance is None:
+            problems.append(Problem((*path, "performanceId"), text("unknown_performance")))
+            return None
+        return performance.product_id
+    product = None if request.product is None else catalogue.products.get(request.product)
+    if product is None:
+        problems.append(Problem((*path, "productId"), text("unknown_product")))
+        return None
+    if product.family in FAMILIES_WITH_PERFORMANCES:
+        problems.append(Problem((*path, "productId"), text("performance_needed")))
+        return None
+    return product.id

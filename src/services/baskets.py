@@ -1,0 +1,212 @@
+"""Baskets: priced, kept, and holding all that their price depends on until they are confirmed, cancelled or expire."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from db import baskets as db
+from db.baskets import BasketContent
+from db.ids import new_id
+from db.sessions import Sessions
+from services import stored_pricing
+from services.access import may_see, require_sale
+from services.basket_input import BasketRequest, check
+from services.catalogue import Catalogues
+from services.code_format import normalise
+from services.errors import CodeRefused, Conflict, NotFound
+from services.expiry import release_expired
+from services.holding import Holding
+from services.idempotency import Once
+from services.prices import Quote
+from services.pricing.facts import Refusal, RefusalCode
+from services.pricing.result import PricedCode, Pricing
+from services.texts import text
+from services.transactions import Transactions
+from services.viewer import Viewer
+
+Edit = Callable[[BasketContent], BasketContent]
+Accept = Callable[[Pricing], None]
+
+
+class BasketState(StrEnum):
+    """OPEN until it becomes an order, is cancelled, or its time is over."""
+
+    OPEN = "OPEN"
+    CONFIRMED = "CONFIRMED"
+    CANCELLED = "CANCELLED"
+    EXPIRED = "EXPIRED"
+
+
+@dataclass(frozen=True, slots=True)
+class Basket:
+    """A basket as it is now. ``order`` is the order that it became."""
+
+    id: UUID
+    state: BasketState
+    contact: UUID | None
+    expires_at: datetime
+    pricing: Pricing
+    order: UUID | None
+
+
+class Baskets:
+    """Use cases of baskets; each change is one transaction."""
+
+    def __init__(
+        self, sessions: Sessions, catalogues: Catalogues, transactions: Transactions, holding: Holding
+    ) -> None:
+        self._sessions = sessions
+        self._catalogues = catalogues
+        self._transactions = transactions
+        self._holding = holding
+
+    async def price(self, viewer: Viewer, request: BasketRequest, now: datetime) -> Pricing:
+        """The price of a basket that is kept nowhere. Raises InvalidInput with every problem."""
+        content = check(request, viewer, await self._catalogues.current(viewer.organisation_id))
+        async with self._sessions.reading() as connection:
+            quote = await self._holding.look(connection, viewer, content, now)
+        if not quote.has_expired:
+            return quote.pricing
+
+        async def attempt(connection: AsyncConnection, changed: set[UUID]) -> Quote:
+            await release_expired(connection, viewer.organisation_id, changed)
+            return await self._holding.look(connection, viewer, content, now)
+
+        return (await self._transactions.run(viewer.organisation_id, attempt)).pricing
+
+    async def create(self, viewer: Viewer, request: BasketRequest, now: datetime, key: str | None = None) -> Basket:
+        """A new basket that holds what its price depends on.
+
+        Raises InvalidInput with every problem, Conflict where the idempotency key came with another input.
+        """
+        require_sale(viewer)
+        content = check(request, viewer, await self._catalogues.current(viewer.organisation_id))
+        once = Once(viewer, key, "createBasket", request)
+
+        async def attempt(connection: AsyncConnection, changed: set[UUID]) -> UUID:
+            earlier = await once.earlier(connection)
+            if earlier is not None:
+                return earlier["basket"]
+            basket = new_id()
+            quote = await self._holding.quote(connection, changed, viewer, content, now)
+            pricing = stored_pricing.dump(quote.pricing, quote.single_use_codes)
+            minutes = quote.catalogue.organisation.basket_minutes
+            await db.add(connection, viewer.organisation_id, basket, content, pricing, minutes)
+            await self._holding.claim(connection, changed, viewer.organisation_id, basket, content.contact, quote)
+            await once.answer(connection, {"basket": basket})
+            return basket
+
+        return await self._seen(viewer, await self._transactions.run(viewer.organisation_id, attempt), now)
+
+    async def apply_code(
+        self, viewer: Viewer, basket: UUID, code: str, now: datetime, key: str | None = None
+    ) -> tuple[Basket, UUID]:
+        """Enters a code into a basket and holds it; the basket, and the offer that the code opened.
+
+        A code that is in the basket already changes nothing. Raises CodeRefused with every reason, NotFound, Conflict.
+        """
+
+        def entered(content: BasketContent) -> BasketContent:
+            present = any(normalise(other) == normalise(code) for other in content.codes)
+            return content if present else replace(content, codes=(*content.codes, code))
+
+        def accept(pricing: Pricing) -> None:
+            found = _code(pricing, code)
+            if not found.applied:
+                raise CodeRefused(found.refusals)
+
+        once = Once(viewer, key, "applyAdvantageCode", (basket, code))
+        await self._change(viewer, basket, entered, accept, now, once)
+        seen = await self._seen(viewer, basket, now)
+        offer = _code(seen.pricing, code).offer
+        if offer is None:
+            raise Conflict(text("basket_changed"))
+        return seen, offer
+
+    async def remove_code(self, viewer: Viewer, basket: UUID, code: str, now: datetime) -> Basket:
+        """Takes a code out of a basket and gives it back. Raises NotFound where the basket does not have it."""
+
+        def without(content: BasketContent) -> BasketContent:
+            rest = tuple(other for other in content.codes if normalise(other) != normalise(code))
+            if len(rest) == len(content.codes):
+                raise NotFound(("code",), text("code_not_in_basket"))
+            return replace(content, codes=rest)
+
+        await self._change(viewer, basket, without, lambda _: None, now, Once(viewer, None, "", ()))
+        return await self._seen(viewer, basket, now)
+
+    async def find(self, viewer: Viewer, ids: Sequence[UUID], now: datetime) -> dict[UUID, Basket]:
+        """The baskets among ``ids`` that the viewer may see.
+
+        A basket that lost a code to its invalidation shows the price without it, and says so at the code.
+        """
+        async with self._sessions.reading() as connection:
+            rows = await db.get(connection, viewer.organisation_id, ids)
+            return {
+                row.id: await self._basket(connection, viewer, row, now)
+                for row in rows.values()
+                if may_see(viewer, row.content.contact)
+            }
+
+    async def locked(self, connection: AsyncConnection, viewer: Viewer, basket: UUID) -> db.Basket:
+        """The open basket, kept from all other changes. Raises NotFound, or Conflict where it is no longer open."""
+        require_sale(viewer)
+        row = await db.lock(connection, viewer.organisation_id, basket)
+        if row is None or not may_see(viewer, row.content.contact):
+            raise NotFound(("basketId",), text("unknown_basket"))
+        if row.state != BasketState.OPEN:
+            raise Conflict(text(f"basket_{row.state.lower()}"))
+        return row
+
+    async def reprice(
+        self,
+        connection: AsyncConnection,
+        changed: set[UUID],
+        viewer: Viewer,
+        row: db.Basket,
+        content: BasketContent,
+        now: datetime,
+        accept: Accept,
+    ) -> Pricing:
+        """Gives a locked basket this content and its price now, and makes it hold just that, if ``accept`` lets it pass."""
+        quote = await self._holding.quote(connection, changed, viewer, content, now, row.id)
+        accept(quote.pricing)
+        await self._holding.claim(connection, changed, row.organisation, row.id, content.contact, quote)
+        pricing = stored_pricing.dump(quote.pricing, quote.single_use_codes)
+        minutes = quote.catalogue.organisation.basket_minutes
+        await db.save(connection, row.organisation, row.id, content, pricing, minutes)
+        return quote.pricing
+
+    async def _change(
+        self, viewer: Viewer, basket: UUID, edit: Edit, accept: Accept, now: datetime, once: Once
+    ) -> None:
+        async def attempt(connection: AsyncConnection, changed: set[UUID]) -> None:
+            if await once.earlier(connection) is not None:
+                return
+            row = await self.locked(connection, viewer, basket)
+            await self.reprice(connection, changed, viewer, row, edit(row.content), now, accept)
+            await once.answer(connection, {"basket": basket})
+
+        await self._transactions.run(viewer.organisation_id, attempt)
+
+    async def _seen(self, viewer: Viewer, basket: UUID, now: datetime) -> Basket:
+        return (await self.find(viewer, [basket], now))[basket]
+
+    async def _basket(self, connection: AsyncConnection, viewer: Viewer, row: db.Basket, now: datetime) -> Basket:
+        stored = stored_pricing.load(row.pricing)
+        pricing = stored.pricing
+        if row.state == BasketState.OPEN and not stored.held_codes <= row.held_codes:
+            pricing = (await self._holding.look(connection, viewer, row.content, now, row.id)).pricing
+        return Basket(row.id, BasketState(row.state), row.content.contact, row.expires_at, pricing, row.order)
+
+
+def _code(pricing: Pricing, code: str) -> PricedCode:
+    """What became of a code in a price."""
+    for priced in pricing.codes:
+        if normalise(priced.text) == normalise(code):
+            return priced
+    return PricedCode(code, None, None, applied=False, discount=0, refusals=(Refusal(RefusalCode.UNKNOWN_CODE),))

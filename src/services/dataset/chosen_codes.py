@@ -1,0 +1,69 @@
+"""The codes that a data file chooses for its offers: custom ones of promotional codes, access codes of advantages."""
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from db.codes import CodeKind, CodeStatus
+from db.dataset import ChosenCode, StoredCode
+from db.ids import new_id
+from services.code_format import normalise
+from services.dataset.existing import Existing, Ids
+from services.dataset.parsing import Document
+
+LOADER: Final = "load"
+"""Who it was, in records of what loading did."""
+
+
+def chosen_codes(document: Document, existing: Existing, ids: Ids, now: datetime) -> list[ChosenCode]:
+    """The custom and access codes that are new or changed, and the access codes that others have replaced.
+
+    A code that staff switched off stays off unless the file says ``"active": true``. One that an earlier file switched
+    off, or replaced, comes back when a file has it again.
+    """
+    codes = {}
+    for promotion in document.promotional_codes:
+        offer = ids("promotionalCodes", promotion.item.code)
+        for custom in promotion.item.custom_codes:
+            stored = existing.codes.get(normalise(custom.code))
+            code = _code(custom.code, CodeKind.CUSTOM, offer, custom.max_uses, stored)
+            codes[code.code] = _switched(code, stored, custom.active, now)
+    for advantage in document.advantages:
+        access_code = advantage.item.target.access_code
+        if access_code is not None:
+            stored = existing.codes.get(normalise(access_code))
+            code = _code(access_code, CodeKind.ACCESS, ids("advantages", advantage.item.code), None, stored)
+            codes[code.code] = _switched(code, stored, None, now)
+    advantages = {ids("advantages", advantage.item.code) for advantage in document.advantages}
+    for text, stored in existing.codes.items():
+        if text not in codes and stored.chosen.kind is CodeKind.ACCESS and stored.chosen.offer_id in advantages:
+            codes[text] = _off(stored.chosen, now)
+    return [code for text, code in codes.items() if text not in existing.codes or existing.codes[text].chosen != code]
+
+
+def _code(shown: str, kind: CodeKind, offer: UUID, max_uses: int | None, stored: StoredCode | None) -> ChosenCode:
+    """The code as the file has it, in the state that it is in."""
+    if stored is not None:
+        return replace(stored.chosen, shown=shown, max_uses=max_uses)
+    return ChosenCode(new_id(), normalise(shown), shown, kind, offer, max_uses, CodeStatus.AVAILABLE)
+
+
+def _switched(code: ChosenCode, stored: StoredCode | None, active: bool | None, now: datetime) -> ChosenCode:
+    if active is False:
+        return _off(code, now)
+    if active or stored is None or stored.chosen.invalidated_by == LOADER:
+        return replace(
+            code,
+            status=CodeStatus.AVAILABLE,
+            invalidated_at=None,
+            invalidated_by=None,
+            invalidation_reason=None,
+        )
+    return code
+
+
+def _off(code: ChosenCode, now: datetime) -> ChosenCode:
+    if code.status is CodeStatus.INVALIDATED:
+        return code
+    return replace(code, status=CodeStatus.INVALIDATED, invalidated_at=now, invalidated_by=LOADER)

@@ -1,0 +1,108 @@
+"""What the database holds of the organisation that a data file is about."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from db import catalogue as db_catalogue
+from db import dataset as db
+from db import offers as db_offers
+from db.contacts import Contact
+from db.dataset import StoredBatch, StoredCode
+from db.ids import new_id
+from services.catalogue import Catalogue, build
+from services.code_format import normalise
+from services.dataset.fields import is_readable
+from services.dataset.parsing import codes_in, strings_at
+from services.offer_details import OfferKind
+
+_CONTACTS: Final = (
+    ("contacts", "*", "code"),
+    ("campaigns", "*", "contacts", "*"),
+    ("promotionalCodes", "*", "restrictedTo", "contacts", "*"),
+    ("batches", "*", "contact"),
+)
+
+
+class _Thing(Protocol):
+    @property
+    def id(self) -> UUID: ...
+    @property
+    def code(self) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Existing:
+    """The catalogue, and those of the contacts, codes and batches that the file names; nothing of a new organisation.
+
+    Codes to enter are by their normalised text, all else by the code of the file.
+    """
+
+    catalogue: Catalogue | None = None
+    contacts: Mapping[str, Contact] = field(default_factory=dict)
+    codes: Mapping[str, StoredCode] = field(default_factory=dict)
+    batches: Mapping[str, StoredBatch] = field(default_factory=dict)
+
+    def ids(self) -> dict[str, dict[str, UUID]]:
+        """The keys of everything here by section of the file and code."""
+        things: dict[str, Sequence[_Thing]] = {"contacts": list(self.contacts.values())}
+        if self.catalogue is not None:
+            offers = self.catalogue.offer_details.values()
+            things |= {
+                "seasons": list(self.catalogue.seasons.values()),
+                "seatCategories": list(self.catalogue.seat_categories.values()),
+                "audienceSubCategories": list(self.catalogue.audience_sub_categories.values()),
+                "salesChannels": list(self.catalogue.sales_channels.values()),
+                "pointsOfSale": list(self.catalogue.points_of_sale.values()),
+                "deliveryModes": list(self.catalogue.delivery_modes.values()),
+                "indicators": list(self.catalogue.indicators.values()),
+                "campaigns": list(self.catalogue.campaigns.values()),
+                "products": list(self.catalogue.products.values()),
+                "performances": list(self.catalogue.performances.values()),
+                "advantages": [offer for offer in offers if offer.kind is OfferKind.ADVANTAGE],
+                "promotionalCodes": [offer for offer in offers if offer.kind is OfferKind.PROMOTIONAL_CODE],
+            }
+        return {section: {thing.code: thing.id for thing in each} for section, each in things.items()}
+
+
+class Ids:
+    """The key of each thing that exists or that the file makes, by section and code."""
+
+    def __init__(self, document: object, existing: Existing) -> None:
+        self._ids = existing.ids()
+        for section, codes in codes_in(document).items():
+            known = self._ids.setdefault(section, {})
+            known.update((code, new_id()) for code in codes if code not in known)
+
+    def __call__(self, section: str, code: str) -> UUID:
+        return self._ids[section][code]
+
+    def codes(self) -> dict[str, set[str]]:
+        """What references to each section may name."""
+        return {section: set(ids) for section, ids in self._ids.items()}
+
+
+async def look(connection: AsyncConnection, organisation_id: UUID, document: object) -> Existing:
+    """What there is of an organisation, and of the contacts, codes and batches that ``document`` names."""
+    rows = await db_catalogue.read(connection, organisation_id)
+    if rows is None:
+        return Existing()
+
+    def sound(texts: Iterable[str]) -> list[str]:
+        return [each for each in texts if is_readable(each)]
+
+    contacts = {code for pattern in _CONTACTS for _, code in strings_at(document, *pattern)}
+    advantages = [code for _, code in strings_at(document, "advantages", "*", "code")]
+    custom = strings_at(document, "promotionalCodes", "*", "customCodes", "*", "code")
+    access = strings_at(document, "advantages", "*", "target", "accessCode")
+    codes = {normalise(code) for _, code in (*custom, *access)}
+    batches = [code for _, code in strings_at(document, "batches", "*", "code")]
+    return Existing(
+        catalogue=build(rows, *await db_offers.read(connection, organisation_id)),
+        contacts=await db.contacts_by_code(connection, organisation_id, sound(contacts)),
+        codes=await db.codes_by_text(connection, organisation_id, sound(codes), sound(advantages)),
+        batches=await db.batches_by_code(connection, organisation_id, sound(batches)),
+    )

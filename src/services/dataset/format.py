@@ -1,0 +1,158 @@
+"""The data file's catalogue and contacts, object by object. Every field is checked on its own here."""
+
+from typing import Annotated, Literal, Self
+from zoneinfo import available_timezones
+
+from pydantic import AfterValidator, Field, model_validator
+
+from services.catalogue import SalesChannelKind
+from services.dataset.fields import (
+    Amount,
+    AudienceSubCategoryRef,
+    Code,
+    ContactRef,
+    Email,
+    IndicatorRef,
+    Instant,
+    Item,
+    SeasonRef,
+    SeatCategoryRef,
+    Url,
+    Words,
+    wrong,
+)
+from services.money import currencies
+from services.pricing.facts import ProductFamily
+
+Named = Field(strict=False)
+"""An enum value, which JSON can only give by its name."""
+
+
+class Name(Item):
+    """A text in one language or more."""
+
+    fr: Words | None = None
+    en: Words | None = None
+    de: Words | None = None
+    es: Words | None = None
+    it: Words | None = None
+
+    @model_validator(mode="after")
+    def _has_one(self) -> Self:
+        if not self.by_language():
+            raise wrong("name_missing")
+        return self
+
+    def by_language(self) -> dict[str, str]:
+        return self.model_dump(exclude_none=True)
+
+
+def _currency(value: str) -> str:
+    if value not in currencies():
+        raise wrong("currency_unknown")
+    return value
+
+
+def _time_zone(value: str) -> str:
+    if value not in available_timezones():
+        raise wrong("time_zone_unknown")
+    return value
+
+
+class Organisation(Item):
+    code: Code
+    name: Words
+    currency: Annotated[str, AfterValidator(_currency)]
+    timezone: Annotated[str, AfterValidator(_time_zone)]
+    basket_minutes: Annotated[int, Field(ge=1, le=24 * 60)] = 15
+
+
+# ── Catalogue ────────────────────────────────────────────────────────────────────────────────────
+
+
+class Season(Item):
+    code: Code
+    name: Name
+    starts_on: Instant
+    ends_on: Instant
+
+
+class Category(Item):
+    """A seat category, or an audience sub-category."""
+
+    code: Code
+    name: Name
+
+
+class PointOfSale(Item):
+    code: Code
+    name: Name
+    url: Url | None = None
+
+
+class SalesChannel(Item):
+    code: Code
+    kind: Annotated[SalesChannelKind, Named]
+    name: Name
+    processing_fee: Amount = 0
+    points_of_sale: list[PointOfSale] = Field(default_factory=list)
+
+
+class DeliveryMode(Item):
+    code: Code
+    name: Name
+    fee: Amount = 0
+
+
+class Indicator(Item):
+    code: Code
+    name: Name
+    levels: Annotated[list[Code], Field(min_length=1)]
+
+
+class Price(Item):
+    seat_category: SeatCategoryRef | None = None
+    audience_sub_category: AudienceSubCategoryRef
+    price: Amount
+
+    @property
+    def combination(self) -> tuple[str | None, str]:
+        return self.seat_category, self.audience_sub_category
+
+
+class Performance(Item):
+    code: Code
+    starts_at: Instant
+    venue: Words
+    prices: list[Price] = Field(default_factory=list)
+
+
+class Product(Item):
+    code: Code
+    season: SeasonRef
+    family: Annotated[ProductFamily, Named]
+    name: Name
+    performances: list[Performance] = Field(default_factory=list)
+    prices: list[Price] = Field(default_factory=list)
+
+
+# ── Contacts ─────────────────────────────────────────────────────────────────────────────────────
+
+
+class Contact(Item):
+    code: Code
+    kind: Literal["INDIVIDUAL", "STRUCTURE"]
+    name: Words
+    email: Email | None = None
+    balance: Amount = 0
+    indicators: dict[IndicatorRef, str] = Field(default_factory=dict)
+    newsletter: bool = False
+    has_ordered: bool = False
+
+
+class Campaign(Item):
+    code: Code
+    name: Name
+    starts_on: Instant
+    ends_on: Instant
+    contacts: list[ContactRef] = Field(default_factory=list)

@@ -1,0 +1,48 @@
+"""Limits in a data file, against what is taken of them already."""
+
+from collections.abc import Iterator
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from db import limits as db
+from db.limits import Limited
+from db.offers import WHOLE_OFFER
+from services.dataset.existing import Existing
+from services.dataset.parsing import Document
+from services.errors import Path, Problem
+from services.texts import text
+
+
+async def quota_problems(
+    connection: AsyncConnection, organisation_id: UUID, document: Document, existing: Existing
+) -> list[Problem]:
+    """Quotas that are below what baskets and orders have taken (docs/domain.md, Offers, State)."""
+    quotas = {limited: (path, quota) for limited, path, quota in _quotas(document, existing)}
+    taken = await db.taken(connection, organisation_id, quotas) if quotas else {}
+    return [
+        Problem(path, text("below_taken", taken=taken[limited]))
+        for limited, (path, quota) in quotas.items()
+        if quota < taken[limited]
+    ]
+
+
+def _quotas(document: Document, existing: Existing) -> Iterator[tuple[Limited, Path, int]]:
+    """The quotas of offers that exist, on themselves and on elements that exist: nothing is taken of others."""
+    ids = existing.ids()
+    for section, entries in (
+        ("advantages", document.advantages),
+        ("promotionalCodes", document.promotional_codes),
+    ):
+        for entry in entries:
+            offer, limits = ids.get(section, {}).get(entry.item.code), entry.item.limits
+            if offer is None:
+                continue
+            path = (*entry.path, "limits")
+            if limits.quota is not None:
+                yield (offer, WHOLE_OFFER), (*path, "quota"), limits.quota
+            for position, each in enumerate(limits.elements):
+                kind, code = each.element
+                element = ids.get(kind, {}).get(code)
+                if element is not None and each.quota is not None:
+                    yield (offer, element), (*path, "elements", str(position), "quota"), each.quota

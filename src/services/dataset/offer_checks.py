@@ -1,0 +1,165 @@
+"""What a data file's offers, codes and batches must be; the rules are those of docs/domain.md, Offers and Codes."""
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+from uuid import UUID
+
+from pydantic.alias_generators import to_camel
+
+from db.batches import DocumentType
+from db.codes import CodeKind
+from services.code_format import normalise
+from services.dataset import offer_format as form
+from services.dataset.existing import Existing
+from services.dataset.outline import Outline
+from services.dataset.parsing import Document, Entry
+from services.dataset.rules import each_once, in_order
+from services.errors import Path, Problem
+from services.offer_details import OfferKind
+from services.pricing.facts import OfferState, TargetType
+from services.texts import text
+
+_RUNNING: Final = frozenset({OfferState.RUNNING, OfferState.SUSPENDED, OfferState.CLOSED})
+_LATER: Final[Mapping[OfferState, frozenset[OfferState]]] = {
+    OfferState.DRAFT: frozenset(OfferState),
+    OfferState.VALIDATED: _RUNNING | {OfferState.VALIDATED},
+    OfferState.RUNNING: _RUNNING,
+    OfferState.SUSPENDED: _RUNNING,
+    OfferState.CLOSED: frozenset({OfferState.CLOSED}),
+}
+"""The states that can be reached from each, through others where need be."""
+
+_TARGET_FIELDS: Final[Mapping[TargetType, frozenset[str]]] = {
+    TargetType.PUBLIC: frozenset(),
+    TargetType.INDICATOR: frozenset({"indicator", "level"}),
+    TargetType.CONTACTS: frozenset({"campaign"}),
+    TargetType.PARTNER: frozenset({"access_code"}),
+    TargetType.SINGLE_USE_CODE: frozenset({"tickets_per_code"}),
+}
+
+
+class OfferChecks:
+    """Looks at one file's offers."""
+
+    def __init__(self, outline: Outline, existing: Existing) -> None:
+        self._outline = outline
+        self._existing = existing
+        details = () if existing.catalogue is None else existing.catalogue.offer_details.values()
+        self._stored = {(each.kind, each.code): each for each in details}
+
+    def problems(self, document: Document) -> Iterator[Problem]:
+        for advantage in document.advantages:
+            yield from self._offer(advantage, OfferKind.ADVANTAGE)
+            yield from self._target(advantage)
+            yield from self._family(advantage)
+            yield from each_once((*advantage.path, "benefit", "rates"), advantage.item.benefit.rates or ())
+        for promotion in document.promotional_codes:
+            yield from self._offer(promotion, OfferKind.PROMOTIONAL_CODE)
+            yield from self._promotion(promotion)
+        for batch in document.batches:
+            yield from self._batch(batch)
+
+    def _offer(self, entry: Entry[form.Advantage] | Entry[form.PromotionalCode], kind: OfferKind) -> Iterator[Problem]:
+        offer = entry.item
+        yield from in_order(entry.path, offer.valid_from, offer.valid_until, "validUntil")
+        stored = self._stored.get((kind, offer.code))
+        if stored is not None and offer.state not in _LATER[stored.state]:
+            yield Problem((*entry.path, "state"), text("state_unreachable", state=offer.state, now=stored.state))
+        seen = set()
+        for position, limit in enumerate(offer.limits.elements):
+            path = (*entry.path, "limits", "elements", str(position))
+            if limit.quota is None and limit.per_order is None and limit.per_contact is None:
+                yield Problem(path, text("limit_missing"))
+            if limit.element in seen:
+                yield Problem(path, text("limit_twice"))
+            seen.add(limit.element)
+
+    # ── Advantages ───────────────────────────────────────────────────────────────────────────────
+
+    def _target(self, entry: Entry[form.Advantage]) -> Iterator[Problem]:
+        """Exactly the fields that the target type asks for."""
+        advantage, target = entry.item, entry.item.target
+        asked, given = _TARGET_FIELDS[advantage.target_type], target.model_fields_set
+        for name in sorted(asked | given):
+            path = (*entry.path, "target", to_camel(name))
+            if name not in asked:
+                yield Problem(path, text("target_field_unused", target=advantage.target_type))
+            elif getattr(target, name) is None and name != "tickets_per_code":
+                yield Problem(path, text("target_field_missing", target=advantage.target_type))
+        if target.indicator is not None and target.level is not None:
+            yield from self._level((*entry.path, "target", "level"), target.indicator, target.level)
+        if target.access_code is not None:
+            path = (*entry.path, "target", "accessCode")
+            yield from self._free(path, target.access_code, OfferKind.ADVANTAGE, advantage.code)
+
+    def _level(self, path: Path, indicator: str, level: str) -> Iterator[Problem]:
+        if not self._outline.has_level(indicator, level):
+            yield Problem(path, text("level_unknown", indicator=indicator, level=level))
+
+    def _free(self, path: Path, shown: str, kind: OfferKind, offer: str) -> Iterator[Problem]:
+        """A code that customers enter is no other offer's, nor a random one."""
+        code = self._existing.codes.get(normalise(shown))
+        stored = self._stored.get((kind, offer))
+        wanted = CodeKind.ACCESS if kind is OfferKind.ADVANTAGE else CodeKind.CUSTOM
+        if code is not None and (stored is None or code.chosen.offer_id != stored.id or code.chosen.kind is not wanted):
+            yield Problem(path, text("code_taken", code=shown))
+
+    def _family(self, entry: Entry[form.Advantage]) -> Iterator[Problem]:
+        """What an advantage names is of its own family and season: it could apply to nothing else."""
+        advantage = entry.item
+        scope, path = advantage.scope, (*entry.path, "scope")
+        named = [((*path, "products", str(i)), code) for i, code in enumerate(scope.products)]
+        for position, code in enumerate(scope.performances):
+            named.append(((*path, "performances", str(position)), self._outline.product_of.get(code, "")))
+        for position, limit in enumerate(advantage.limits.elements):
+            section, code = limit.element
+            product = code if section == "products" else self._outline.product_of.get(code)
+            if section in {"products", "performances"} and product is not None:
+                named.append(((*entry.path, "limits", "elements", str(position)), product))
+        for place, product in named:
+            if self._outline.family_of.get(product, advantage.family) != advantage.family:
+                yield Problem(place, text("outside_family", family=advantage.family))
+            elif self._outline.season_of.get(product, advantage.season) != advantage.season:
+                yield Problem(place, text("outside_season", season=advantage.season))
+
+    # ── Promotional codes ────────────────────────────────────────────────────────────────────────
+
+    def _promotion(self, entry: Entry[form.PromotionalCode]) -> Iterator[Problem]:
+        promotion = entry.item
+        level = promotion.restricted_to.indicator
+        if level is not None:
+            yield from self._level((*entry.path, "restrictedTo", "indicator", "level"), level.indicator, level.level)
+        for position, custom in enumerate(promotion.custom_codes):
+            path = (*entry.path, "customCodes", str(position))
+            yield from self._free((*path, "code"), custom.code, OfferKind.PROMOTIONAL_CODE, promotion.code)
+            stored = self._existing.codes.get(normalise(custom.code))
+            if stored is not None and custom.max_uses is not None and custom.max_uses < stored.uses:
+                yield Problem((*path, "maxUses"), text("below_taken", taken=stored.uses))
+
+    # ── Batches ──────────────────────────────────────────────────────────────────────────────────
+
+    def _batch(self, entry: Entry[form.Batch]) -> Iterator[Problem]:
+        batch, path = entry.item, entry.path
+        if not self._takes_codes(batch):
+            key = "promotionalCode" if batch.advantage is None else "advantage"
+            yield Problem((*path, key), text("offer_takes_no_codes"))
+        if self._outline.kind_of.get(batch.contact) == "INDIVIDUAL":
+            yield Problem((*path, "contact"), text("contact_is_no_structure"))
+        address = batch.destination or self._outline.email_of.get(batch.contact)
+        if batch.document_type is not DocumentType.NO_EMAIL and not address:
+            yield Problem((*path, "destination"), text("no_mail_address"))
+        made = self._existing.batches.get(batch.code)
+        if made is not None and (made.offer_id, made.contact_id, made.quantity) != self._wanted(batch):
+            yield Problem(path, text("batch_made", quantity=made.quantity))
+
+    def _takes_codes(self, batch: form.Batch) -> bool:
+        """A promotional code is entered by codes that were chosen or by random ones, not by both."""
+        if batch.advantage is not None:
+            return self._outline.target_type_of.get(batch.advantage) == TargetType.SINGLE_USE_CODE
+        return batch.promotional_code not in self._outline.with_custom_codes
+
+    def _wanted(self, batch: form.Batch) -> tuple[UUID | None, UUID | None, int]:
+        kind = OfferKind.PROMOTIONAL_CODE if batch.advantage is None else OfferKind.ADVANTAGE
+        offer = self._stored.get((kind, batch.advantage or batch.promotional_code or ""))
+        contact = self._existing.contacts.get(batch.contact)
+        return offer.id if offer else None, contact.id if contact else None, batch.quantity

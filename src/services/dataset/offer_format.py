@@ -1,0 +1,197 @@
+"""The data file's offers and batches of codes, object by object. Every field is checked on its own here."""
+
+from collections.abc import Sequence
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+
+from db.batches import DocumentType
+from services.dataset.fields import (
+    AdvantageRef,
+    Amount,
+    AudienceSubCategoryRef,
+    CampaignRef,
+    ChannelRef,
+    Code,
+    ContactRef,
+    Count,
+    DeliveryModeRef,
+    Discount,
+    Email,
+    EnteredCode,
+    IndicatorRef,
+    Instant,
+    Item,
+    Percentage,
+    PerformanceRef,
+    PointOfSaleRef,
+    Positive,
+    ProductRef,
+    PromotionalCodeRef,
+    SeasonRef,
+    SeatCategoryRef,
+    Url,
+    Words,
+    wrong,
+)
+from services.dataset.format import Name, Named, Price
+from services.pricing.facts import OfferState, ProductFamily, TargetType
+from services.texts import Language
+
+
+def _exactly_one(item: Item, names: Sequence[str]) -> None:
+    given = [name for name in names if getattr(item, name) is not None]
+    if len(given) != 1:
+        aliases = (type(item).model_fields[name].alias or name for name in names)
+        raise wrong("exactly_one_of", names=", ".join(aliases))
+
+
+class Scope(Item):
+    products: list[ProductRef] = Field(default_factory=list)
+    performances: list[PerformanceRef] = Field(default_factory=list)
+    seat_categories: list[SeatCategoryRef] = Field(default_factory=list)
+    audience_sub_categories: list[AudienceSubCategoryRef] = Field(default_factory=list)
+
+
+class ElementLimit(Item):
+    product: ProductRef | None = None
+    performance: PerformanceRef | None = None
+    seat_category: SeatCategoryRef | None = None
+    audience_sub_category: AudienceSubCategoryRef | None = None
+    quota: Count | None = None
+    per_order: Positive | None = None
+    per_contact: Positive | None = None
+
+    @model_validator(mode="after")
+    def _names_one_element(self) -> Self:
+        _exactly_one(self, ("product", "performance", "seat_category", "audience_sub_category"))
+        return self
+
+    @property
+    def element(self) -> tuple[str, str]:
+        """The section of the file that the element is in, and its code."""
+        sections = (
+            ("products", self.product),
+            ("performances", self.performance),
+            ("seatCategories", self.seat_category),
+            ("audienceSubCategories", self.audience_sub_category),
+        )
+        return next((section, code) for section, code in sections if code is not None)
+
+
+class Limits(Item):
+    quota: Count | None = None
+    per_order: Positive | None = None
+    per_contact: Positive | None = None
+    elements: list[ElementLimit] = Field(default_factory=list)
+
+
+class Offer(Item):
+    """What advantages and promotional codes share; a list that is empty or missing means all."""
+
+    code: Code
+    state: Annotated[OfferState, Named]
+    internal_name: Name
+    public_name: Name
+    picture: Url | None = None
+    valid_from: Instant | None = None
+    valid_until: Instant | None = None
+    channels: list[ChannelRef] = Field(default_factory=list)
+    points_of_sale: list[PointOfSaleRef] = Field(default_factory=list)
+    delivery_modes: list[DeliveryModeRef] = Field(default_factory=list)
+    scope: Scope = Scope()
+    limits: Limits = Limits()
+
+
+class Target(Item):
+    """For whom an advantage is; which fields there must be depends on its target type."""
+
+    indicator: IndicatorRef | None = None
+    level: str | None = None
+    campaign: CampaignRef | None = None
+    access_code: EnteredCode | None = None
+    tickets_per_code: Positive | None = 1
+
+
+class AdvantageBenefit(Item):
+    rates: Annotated[list[Price], Field(min_length=1)] | None = None
+    percent_off: Percentage | None = None
+    amount_off: Discount | None = None
+    fixed_price: Amount | None = None
+
+    @model_validator(mode="after")
+    def _is_one(self) -> Self:
+        _exactly_one(self, ("rates", "percent_off", "amount_off", "fixed_price"))
+        return self
+
+
+class SaleEnd(Item):
+    tolerance_minutes: Annotated[int, Field(ge=-525_600, le=525_600)]
+
+
+class Advantage(Offer):
+    season: SeasonRef
+    family: Annotated[ProductFamily, Named]
+    target_type: Annotated[TargetType, Named]
+    target: Target = Target()
+    benefit: AdvantageBenefit
+    sale_end: SaleEnd | None = None
+
+
+class PromotionBenefit(Item):
+    percent_off: Percentage | None = None
+    amount_off: Discount | None = None
+    amount_off_per_ticket: Discount | None = None
+
+    @model_validator(mode="after")
+    def _is_one(self) -> Self:
+        _exactly_one(self, ("percent_off", "amount_off", "amount_off_per_ticket"))
+        return self
+
+
+class IndicatorLevel(Item):
+    indicator: IndicatorRef
+    level: str
+
+
+class Restriction(Item):
+    indicator: IndicatorLevel | None = None
+    has_ordered: bool = False
+    newsletter: bool = False
+    contacts: list[ContactRef] = Field(default_factory=list)
+    counter_profiles: list[Code] = Field(default_factory=list)
+
+
+class CustomCode(Item):
+    """``active`` left out switches on a code that is new, and leaves one that staff switched off as it is."""
+
+    code: EnteredCode
+    max_uses: Positive | None = None
+    active: bool | None = None
+
+
+class PromotionalCode(Offer):
+    benefit: PromotionBenefit
+    minimum_basket: Amount = 0
+    combinable: bool = False
+    restricted_to: Restriction = Restriction()
+    custom_codes: list[CustomCode] = Field(default_factory=list)
+
+
+class Batch(Item):
+    """Random codes to be made, once, for an advantage or a promotional code."""
+
+    code: Code
+    advantage: AdvantageRef | None = None
+    promotional_code: PromotionalCodeRef | None = None
+    contact: ContactRef
+    quantity: Annotated[int, Field(ge=1, le=5_000_000)]
+    destination: Email | None = None
+    document_type: Annotated[DocumentType, Named] = DocumentType.EMAIL_WITH_CODE_LIST
+    language: Annotated[Language, Named] = Language.FR
+    remark: Words | None = None
+
+    @model_validator(mode="after")
+    def _is_of_one_offer(self) -> Self:
+        _exactly_one(self, ("advantage", "promotional_code"))
+        return self

@@ -1,0 +1,52 @@
+"""What things are to each other at large: those of a data file, broken ones included, and those it leaves out."""
+
+from services.dataset.existing import Existing
+from services.dataset.parsing import objects_at
+from services.offer_details import OfferKind
+
+
+class Outline:
+    """Looked up by codes. What the file says of a thing goes before what the database does; a value may be anything
+    where the file is broken.
+    """
+
+    def __init__(self, document: object, existing: Existing) -> None:
+        catalogue = existing.catalogue
+        products = [] if catalogue is None else list(catalogue.products.values())
+        offers = [] if catalogue is None else list(catalogue.offer_details.values())
+        self.family_of: dict[str, object] = {product.code: product.family for product in products}
+        self.season_of: dict[str, object] = {}
+        self.product_of: dict[str, str] = {
+            performance.code: product.code for product in products for performance in product.performances
+        }
+        self.levels_of: dict[str, object] = {}
+        if catalogue is not None:
+            self.season_of |= {product.code: catalogue.seasons[product.season_id].code for product in products}
+            self.levels_of |= {indicator.code: indicator.levels for indicator in catalogue.indicators.values()}
+        self.kind_of: dict[str, object] = {contact.code: contact.kind for contact in existing.contacts.values()}
+        self.email_of: dict[str, object] = {contact.code: contact.email for contact in existing.contacts.values()}
+        self.target_type_of: dict[str, object] = {
+            offer.code: offer.target_type for offer in offers if offer.kind is OfferKind.ADVANTAGE
+        }
+        self.with_custom_codes = set[str]()
+        self._read(document)
+
+    def _read(self, document: object) -> None:
+        for code, product in objects_at(document, "products"):
+            self.family_of[code] = product.get("family")
+            self.season_of[code] = product.get("season")
+            self.product_of |= {performance: code for performance, _ in objects_at(product, "performances")}
+        for code, indicator in objects_at(document, "indicators"):
+            self.levels_of[code] = indicator.get("levels")
+        for code, contact in objects_at(document, "contacts"):
+            self.kind_of[code] = contact.get("kind")
+            self.email_of[code] = contact.get("email")
+        for code, advantage in objects_at(document, "advantages"):
+            self.target_type_of[code] = advantage.get("targetType")
+        for code, promotion in objects_at(document, "promotionalCodes"):
+            if promotion.get("customCodes"):
+                self.with_custom_codes.add(code)
+
+    def has_level(self, indicator: str, level: str) -> bool:
+        levels = self.levels_of.get(indicator)
+        return not isinstance(levels, (list, tuple)) or level in levels

@@ -1,0 +1,175 @@
+"""From parsed JSON to the sections of a data file, with everything that is wrong with single fields."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import chain
+from typing import Final, Generic, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from services.code_format import normalise
+from services.dataset import format as form
+from services.dataset import offer_format as offer_form
+from services.dataset.fields import Known, problem, shown
+from services.errors import Path, Problem
+from services.texts import text
+
+T = TypeVar("T", bound=BaseModel)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry(Generic[T]):
+    """A sound object of the file, and where it stands."""
+
+    path: Path
+    item: T
+
+
+SECTIONS: Final = (
+    "seasons",
+    "seatCategories",
+    "audienceSubCategories",
+    "salesChannels",
+    "deliveryModes",
+    "indicators",
+    "products",
+    "contacts",
+    "campaigns",
+    "advantages",
+    "promotionalCodes",
+    "batches",
+)
+
+_CODES: Final[Mapping[str, tuple[str, ...]]] = {
+    **{section: (section, "*", "code") for section in SECTIONS},
+    "pointsOfSale": ("salesChannels", "*", "pointsOfSale", "*", "code"),
+    "performances": ("products", "*", "performances", "*", "code"),
+}
+_ENTERED: Final = (
+    ("promotionalCodes", "*", "customCodes", "*", "code"),
+    ("advantages", "*", "target", "accessCode"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """The sound objects of a file, section by section; ``organisation`` is None where that is not sound."""
+
+    organisation: form.Organisation | None
+    seasons: list[Entry[form.Season]]
+    seat_categories: list[Entry[form.Category]]
+    audience_sub_categories: list[Entry[form.Category]]
+    sales_channels: list[Entry[form.SalesChannel]]
+    delivery_modes: list[Entry[form.DeliveryMode]]
+    indicators: list[Entry[form.Indicator]]
+    products: list[Entry[form.Product]]
+    contacts: list[Entry[form.Contact]]
+    campaigns: list[Entry[form.Campaign]]
+    advantages: list[Entry[offer_form.Advantage]]
+    promotional_codes: list[Entry[offer_form.PromotionalCode]]
+    batches: list[Entry[offer_form.Batch]]
+
+
+def strings_at(document: object, *pattern: str) -> Iterator[tuple[Path, str]]:
+    """Every text that stands at a path, ``*`` being all positions of a list, however broken the rest is."""
+    for path, value in _values_at(document, pattern, ()):
+        if isinstance(value, str):
+            yield path, value
+
+
+def _values_at(value: object, pattern: tuple[str, ...], path: Path) -> Iterator[tuple[Path, object]]:
+    if not pattern:
+        yield path, value
+    elif pattern[0] == "*":
+        for position, each in enumerate(value if isinstance(value, list) else ()):
+            yield from _values_at(each, pattern[1:], (*path, str(position)))
+    elif isinstance(value, dict) and pattern[0] in value:
+        yield from _values_at(value[pattern[0]], pattern[1:], (*path, pattern[0]))
+
+
+def objects_at(value: object, section: str) -> Iterator[tuple[str, dict[str, object]]]:
+    """The objects of a section that have a code, by that code."""
+    for _, item in _values_at(value, (section, "*"), ()):
+        if isinstance(item, dict) and isinstance(code := item.get("code"), str):
+            yield code, item
+
+
+def codes_in(document: object) -> dict[str, list[str]]:
+    """The codes that the file gives to its things, section by section, those of broken objects included."""
+    return {section: [code for _, code in strings_at(document, *pattern)] for section, pattern in _CODES.items()}
+
+
+def doubles(document: object) -> list[Problem]:
+    """Codes that the file gives twice to things of one kind, and codes to enter that are the same to a customer."""
+    problems = [each for pattern in _CODES.values() for each in _repeated(strings_at(document, *pattern), str)]
+    entered = chain.from_iterable(strings_at(document, *pattern) for pattern in _ENTERED)
+    return problems + _repeated(entered, normalise)
+
+
+def _repeated(found: Iterable[tuple[Path, str]], as_compared: Callable[[str], str]) -> list[Problem]:
+    seen: set[str] = set()
+    problems = []
+    for path, code in found:
+        if as_compared(code) in seen:
+            problems.append(Problem(path, text("code_twice", code=shown(code))))
+        seen.add(as_compared(code))
+    return problems
+
+
+class Parser:
+    """Reads the objects of one file, and gathers what is wrong with them in ``problems``."""
+
+    def __init__(self, document: object, known: Known) -> None:
+        self._document = document if isinstance(document, dict) else {}
+        self._known = known
+        self.problems: list[Problem] = []
+
+    def document(self) -> Document:
+        """All that is sound."""
+        self.problems += [
+            Problem((shown(key),), text("field_unknown"))
+            for key in self._document
+            if key not in (*SECTIONS, "organisation")
+        ]
+        return Document(
+            organisation=self.organisation(),
+            seasons=self._section("seasons", form.Season),
+            seat_categories=self._section("seatCategories", form.Category),
+            audience_sub_categories=self._section("audienceSubCategories", form.Category),
+            sales_channels=self._section("salesChannels", form.SalesChannel),
+            delivery_modes=self._section("deliveryModes", form.DeliveryMode),
+            indicators=self._section("indicators", form.Indicator),
+            products=self._section("products", form.Product),
+            contacts=self._section("contacts", form.Contact),
+            campaigns=self._section("campaigns", form.Campaign),
+            advantages=self._section("advantages", offer_form.Advantage),
+            promotional_codes=self._section("promotionalCodes", offer_form.PromotionalCode),
+            batches=self._section("batches", offer_form.Batch),
+        )
+
+    def organisation(self) -> form.Organisation | None:
+        path = ("organisation",)
+        if "organisation" not in self._document:
+            self.problems.append(Problem(path, text("field_missing")))
+            return None
+        return self._item(path, form.Organisation, self._document["organisation"])
+
+    def _section(self, section: str, model: type[T]) -> list[Entry[T]]:
+        values = self._document.get(section, [])
+        if not isinstance(values, list):
+            self.problems.append(Problem((section,), text("not_list")))
+            return []
+        entries = []
+        for position, value in enumerate(values):
+            path = (section, str(position))
+            item = self._item(path, model, value)
+            if item is not None:
+                entries.append(Entry(path, item))
+        return entries
+
+    def _item(self, path: Path, model: type[T], value: object) -> T | None:
+        try:
+            return model.model_validate(value, context=self._known)
+        except ValidationError as error:
+            self.problems += [problem(path, each) for each in error.errors(include_url=False, include_input=False)]
+            return None

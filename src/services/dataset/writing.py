@@ -1,0 +1,242 @@
+"""Writes the rows of a data file that has no problems, in the transaction that looked for them."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import TypeVar
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from db import dataset as db
+from db import limits as db_limits
+from db.batches import Order
+from db.catalogue import (
+    AudienceSubCategory,
+    Campaign,
+    DeliveryMode,
+    Indicator,
+    Organisation,
+    Performance,
+    PointOfSale,
+    ProductRow,
+    Rates,
+    SalesChannelRow,
+    Season,
+    SeatCategory,
+)
+from db.dataset import ContactRow
+from db.ids import new_id
+from db.offers import LimitRow
+from services.batches import place
+from services.dataset.chosen_codes import LOADER, chosen_codes
+from services.dataset.existing import Existing, Ids
+from services.dataset.fields import Item
+from services.dataset.offer_rows import OfferRows, rate_table
+from services.dataset.parsing import Document, Entry
+from services.mail import plain_address
+from services.offer_details import OfferDetails
+from services.pricing.facts import FAMILIES_WITH_PERFORMANCES
+from services.stored_offers import to_limit_rows, to_row
+
+T = TypeVar("T", bound=Item)
+
+
+class Overtaken(Exception):  # noqa: N818 - a signal to look again, not an error
+    """Somebody took of a limit what the file would have it lowered to, after the look and before the write."""
+
+
+class Writer:
+    """Writes one file."""
+
+    def __init__(
+        self, connection: AsyncConnection, document: Document, existing: Existing, ids: Ids, now: datetime
+    ) -> None:
+        self._connection = connection
+        self._document = document
+        self._existing = existing
+        self._ids = ids
+        self._now = now
+
+    async def write(self, organisation: Organisation) -> dict[str, UUID]:
+        """Writes everything; the batches that were made, by code."""
+        for rows in (*self._catalogue(), *self._products(), self._contacts(), self._campaigns()):
+            await db.save(self._connection, organisation.id, rows)
+        await db.set_rates(self._connection, organisation.id, self._changed_rates())
+        await self._write_targeting(organisation.id)
+        offers = OfferRows(self._document, self._existing, self._ids)
+        new, changed = offers.offers()
+        await db.save(self._connection, organisation.id, [to_row(each) for each in (*new, *changed)])
+        codes = chosen_codes(self._document, self._existing, self._ids, self._now)
+        await db.save(self._connection, organisation.id, codes)
+        made = await self._write_batches(organisation.id)
+        await db.save_organisation(self._connection, organisation)
+        await db_limits.add(self._connection, organisation.id, _limit_rows(new))
+        relimited = offers.relimited(changed)
+        if relimited and await db_limits.replace(
+            self._connection, organisation.id, [each.id for each in relimited], _limit_rows(relimited)
+        ):
+            raise Overtaken
+        return made
+
+    # ── Catalogue ────────────────────────────────────────────────────────────────────────────────
+
+    def _catalogue(self) -> Iterator[Sequence[db.Row]]:
+        document, ids = self._document, self._ids
+        yield [
+            Season(ids("seasons", each.code), each.code, each.name.by_language(), each.starts_on, each.ends_on)
+            for each in items(document.seasons)
+        ]
+        yield [
+            SeatCategory(ids("seatCategories", each.code), each.code, each.name.by_language())
+            for each in items(document.seat_categories)
+        ]
+        yield [
+            AudienceSubCategory(ids("audienceSubCategories", each.code), each.code, each.name.by_language())
+            for each in items(document.audience_sub_categories)
+        ]
+        yield [
+            SalesChannelRow(
+                ids("salesChannels", each.code), each.code, each.name.by_language(), each.kind, each.processing_fee
+            )
+            for each in items(document.sales_channels)
+        ]
+        yield [
+            PointOfSale(
+                ids("pointsOfSale", each.code),
+                each.code,
+                each.name.by_language(),
+                ids("salesChannels", channel.code),
+                each.url,
+            )
+            for channel in items(document.sales_channels)
+            for each in channel.points_of_sale
+        ]
+        yield [
+            DeliveryMode(ids("deliveryModes", each.code), each.code, each.name.by_language(), each.fee)
+            for each in items(document.delivery_modes)
+        ]
+        yield [
+            Indicator(ids("indicators", each.code), each.code, each.name.by_language(), each.levels)
+            for each in items(document.indicators)
+        ]
+
+    def _products(self) -> Iterator[Sequence[db.Row]]:
+        ids = self._ids
+        yield [
+            ProductRow(
+                ids("products", each.code),
+                each.code,
+                each.name.by_language(),
+                ids("seasons", each.season),
+                each.family,
+            )
+            for each in items(self._document.products)
+        ]
+        yield [
+            Performance(
+                ids("performances", each.code),
+                each.code,
+                ids("products", product.code),
+                each.starts_at,
+                each.venue,
+            )
+            for product in items(self._document.products)
+            for each in product.performances
+        ]
+
+    def _changed_rates(self) -> dict[tuple[UUID, UUID | None], Rates]:
+        """The rate tables of the file that are not as they are already, order included."""
+        stored = {} if self._existing.catalogue is None else self._existing.catalogue.rates
+        tables: dict[tuple[UUID, UUID | None], Rates] = {}
+        for product in items(self._document.products):
+            key = self._ids("products", product.code)
+            if product.family not in FAMILIES_WITH_PERFORMANCES:
+                tables[key, None] = rate_table(product.prices, self._ids)
+            for performance in product.performances:
+                tables[key, self._ids("performances", performance.code)] = rate_table(performance.prices, self._ids)
+        return {
+            (product_id, performance_id): rates
+            for (product_id, performance_id), rates in tables.items()
+            if list(rates.items()) != list(stored.get(performance_id or product_id, {}).items())
+        }
+
+    # ── Contacts ─────────────────────────────────────────────────────────────────────────────────
+
+    def _contacts(self) -> list[ContactRow]:
+        return [
+            ContactRow(
+                id=self._ids("contacts", each.code),
+                code=each.code,
+                kind=each.kind,
+                name=each.name,
+                email=each.email,
+                balance=each.balance,
+                newsletter=each.newsletter,
+                has_ordered=each.has_ordered,
+            )
+            for each in items(self._document.contacts)
+        ]
+
+    def _campaigns(self) -> list[Campaign]:
+        return [
+            Campaign(
+                self._ids("campaigns", each.code),
+                each.code,
+                each.name.by_language(),
+                each.starts_on,
+                each.ends_on,
+            )
+            for each in items(self._document.campaigns)
+        ]
+
+    async def _write_targeting(self, organisation_id: UUID) -> None:
+        """What targets contacts: that they have ordered, their levels, the campaigns that they are in."""
+        ids, contacts = self._ids, list(items(self._document.contacts))
+        ordered = [ids("contacts", each.code) for each in contacts if each.has_ordered]
+        levels = [
+            (ids("contacts", each.code), ids("indicators", indicator), level)
+            for each in contacts
+            for indicator, level in each.indicators.items()
+        ]
+        targets = {
+            ids("campaigns", campaign.code): [ids("contacts", code) for code in campaign.contacts]
+            for campaign in items(self._document.campaigns)
+        }
+        await db.mark_ordered(self._connection, organisation_id, ordered)
+        await db.set_levels(self._connection, organisation_id, levels)
+        await db.set_targets(self._connection, organisation_id, targets)
+
+    # ── Batches ──────────────────────────────────────────────────────────────────────────────────
+
+    async def _write_batches(self, organisation_id: UUID) -> dict[str, UUID]:
+        """Has codes made for the batches that are new, by the workers, once this is committed."""
+        emails = {code: contact.email for code, contact in self._existing.contacts.items()}
+        emails |= {each.code: each.email for each in items(self._document.contacts)}
+        made = {}
+        for batch in items(self._document.batches):
+            if batch.code in self._existing.batches:
+                continue
+            section = "promotionalCodes" if batch.advantage is None else "advantages"
+            address = batch.destination or emails[batch.contact]
+            made[batch.code] = new_id()
+            order = Order(
+                offer=self._ids(section, batch.advantage or batch.promotional_code or ""),
+                contact=self._ids("contacts", batch.contact),
+                quantity=batch.quantity,
+                destination=address and plain_address(address),
+                document_type=batch.document_type,
+                language=batch.language,
+                remark=batch.remark,
+                code=batch.code,
+            )
+            await place(self._connection, organisation_id, made[batch.code], order, LOADER)
+        return made
+
+
+def _limit_rows(offers: Sequence[OfferDetails]) -> list[LimitRow]:
+    return [row for each in offers for row in to_limit_rows(each.offer)]
+
+
+def items(entries: Sequence[Entry[T]]) -> Iterator[T]:
+    """The objects of a section."""
+    return (entry.item for entry in entries)

@@ -1,0 +1,124 @@
+"""Sending mail: over SMTP, or into a folder while there is no server."""
+
+import asyncio
+import os
+import re
+from email.message import EmailMessage
+from email.policy import SMTP
+from pathlib import Path
+from typing import Final, Protocol
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import aiosmtplib
+
+TIMEOUT: Final = 30
+"""Seconds that a mail server may take for each of its answers."""
+
+_LOCAL: Final = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
+_DOMAIN: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*")
+
+
+class MailUnavailable(Exception):  # noqa: N818 - says what was found
+    """The mail did not go out now, and may well later: the server is away, or asks to come back."""
+
+
+class MailRefused(Exception):  # noqa: N818 - says what was found
+    """The server will not take this mail, however often it is tried; the message is its answer."""
+
+
+class Mailer(Protocol):
+    """Where mails go. ``sender`` is the address that they come from."""
+
+    @property
+    def sender(self) -> str: ...
+
+    async def send(self, message: EmailMessage) -> None:
+        """Returns when somebody else has taken responsibility for the mail. Raises MailUnavailable or MailRefused."""
+
+
+class SmtpMailer:
+    """Sends through the server of a URL: ``smtp://USER:PASSWORD@HOST:PORT``, or ``smtps://`` for TLS from the start.
+
+    On ``smtp://``, TLS is begun where the server offers it; with ``?starttls=true`` it must, with ``false`` it is not.
+    ``?from=ADDRESS`` is the sender, no-reply at the host by default.
+    """
+
+    def __init__(self, url: str) -> None:
+        parts = urlsplit(url)
+        options = {name: values[-1] for name, values in parse_qs(parts.query).items()}
+        self._host = parts.hostname or "localhost"
+        self._port = parts.port
+        self._user = unquote(parts.username) if parts.username else None
+        self._password = unquote(parts.password) if parts.password else None
+        self._tls = parts.scheme == "smtps"
+        self._start_tls = {"true": True, "false": False}.get(options.get("starttls", ""))
+        self.sender = options.get("from", f"no-reply@{self._host}")
+
+    async def send(self, message: EmailMessage) -> None:
+        try:
+            await aiosmtplib.send(
+                message,
+                hostname=self._host,
+                port=self._port,
+                username=self._user,
+                password=self._password,
+                use_tls=self._tls,
+                start_tls=False if self._tls else self._start_tls,
+                timeout=TIMEOUT,
+            )
+        except aiosmtplib.SMTPRecipientsRefused as error:
+            raise _failure(min(error.recipients, key=lambda refused: refused.code)) from error
+        except aiosmtplib.SMTPResponseException as error:
+            raise _failure(error) from error
+        except aiosmtplib.SMTPNotSupported as error:
+            raise MailRefused(error.message) from error
+        except (aiosmtplib.SMTPException, OSError) as error:
+            raise MailUnavailable(f"{self._host}: {error}") from error
+
+
+class FolderMailer:
+    """Writes each mail as an ``.eml`` file named by its Message-ID: the same mail again replaces the first."""
+
+    sender = "no-reply@localhost"
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    async def send(self, message: EmailMessage) -> None:
+        try:
+            await asyncio.to_thread(self._write, message)
+        except OSError as error:
+            raise MailUnavailable(str(error)) from error
+
+    def _write(self, message: EmailMessage) -> None:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        name = re.sub(r"[^A-Za-z0-9-]+", "_", message["Message-ID"].strip("<>").partition("@")[0])
+        draft = self._folder / f".{name}.{os.getpid()}"
+        draft.write_bytes(message.as_bytes(policy=SMTP))
+        draft.replace(self._folder / f"{name}.eml")
+
+
+def mailer(url: str | None, outbox: Path) -> Mailer:
+    """Sends through the server of ``url``, or without one writes into ``outbox``."""
+    return SmtpMailer(url) if url else FolderMailer(outbox)
+
+
+def plain_address(entered: str) -> str | None:
+    """A mail address as servers take it, its domain in ASCII; None where it is none.
+
+    Only the everyday form: no quotes, comments, names or line breaks, so that nothing can be smuggled into a header.
+    """
+    local, _, domain = entered.strip(" ").rpartition("@")
+    try:
+        domain = domain.encode("idna").decode()
+    except UnicodeError:
+        return None
+    if len(local) > 64 or len(domain) > 253 or not (_LOCAL.fullmatch(local) and _DOMAIN.fullmatch(domain)):
+        return None
+    return f"{local}@{domain}"
+
+
+def _failure(answer: aiosmtplib.SMTPResponseException) -> Exception:
+    """What a server's refusal means: 4xx asks to come back later, 5xx is final (RFC 5321, 4.2.1)."""
+    text = f"{answer.code} {answer.message}"
+    return MailRefused(text) if answer.code >= 500 else MailUnavailable(text)

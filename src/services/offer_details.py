@@ -1,0 +1,80 @@
+"""An offer as it was configured: what pricing is told of it, and what people are."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from uuid import UUID
+
+from services.pricing.facts import (
+    Advantage,
+    CampaignTarget,
+    IndicatorTarget,
+    OfferState,
+    PartnerTarget,
+    PromotionalCode,
+    PublicTarget,
+    SingleUseTarget,
+    Target,
+    TargetType,
+)
+
+
+class OfferKind(StrEnum):
+    """The two kinds of offers (docs/domain.md, Offers)."""
+
+    ADVANTAGE = "ADVANTAGE"
+    PROMOTIONAL_CODE = "PROMOTIONAL_CODE"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfferDetails:
+    """All that was configured about an offer: ``offer`` is what pricing is told, the rest what people are."""
+
+    offer: Advantage | PromotionalCode
+    internal_name: dict[str, str]
+    public_name: dict[str, str]
+    picture: str | None = None
+    version: int = 1
+
+    @property
+    def id(self) -> UUID:
+        return self.offer.id
+
+    @property
+    def code(self) -> str:
+        return self.offer.code
+
+    @property
+    def state(self) -> OfferState:
+        return self.offer.state
+
+    @property
+    def kind(self) -> OfferKind:
+        return OfferKind.ADVANTAGE if isinstance(self.offer, Advantage) else OfferKind.PROMOTIONAL_CODE
+
+    @property
+    def season_id(self) -> UUID | None:
+        """None for promotional codes."""
+        return self.offer.season if isinstance(self.offer, Advantage) else None
+
+    @property
+    def target_type(self) -> TargetType | None:
+        """None for promotional codes, which always need their code entered."""
+        return target_type(self.offer.target) if isinstance(self.offer, Advantage) else None
+
+    @property
+    def quota(self) -> int | None:
+        return self.offer.limits.quota
+
+
+def target_type(target: Target) -> TargetType:
+    match target:
+        case PublicTarget():
+            return TargetType.PUBLIC
+        case CampaignTarget():
+            return TargetType.CONTACTS
+        case IndicatorTarget():
+            return TargetType.INDICATOR
+        case PartnerTarget():
+            return TargetType.PARTNER
+        case SingleUseTarget():
+            return TargetType.SINGLE_USE_CODE

@@ -1,0 +1,208 @@
+"""Which ticket gets which advantage, and by which code (docs/domain.md, Pricing a basket, step 2)."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import chain, repeat
+from typing import NamedTuple
+from uuid import UUID
+
+from services.pricing.assignment import Cap, Option, assign
+from services.pricing.basket import Basket
+from services.pricing.benefits import saving
+from services.pricing.facts import (
+    Advantage,
+    CampaignTarget,
+    IndicatorTarget,
+    PartnerTarget,
+    PublicTarget,
+    Refusal,
+    SingleUseTarget,
+    TicketKind,
+)
+from services.pricing.limits import Bound
+from services.pricing.result import Hold, PricedCode
+from services.pricing.rules import needs_code
+from services.pricing.scope import in_scope, is_on_sale, ticket_refusals
+from services.pricing.terms import Entry, Terms
+
+_RANKS = {PublicTarget: 0, IndicatorTarget: 1, CampaignTarget: 2, PartnerTarget: 3, SingleUseTarget: 4}
+"""How personal an advantage is; of equal savings the least personal one is used."""
+
+
+Entries = Mapping[int, tuple[Entry, Advantage]]
+"""The codes entered for advantages, by their place among all that were entered."""
+
+
+class Given(NamedTuple):
+    """What a ticket gets: an advantage, if any, what it takes off, and the stored code that opened it, if one did."""
+
+    advantage: Advantage | None
+    saving: int
+    code: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """What each ticket gets, in the order of the basket; and what came of the codes, by their place."""
+
+    tickets: list[Given]
+    codes: dict[int, PricedCode]
+    holds: list[Hold]
+
+
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """An advantage that tickets may get: what it takes off which kinds, what its limits leave, and the places of the
+    codes that open it.
+    """
+
+    advantage: Advantage
+    limits: Sequence[Bound]
+    savings: dict[int, int]
+    places: Sequence[int]
+
+    @property
+    def rank(self) -> int:
+        return _RANKS[type(self.advantage.target)]
+
+    @property
+    def per_code(self) -> int | None:
+        """How many tickets each of its codes covers, None for all."""
+        target = self.advantage.target
+        return target.tickets_per_code if isinstance(target, SingleUseTarget) else None
+
+
+def grant(basket: Basket, entries: Entries, terms: Terms, only: frozenset[UUID] | None) -> Granted:
+    """The assignment of advantages (of those in ``only``, if given) that saves the most.
+
+    Within a kind the earlier tickets get what saves more. The first code of an offer covers the tickets on which it
+    saves the most, as many as it may, the next one those after them.
+    """
+    choices = _choices(basket, entries, terms, only)
+    holds: list[Hold] = []
+    discounts = Counter[int]()
+    of_kinds: list[list[Given]] = [[] for _ in basket.kinds]
+    for choice, shares in _assign(basket, choices):
+        for (place, kind), count in _covers(choice, shares):
+            code = None if place is None else entries[place][0].entered.code
+            given = Given(choice.advantage, choice.savings[kind], code)
+            holds.append(Hold(choice.advantage.id, code, basket.kinds[kind], count))
+            of_kinds[kind] += [given] * count
+            if place is not None:
+                discounts[place] += given.saving * count
+    turns = [iter(sorted(of_kind, key=lambda given: -given.saving)) for of_kind in of_kinds]
+    tickets = [next(turns[kind], Given(None, 0, None)) for kind in basket.tickets]
+    codes = {
+        place: entry.applied(discounts[place])
+        if place in discounts
+        else entry.refused(_reasons(entry, advantage, basket, tickets, terms))
+        for place, (entry, advantage) in entries.items()
+    }
+    return Granted(tickets, codes, holds)
+
+
+def _choices(basket: Basket, entries: Entries, terms: Terms, only: frozenset[UUID] | None) -> list[_Choice]:
+    """The advantages that the sale, the codes and the limits allow for some ticket, in the order of preference."""
+    places: dict[UUID, list[int]] = {}
+    for place, (entry, advantage) in entries.items():
+        if entry.opens and needs_code(advantage):
+            places.setdefault(advantage.id, []).append(place)
+    opened = {*places, *terms.tried()}
+    found: dict[UUID, tuple[Advantage, list[int]]] = {}
+    for number, kind in enumerate(basket.kinds):
+        for advantage in terms.offers.candidates(kind, terms.sale.contact, opened):
+            found.setdefault(advantage.id, (advantage, []))[1].append(number)
+    choices = [
+        _choice(advantage, {number: basket.kinds[number] for number in numbers}, places.get(advantage.id, []), terms)
+        for advantage, numbers in found.values()
+        if (only is None or advantage.id in only) and not terms.refusals(advantage)
+    ]
+    useful = (choice for choice in choices if choice.savings)
+    return sorted(useful, key=lambda choice: (choice.rank, choice.advantage.code, choice.advantage.id))
+
+
+def _choice(advantage: Advantage, kinds: Mapping[int, TicketKind], places: Sequence[int], terms: Terms) -> _Choice:
+    limits = terms.bounds(advantage)
+    full = [bound for bound in limits if bound.most < 1]
+    savings = {
+        number: off
+        for number, kind in kinds.items()
+        if is_on_sale(advantage, kind, terms.sale.now)
+        and not (full and any(bound.covers(kind) for bound in full))
+        and (off := saving(advantage.benefit, kind))
+    }
+    return _Choice(advantage, limits, savings, places)
+
+
+def _assign(basket: Basket, choices: Sequence[_Choice]) -> list[tuple[_Choice, dict[int, int]]]:
+    """The choices that are taken, in their order, with how many tickets of which kind."""
+    options: list[list[Option]] = [[] for _ in basket.kinds]
+    caps = []
+    for number, choice in enumerate(choices):
+        for kind, off in choice.savings.items():
+            options[kind].append(Option(off, number))
+        for bound in choice.limits:
+            covered = [kind for kind in choice.savings if bound.covers(basket.kinds[kind])]
+            caps.append(Cap(number, covered, bound.most))
+        if choice.per_code is not None:
+            caps.append(Cap(number, list(choice.savings), choice.per_code * len(choice.places)))
+    shares: dict[int, dict[int, int]] = {}
+    for kind, share in enumerate(assign(basket.counts, options, caps, [choice.rank for choice in choices])):
+        for number, count in share.items():
+            shares.setdefault(number, {})[kind] = count
+    return [(choices[number], shares[number]) for number in sorted(shares)]
+
+
+def _covers(choice: _Choice, shares: Mapping[int, int]) -> Iterable[tuple[tuple[int | None, int], int]]:
+    """The tickets of a choice by the place of the code that covers them, None where it takes none, and by kind."""
+    if not choice.places:
+        return [((None, kind), count) for kind, count in shares.items()]
+    kinds = sorted(shares, key=lambda kind: (-choice.savings[kind], kind))
+    tickets = list(chain.from_iterable(repeat(kind, shares[kind]) for kind in kinds))
+    each = len(tickets) if choice.per_code is None else choice.per_code
+    places = chain.from_iterable(repeat(place, each) for place in choice.places)
+    return Counter((next(places), kind) for kind in tickets).items()
+
+
+def _reasons(
+    entry: Entry,
+    advantage: Advantage,
+    basket: Basket,
+    tickets: Sequence[Given],
+    terms: Terms,
+) -> list[Refusal]:
+    """Why a code brought nothing: the sale, the tickets, or limits that kept better prices from some; else nothing."""
+    limits = terms.bounds(advantage)
+    found = [
+        *terms.refusals(advantage),
+        *ticket_refusals(advantage, basket.kinds, limits, terms.sale.now),
+    ]
+    if found or not entry.opens:
+        return found
+    return list(_held_back(advantage, limits, basket, tickets, terms.sale.now))
+
+
+def _held_back(
+    advantage: Advantage,
+    limits: Sequence[Bound],
+    basket: Basket,
+    tickets: Sequence[Given],
+    now: datetime,
+) -> Iterator[Refusal]:
+    """The limits without which more tickets would have had the advantage."""
+    savings = [
+        saving(advantage.benefit, kind) if in_scope(advantage, kind) and is_on_sale(advantage, kind, now) else 0
+        for kind in basket.kinds
+    ]
+    having = Counter[int]()
+    wanting = Counter[int]()
+    for kind, given in zip(basket.tickets, tickets, strict=True):
+        having[kind] += given.advantage is advantage
+        wanting[kind] += given.saving < savings[kind]
+    for bound in limits:
+        covered = [number for number, kind in enumerate(basket.kinds) if bound.covers(kind)]
+        have, want = (sum(counts[kind] for kind in covered) for counts in (having, wanting))
+        if want and have >= bound.most:
+            yield bound.refusal(have + want)

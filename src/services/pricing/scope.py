@@ -1,0 +1,63 @@
+"""Which tickets an offer is for (docs/domain.md, Offers: scope, sale end, benefit)."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from services.pricing.benefits import has_price, saving
+from services.pricing.facts import Advantage, Instant, Offer, Refusal, RefusalCode, TicketKind
+from services.pricing.limits import Bound
+
+
+def in_scope(offer: Offer, kind: TicketKind) -> bool:
+    """Whether a ticket matches every list of the scope and, for an advantage, its family, season and rate sub-table."""
+    scope = offer.scope
+    return (
+        (not scope.performances or kind.performance in scope.performances)
+        and (not scope.products or kind.product in scope.products)
+        and (not scope.seat_categories or kind.seat_category in scope.seat_categories)
+        and (not scope.audience_sub_categories or kind.audience_sub_category in scope.audience_sub_categories)
+        and (not isinstance(offer, Advantage) or _suits(offer, kind))
+    )
+
+
+def is_on_sale(offer: Offer, kind: TicketKind, now: datetime) -> bool:
+    """Whether the sale of the offer is still open for the ticket: until its sale end, which itself counts too."""
+    if not isinstance(offer, Advantage) or offer.sale_end_tolerance is None or kind.starts_at is None:
+        return True
+    return now - kind.starts_at <= timedelta(minutes=offer.sale_end_tolerance)
+
+
+def ticket_refusals(offer: Offer, kinds: Sequence[TicketKind], limits: Sequence[Bound], now: datetime) -> list[Refusal]:
+    """Why the offer can apply to none of these tickets, not even to one; empty where it can."""
+    scoped = [kind for kind in kinds if in_scope(offer, kind)]
+    on_sale = [kind for kind in scoped if is_on_sale(offer, kind, now)]
+    found = []
+    if not scoped:
+        found.append(Refusal(RefusalCode.NO_ELIGIBLE_TICKET))
+    elif not on_sale and isinstance(offer, Advantage):
+        found.append(_sale_closed(offer, scoped, now))
+    elif isinstance(offer, Advantage) and not any(saving(offer.benefit, kind) for kind in on_sale):
+        found.append(Refusal(RefusalCode.NO_BENEFIT))
+    return found + used_up(limits, on_sale or scoped)
+
+
+def used_up(limits: Sequence[Bound], kinds: Sequence[TicketKind]) -> list[Refusal]:
+    """The limits that leave room for not one of these tickets, or for no ticket at all; empty where one has room."""
+    full = [bound for bound in limits if bound.most < 1]
+    if not all(any(bound.covers(kind) for bound in full) for kind in kinds):
+        return []
+    return [bound.refusal(1) for bound in full if bound.element is None or any(map(bound.covers, kinds))]
+
+
+def _suits(advantage: Advantage, kind: TicketKind) -> bool:
+    return (
+        advantage.family is kind.family
+        and (advantage.season is None or advantage.season == kind.season)
+        and has_price(advantage.benefit, kind)
+    )
+
+
+def _sale_closed(advantage: Advantage, kinds: Sequence[TicketKind], now: datetime) -> Refusal:
+    tolerance = timedelta(minutes=advantage.sale_end_tolerance or 0)
+    last = max(kind.starts_at + tolerance for kind in kinds if kind.starts_at)
+    return Refusal(RefusalCode.SALE_CLOSED, Instant(last), Instant(now))

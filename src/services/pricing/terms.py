@@ -1,0 +1,90 @@
+"""What a basket is priced under, and the codes entered for it."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+from uuid import UUID
+
+from services.pricing.facts import EnteredCode, Offer, OfferState, Refusal, RefusalCode, Sale, Taken
+from services.pricing.limits import Bound, bounds
+from services.pricing.offers import Offers
+from services.pricing.result import PricedCode
+from services.pricing.rules import needs_code, refusals
+
+Kind = TypeVar("Kind", bound=Offer)
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """The sale, the offers there are, what others have taken of their limits, and the offers to try as if RUNNING."""
+
+    sale: Sale
+    offers: Offers
+    taken: Taken
+    include: frozenset[UUID]
+
+    def refusals(self, offer: Offer) -> list[Refusal]:
+        """All that the sale has against an offer, whatever the tickets."""
+        return refusals(offer, self.offers.rules(offer.id), self.sale, self.include)
+
+    def bounds(self, offer: Offer) -> list[Bound]:
+        """What is left of the offer's limits."""
+        return bounds(offer, self.sale, self.taken)
+
+    def tried(self) -> Iterator[UUID]:
+        """The advantages to try that do not run and need no code."""
+        for offer in filter(None, map(self.offers.get, self.include)):
+            if offer.state is not OfferState.RUNNING and not needs_code(offer):
+                yield offer.id
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An entered code with its offer, None where it opens nothing here. ``repeats``: an entry before has the same code.
+
+    Where the code is refused as unknown, nothing may be told of its offer.
+    """
+
+    entered: EnteredCode
+    offer: Offer | None
+    repeats: bool
+
+    @property
+    def opens(self) -> bool:
+        """Whether the code as such is good; its offer may still not apply."""
+        return self.offer is not None and not self.repeats and not self.entered.refusals
+
+    def applied(self, discount: int) -> PricedCode:
+        entered = self.entered
+        return PricedCode(entered.text, entered.code, entered.offer, applied=True, discount=discount, refusals=())
+
+    def refused(self, refusals: Iterable[Refusal]) -> PricedCode:
+        """Refused for what stands against the code and for these reasons, each once; at least for NO_BENEFIT."""
+        entered = self.entered
+        unknown = self.offer is None or any(each.code is RefusalCode.UNKNOWN_CODE for each in entered.refusals)
+        if unknown:
+            reasons = entered.refusals or (Refusal(RefusalCode.UNKNOWN_CODE),)
+        else:
+            reasons = tuple(dict.fromkeys((*entered.refusals, *refusals))) or (Refusal(RefusalCode.NO_BENEFIT),)
+        offer = None if unknown else entered.offer
+        return PricedCode(entered.text, entered.code, offer, applied=False, discount=0, refusals=reasons)
+
+
+def entries(codes: Sequence[EnteredCode], terms: Terms) -> list[Entry]:
+    """The codes in the order in which they were entered, with their offers.
+
+    The same code entered again is the same stored code, or the same text where a code is not stored by itself.
+    """
+    seen: set[tuple[UUID | None, UUID | str]] = set()
+    found = []
+    for entered in codes:
+        key = (entered.offer, entered.code or entered.text)
+        offer = None if entered.offer is None else terms.offers.get(entered.offer)
+        found.append(Entry(entered, offer, repeats=key in seen))
+        seen.add(key)
+    return found
+
+
+def of_type(entered: Sequence[Entry], offer: type[Kind]) -> dict[int, tuple[Entry, Kind]]:
+    """The entries with an offer of this type, and it, by their place."""
+    return {place: (entry, entry.offer) for place, entry in enumerate(entered) if isinstance(entry.offer, offer)}

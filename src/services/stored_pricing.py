@@ -1,0 +1,29 @@
+"""A price kept with a basket or an order, exactly as pricing gave it."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from pydantic import TypeAdapter
+
+from services.pricing.result import Pricing
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPricing:
+    """The price that was given, and the single-use codes that must still be held for it to last."""
+
+    pricing: Pricing
+    held_codes: frozenset[UUID]
+
+
+_ADAPTER = TypeAdapter(StoredPricing)
+
+
+def dump(pricing: Pricing, held_codes: frozenset[UUID]) -> object:
+    """As JSON values."""
+    return _ADAPTER.dump_python(StoredPricing(pricing, held_codes), mode="json")
+
+
+def load(value: object) -> StoredPricing:
+    """The price again, equal to the one that was dumped."""
+    return _ADAPTER.validate_python(value)

@@ -1,0 +1,54 @@
+"""Writes: one transaction each, tried again where others were faster, published after the commit."""
+
+from collections.abc import Awaitable, Callable, Collection
+from typing import TypeVar
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from db.sessions import Sessions, is_transient
+from services.errors import Conflict
+from services.texts import text
+
+Result = TypeVar("Result")
+
+Publish = Callable[[UUID, Collection[UUID]], None]
+"""Tells watchers that the counts of an organisation's offers changed."""
+
+ATTEMPTS = 8
+
+
+class Overtaken(Exception):  # noqa: N818 - a signal to try again, not an error
+    """Somebody took what a price had counted on between its look and its claim."""
+
+
+class Transactions:
+    """Runs writes."""
+
+    def __init__(self, sessions: Sessions, publish: Publish) -> None:
+        self._sessions = sessions
+        self._publish = publish
+
+    async def run(
+        self, organisation: UUID, attempt: Callable[[AsyncConnection, set[UUID]], Awaitable[Result]]
+    ) -> Result:
+        """What ``attempt`` returns once it is committed; it adds the offers whose counts it changed to its second argument.
+
+        An attempt that was overtaken, or that met a deadlock, is rolled back and runs again with fresh facts, a bounded
+        number of times; then Conflict says so. Every other failure rolls back and passes through.
+        """
+        for _ in range(ATTEMPTS):
+            changed: set[UUID] = set()
+            try:
+                async with self._sessions.writing() as connection:
+                    result = await attempt(connection, changed)
+            except Overtaken:
+                continue
+            except Exception as error:
+                if is_transient(error):
+                    continue
+                raise
+            if changed:
+                self._publish(organisation, changed)
+            return result
+        raise Conflict(text("too_busy"))

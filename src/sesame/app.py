@@ -1,0 +1,73 @@
+"""The application that uvicorn's server processes run."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Final
+
+import structlog
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import BaseRoute, Route, WebSocketRoute
+from starlette.types import ASGIApp
+
+from db.sessions import Sessions
+from resolvers import downloads
+from resolvers.context import Clock
+from resolvers.http import GraphQLApp
+from resolvers.schema import schema
+from services.code_lists import CodeLists
+from sesame import logs
+from sesame.composition import House, build_services, house
+from sesame.processes import leave_with_parent
+from sesame.settings import Settings
+
+_HEALTH_SECONDS: Final = 2
+
+_log = structlog.get_logger("sesame.app")
+
+
+def create() -> ASGIApp:
+    """The application of one server process, by the settings in its environment."""
+    settings = Settings.read()
+    logs.configure(settings.log_level)
+    leave_with_parent()
+
+    @asynccontextmanager
+    async def lifespan(application: Starlette) -> AsyncIterator[None]:
+        async with house(settings) as own:
+            own.live.listen()
+            application.router.routes.extend(routes(own, lambda: datetime.now(UTC)))
+            yield
+
+    return logs.RequestLog(Starlette(lifespan=lifespan))
+
+
+def routes(own: House, clock: Clock) -> list[BaseRoute]:
+    """Every path of a server."""
+    graphql = GraphQLApp(schema, build_services(own), clock)
+    return [
+        Route("/graphql", graphql),
+        WebSocketRoute("/graphql", graphql),
+        Route("/health", _health(own.sessions)),
+        *downloads.routes(CodeLists(own.sessions), own.links, clock),
+    ]
+
+
+def _health(sessions: Sessions) -> Callable[[Request], Awaitable[JSONResponse]]:
+    """Whether this process can answer: it reaches its database, within the time that a load balancer waits."""
+
+    async def health(_: Request) -> JSONResponse:
+        try:
+            async with asyncio.timeout(_HEALTH_SECONDS), sessions.reading() as session:
+                await session.execute(text("SELECT 1"))
+        except (OSError, TimeoutError, SQLAlchemyError) as error:
+            _log.warning("not healthy", reason=str(error))
+            return JSONResponse({"status": "no database"}, status_code=503)
+        return JSONResponse({"status": "ok"})
+
+    return health

@@ -1,0 +1,78 @@
+"""Where the services are put together, once a process."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from db.sessions import Sessions
+from resolvers.context import Services
+from services.baskets import Baskets
+from services.batches import Batches
+from services.catalogue import Catalogues
+from services.codes import Codes
+from services.contacts import Contacts
+from services.counts import Counts
+from services.credentials import Credentials
+from services.dashboard import Dashboards
+from services.holding import Holding
+from services.links import Links
+from services.live import Live
+from services.live_counts import LiveCounts
+from services.offers import Offers
+from services.orders import Orders
+from services.prices import Prices
+from services.transactions import Transactions
+from sesame.database import database
+from sesame.settings import Settings, secret_key
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """What one process works with; all of it shares the sessions."""
+
+    sessions: Sessions
+    live: Live
+    transactions: Transactions
+    credentials: Credentials
+    links: Links
+
+
+@asynccontextmanager
+async def house(settings: Settings) -> AsyncIterator[House]:
+    """Everything that servers and workers need alike, on the database of the settings; closed at the end."""
+    with database(settings) as url:
+        sessions = Sessions(url, pool_size=settings.pool_size)
+        live = Live(sessions, url)
+        secret = secret_key(settings)
+        try:
+            yield House(
+                sessions,
+                live,
+                Transactions(sessions, live.publish),
+                Credentials(sessions, secret),
+                Links(secret, settings.public_url),
+            )
+        finally:
+            await live.close()
+            await sessions.close()
+
+
+def build_services(own: House) -> Services:
+    """What the resolvers call."""
+    sessions, transactions = own.sessions, own.transactions
+    catalogues = Catalogues(sessions)
+    baskets = Baskets(sessions, catalogues, transactions, Holding(Prices(catalogues)))
+    batches = Batches(sessions, catalogues, transactions, own.links)
+    return Services(
+        credentials=own.credentials,
+        catalogues=catalogues,
+        contacts=Contacts(sessions),
+        offers=Offers(sessions),
+        baskets=baskets,
+        orders=Orders(sessions, transactions, baskets),
+        counts=Counts(sessions),
+        dashboards=Dashboards(sessions, catalogues),
+        batches=batches,
+        codes=Codes(sessions, transactions),
+        live_counts=LiveCounts(sessions, catalogues, batches, own.live),
+    )

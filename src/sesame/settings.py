@@ -1,0 +1,176 @@
+"""Settings from the environment: typed, read once in each process, never changed."""
+
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+from sesame.errors import CommandError
+
+_PREFIX = "SESAME_"
+_SECRET_LENGTH = 32
+
+
+def _asyncpg_url(secret: SecretStr) -> SecretStr:
+    """The URL that hosting providers hand out, in the form that this program's driver takes."""
+    try:
+        url = make_url(secret.get_secret_value())
+    except (ArgumentError, ValueError):
+        raise ValueError("is not a URL; expected postgresql://USER:PASSWORD@HOST:PORT/DATABASE") from None
+    if url.drivername not in ("postgres", "postgresql", "postgresql+asyncpg"):
+        raise ValueError(f"names a database other than PostgreSQL ({url.drivername}); expected postgresql://…")
+    if not url.database:
+        raise ValueError("names no database; expected postgresql://USER:PASSWORD@HOST:PORT/DATABASE")
+    return SecretStr(_with_driver(url).render_as_string(hide_password=False))
+
+
+def _with_driver(url: URL) -> URL:
+    options = dict(url.query)
+    if "sslmode" in options:  # libpq's name for what asyncpg calls ssl
+        options["ssl"] = options.pop("sslmode")
+    return url.set(drivername="postgresql+asyncpg", query=options)
+
+
+def _smtp_url(secret: SecretStr) -> SecretStr:
+    parts = urlsplit(secret.get_secret_value())
+    if parts.scheme not in ("smtp", "smtps") or not parts.hostname:
+        raise ValueError("is not a mail server; expected smtp://USER:PASSWORD@HOST:PORT or smtps://…")
+    return secret
+
+
+def _web_address(address: str) -> str:
+    parts = urlsplit(address)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("is not a web address; expected https://HOST")
+    return address.rstrip("/")
+
+
+def _long_enough(secret: SecretStr) -> SecretStr:
+    if len(secret.get_secret_value()) < _SECRET_LENGTH:
+        raise ValueError(f"is shorter than {_SECRET_LENGTH} characters; make one with: openssl rand -base64 32")
+    return secret
+
+
+def _absolute(folder: Path) -> Path:
+    return folder.expanduser().resolve()
+
+
+class Settings(BaseSettings):
+    """Each field is the environment variable of its name in capitals, after ``SESAME_``."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=_PREFIX, env_ignore_empty=True, frozen=True, hide_input_in_errors=True, validate_default=True
+    )
+
+    database_url: Annotated[SecretStr, AfterValidator(_asyncpg_url)] | None = Field(
+        default=None, description="PostgreSQL to use; unset: an embedded one inside the data folder"
+    )
+    data_dir: Annotated[Path, AfterValidator(_absolute)] = Field(
+        default=Path(".sesame"), description="the data folder: embedded PostgreSQL, secret key, outbox"
+    )
+    smtp_url: Annotated[SecretStr, AfterValidator(_smtp_url)] | None = Field(
+        default=None, description="mail server; unset: mails are written to the data folder's outbox"
+    )
+    secret_key: Annotated[SecretStr, AfterValidator(_long_enough)] | None = Field(
+        default=None, description="signs tokens and links; unset with the embedded PostgreSQL: made and kept there"
+    )
+    public_url: Annotated[str, AfterValidator(_web_address)] = Field(
+        default="http://127.0.0.1:8000", description="where clients reach this server; starts the links in mails"
+    )
+    pool_size: int = Field(default=10, ge=1, le=1000, description="database connections of each server process")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="least severe log lines that are written"
+    )
+
+    @classmethod
+    def read(cls) -> Self:
+        """Raises CommandError with one line for each variable that is wrong."""
+        try:
+            return cls()
+        except ValidationError as error:
+            raise CommandError(
+                *(
+                    f"{_PREFIX}{str(problem['loc'][0]).upper()}: {problem['msg'].removeprefix('Value error, ')}."
+                    for problem in error.errors()
+                )
+            ) from None
+
+    @property
+    def outbox(self) -> Path:
+        """Where mails are written while no mail server is set."""
+        return self.data_dir / "outbox"
+
+    def listed(self) -> Iterator[tuple[str, str, str]]:
+        """Each setting's variable, value and meaning, with secrets hidden, in URLs too."""
+        for name, field in type(self).model_fields.items():
+            value = getattr(self, name)
+            yield f"{_PREFIX}{name.upper()}", _readable(value), field.description or ""
+
+
+def _readable(value: object) -> str:
+    if value is None:
+        return ""
+    if not isinstance(value, SecretStr):
+        return str(value)
+    secret = value.get_secret_value()
+    return shown(secret) if "://" in secret else "***"
+
+
+def shown(url: str) -> str:
+    """The URL without its password."""
+    parts = make_url(url)
+    hidden = {name: "hidden" for name in parts.query if "password" in name}
+    return parts.update_query_dict(hidden).render_as_string(hide_password=True)
+
+
+def data_folder(settings: Settings) -> Path:
+    """The data folder, made where it is missing. Raises CommandError where it cannot be written."""
+    folder = settings.data_dir
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        reason = None if os.access(folder, os.W_OK | os.X_OK) else "Permission denied"
+    except OSError as error:
+        reason = error.strerror
+    if reason:
+        raise CommandError(
+            f"The data folder {folder} cannot be written ({reason}): name another one with {_PREFIX}DATA_DIR."
+        )
+    return folder
+
+
+def secret_key(settings: Settings) -> str:
+    """The key that signs tokens and links.
+
+    Made and kept in the data folder, readable by its owner alone, where it is unset and the database is embedded. A
+    database elsewhere is shared with other machines, which must all sign alike: raises CommandError.
+    """
+    if settings.secret_key is not None:
+        return settings.secret_key.get_secret_value()
+    if settings.database_url is not None:
+        raise CommandError(
+            f"{_PREFIX}SECRET_KEY is needed beside {_PREFIX}DATABASE_URL: set it to the same value for every process, "
+            "for instance the output of: openssl rand -base64 32"
+        )
+    return kept_secret(data_folder(settings) / "secret.key")
+
+
+def kept_secret(path: Path) -> str:
+    """The secret in the file, made at first; of several processes that make it at once, one wins and all agree."""
+    if not path.exists():
+        fresh = path.with_name(f"{path.name}.{os.getpid()}")
+        fresh.touch(mode=0o600, exist_ok=False)
+        fresh.write_text(secrets.token_urlsafe(_SECRET_LENGTH), encoding="ascii")
+        try:
+            os.link(fresh, path)
+        except FileExistsError:
+            pass
+        finally:
+            fresh.unlink()
+    return path.read_text(encoding="ascii")

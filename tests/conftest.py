@@ -1,0 +1,213 @@
+"""One PostgreSQL for the whole run, and databases on it that each test has for itself."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from importlib.resources import files
+from pathlib import Path
+from socket import socket
+from tempfile import TemporaryDirectory
+from typing import Any
+from uuid import uuid4
+
+import asyncpg
+import httpx
+import pytest
+import uvicorn
+from pydantic import SecretStr
+from sqlalchemy.engine import make_url
+from starlette.applications import Starlette
+from starlette.types import ASGIApp
+
+from db.migrate import upgrade
+from db.sessions import Sessions
+from services.batches import BatchState
+from services.dataset import Datasets, read
+from services.generation import Generation
+from services.links import Links
+from services.mail import FolderMailer
+from services.transactions import Transactions
+from services.viewer import StaffRole
+from sesame.app import routes
+from sesame.composition import House, house
+from sesame.jobs import Worker
+from sesame.postgres import running
+from sesame.settings import Settings
+
+NOW = datetime.fromisoformat("2026-11-23T12:00:00+01:00")
+SECRET = "a secret of thirty-two characters"
+
+
+class Databases:
+    """Makes and drops databases of the test server."""
+
+    def __init__(self, url: str) -> None:
+        self._url = make_url(url)
+
+    def url(self, name: str) -> str:
+        return self._url.set(database=name).render_as_string(hide_password=False)
+
+    @asynccontextmanager
+    async def copy_of(self, template: str) -> AsyncIterator[str]:
+        """The URL of a copy that is dropped at the end."""
+        name = f"test_{uuid4().hex}"
+        await self.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+        try:
+            yield self.url(name)
+        finally:
+            await self.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+    async def execute(self, *statements: str) -> None:
+        connection = await asyncpg.connect(host=self._url.query["host"], user="postgres", database="postgres")
+        try:
+            for statement in statements:
+                await connection.execute(statement)
+        finally:
+            await connection.close()
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server on a database of its own with the example's data, its clock at ``NOW``, with a queue worker."""
+
+    address: str
+    own: House
+    client: httpx.AsyncClient
+    shopper: str
+    contact: str
+    partner: str
+    staff: str
+
+    @property
+    def websocket(self) -> str:
+        return self.address.replace("http://", "ws://") + "/graphql"
+
+    async def ask(
+        self, document: str, variables: dict[str, Any] | None = None, *, token: str | None = None, **headers: str
+    ) -> Any:
+        """What the server answers to an operation; to the shopper where no other token is given."""
+        bearer = {"Authorization": f"Bearer {token or self.shopper}", **headers}
+        request = {"query": document, "variables": variables}
+        return (await self.client.post("/graphql", json=request, headers=bearer)).json()
+
+
+@pytest.fixture
+def now() -> datetime:
+    """The instant at which tests take place: a Monday in the example's season."""
+    return NOW
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    with TemporaryDirectory(prefix="sesame-tests-") as folder, running(Path(folder)) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+async def databases(postgres_url: str) -> Databases:
+    databases = Databases(postgres_url)
+    await databases.execute(
+        "ALTER SYSTEM SET fsync = off",
+        "ALTER SYSTEM SET full_page_writes = off",
+        # A template that is being vacuumed keeps its copies waiting.
+        "ALTER SYSTEM SET autovacuum = off",
+        "SELECT pg_reload_conf()",
+        "CREATE DATABASE migrated",
+    )
+    await upgrade(databases.url("migrated"))
+    return databases
+
+
+@pytest.fixture(scope="session")
+async def example_databases(databases: Databases) -> Databases:
+    """With the template ``example``, which holds the example's data, its codes made."""
+    await databases.execute("CREATE DATABASE example TEMPLATE migrated")
+    sessions = Sessions(databases.url("example"), pool_size=1)
+    loaded = await Datasets(sessions).load(read(files("sesame").joinpath("example.json").read_bytes()), now=NOW)
+    transactions = Transactions(sessions, lambda _organisation, _subjects: None)
+    generation = Generation(sessions, transactions, Links(SECRET, "http://test"), FolderMailer(Path("/nowhere")))
+    for batch in loaded.made:
+        while await generation.advance(loaded.organisation_id, batch, NOW) is not BatchState.DONE:
+            pass
+    await sessions.close()
+    return databases
+
+
+@pytest.fixture
+async def database_url(databases: Databases) -> AsyncIterator[str]:
+    """The URL of a migrated database without data."""
+    async with databases.copy_of("migrated") as url:
+        yield url
+
+
+@pytest.fixture
+async def loaded_url(example_databases: Databases) -> AsyncIterator[str]:
+    """The URL of a database with the example's data."""
+    async with example_databases.copy_of("example") as url:
+        yield url
+
+
+@pytest.fixture
+async def sessions(database_url: str) -> AsyncIterator[Sessions]:
+    """Sessions on a migrated database without data."""
+    sessions = Sessions(database_url)
+    yield sessions
+    await sessions.close()
+
+
+@pytest.fixture
+async def loaded(loaded_url: str) -> AsyncIterator[Sessions]:
+    """Sessions on a database with the example's data."""
+    sessions = Sessions(loaded_url)
+    yield sessions
+    await sessions.close()
+
+
+@pytest.fixture
+async def server(loaded_url: str, tmp_path: Path) -> AsyncIterator[Server]:
+    settings = Settings(database_url=SecretStr(loaded_url), secret_key=SecretStr(SECRET), data_dir=tmp_path)
+    async with (
+        house(settings) as own,
+        _listening(Starlette(routes=routes(own, lambda: NOW))) as address,
+        _working(own, settings),
+        httpx.AsyncClient(base_url=address) as client,
+    ):
+        own.live.listen()
+        until = NOW + timedelta(hours=12)
+        issue = own.credentials
+        yield Server(
+            address,
+            own,
+            client,
+            shopper=await issue.shopper_token("theatre", "SHOP"),
+            contact=await issue.contact_token("theatre", "BLANDINE", "SHOP", until),
+            partner=await issue.partner_key("theatre", "TYD", "TYD"),
+            staff=await issue.staff_token("theatre", list(StaffRole), until, point_of_sale="HALL", name="ada"),
+        )
+
+
+@asynccontextmanager
+async def _listening(application: ASGIApp) -> AsyncIterator[str]:
+    """uvicorn on a free port, without its handling of signals and its waits."""
+    config = uvicorn.Config(application, lifespan="off", log_config=None, access_log=False)
+    config.load()
+    server = uvicorn.Server(config)
+    server.lifespan = config.lifespan_class(config)
+    with socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        await server.startup(sockets=[listener])
+        host, port = listener.getsockname()
+        yield f"http://{host}:{port}"
+        await server.shutdown()
+
+
+@asynccontextmanager
+async def _working(own: House, settings: Settings) -> AsyncIterator[None]:
+    generation = Generation(own.sessions, own.transactions, own.links, FolderMailer(settings.outbox))
+    worker = Worker(own.sessions, generation, lambda: NOW)
+    working = asyncio.create_task(worker.run())
+    yield
+    worker.stop()
+    await working

@@ -1,0 +1,50 @@
+"""Downloading by signed links."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import httpx
+import pytest
+from starlette.applications import Starlette
+
+from db.sessions import Sessions
+from resolvers.downloads import routes
+from services.code_lists import CodeLists
+from services.links import LIFETIME, Links
+
+NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
+LINKS = Links("a secret of tests", "https://tickets.example.org")
+UNKNOWN = UUID(int=1)
+
+
+@pytest.fixture
+async def client(sessions: Sessions) -> AsyncIterator[httpx.AsyncClient]:
+    application = Starlette(routes=routes(CodeLists(sessions), LINKS, lambda: NOW))
+    transport = httpx.ASGITransport(application)
+    async with httpx.AsyncClient(transport=transport, base_url="https://tickets.example.org") as client:
+        yield client
+
+
+async def test_a_link_without_its_token_is_forbidden(client: httpx.AsyncClient) -> None:
+    assert (await client.get(f"/batches/{UNKNOWN}.csv")).status_code == 403
+
+
+async def test_an_expired_link_is_gone(client: httpx.AsyncClient) -> None:
+    link = LINKS.to_batch_csv(UNKNOWN, UNKNOWN, NOW - LIFETIME - timedelta(seconds=1))
+    response = await client.get(link, headers={"Accept-Language": "en"})
+    assert response.status_code == 410
+    assert "expired" in response.text
+
+
+async def test_a_link_to_nothing_is_not_found(client: httpx.AsyncClient) -> None:
+    assert (await client.get(LINKS.to_batch_csv(UNKNOWN, UNKNOWN, NOW))).status_code == 404
+
+
+async def test_what_is_no_batch_is_not_found(client: httpx.AsyncClient) -> None:
+    assert (await client.get("/batches/none.csv")).status_code == 404
+
+
+async def test_a_separator_that_is_none_is_a_bad_request(client: httpx.AsyncClient) -> None:
+    link = LINKS.to_batch_csv(UNKNOWN, UNKNOWN, NOW)
+    assert (await client.get(f"{link}&separator=|")).status_code == 400
