@@ -13,7 +13,8 @@ APPLY = """mutation ($input: ApplyAdvantageCodeInput!) { applyAdvantageCode(inpu
     ... on AdvantageCodeApplied { basket { pricing { total { amount currency } } } } } }"""
 GENERATE = "mutation ($input: GenerateCodesInput!) { generateCodes(input: $input) { ... on CodeBatch { id } } }"
 BATCH = "query ($id: ID!) { codeBatch(id: $id) { state } }"
-LIST = "query ($batch: ID!, $after: String) { codes(filter: {batchId: $batch, status: [AVAILABLE]}, first: 100, after: $after) { edges { node { code } } pageInfo { endCursor } } }"
+LIST = """query ($batch: ID!, $after: String) { codes(filter: {batchId: $batch}, first: 100, after: $after) {
+    edges { node { code } } pageInfo { endCursor } } }"""
 LOOK_UP = (
     '{ contacts(search: "SECUTIX") { edges { node { id } } } advantages(first: 100) { edges { node { id code } } } }'
 )

@@ -1,4 +1,4 @@
-"""A load generator over kept-alive HTTP connections: little more than sockets, so that the server is what is measured."""
+"""A load generator over kept-alive HTTP connections: little more than sockets, so that it measures the server."""
 
 import asyncio
 import statistics

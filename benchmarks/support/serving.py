@@ -50,7 +50,7 @@ class Sesame:
     def ask(self, token: str, query: str, variables: dict[str, object] | None = None) -> dict[str, Any]:
         """The data of one GraphQL answer. Raises RuntimeError where there are errors."""
         body = json.dumps({"query": query, "variables": variables or {}}).encode()
-        message = urllib.request.Request(  # noqa: S310 - this machine's own server
+        message = urllib.request.Request(
             f"http://127.0.0.1:{self.port}/graphql",
             body,
             {"Content-Type": "application/json", "Authorization": f"Bearer {token}"},

@@ -43,8 +43,8 @@ class BasketContent:
 class Basket:
     """A row, with its state as it is now: an open basket past its time is EXPIRED, swept or not.
 
-    ``pricing`` is the price given and held; ``held_codes`` are the single-use codes that it still holds; ``order`` is the
-    order that it became.
+    ``pricing`` is the price given and held; ``held_codes`` are the single-use codes that it still holds; ``order`` is
+    the order that it became.
     """
 
     id: UUID

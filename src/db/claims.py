@@ -1,8 +1,8 @@
 """Claims: the only place where codes, limits, the ledger and the counts move for a sale.
 
-A basket's claim is one conditional statement. It takes everything (codes, custom-code uses, quotas and contact shares of
-every level) or says what was missing, in which case the caller rolls back. Rows are locked in one fixed order: codes,
-quotas, contact shares, counts, each by key. CHECK constraints stand behind every limit.
+A basket's claim is one conditional statement. It takes everything (codes, custom-code uses, quotas and contact shares
+of every level) or says what was missing, in which case the caller rolls back. Rows are locked in one fixed order:
+codes, quotas, contact shares, counts, each by key. CHECK constraints stand behind every limit.
 """
 
 import random
@@ -58,8 +58,8 @@ _NEW = """
 _ELEMENTS = """CROSS JOIN LATERAL (VALUES (CAST(:nil AS uuid)), (r.product_id), (r.performance_id),
         (r.seat_category_id), (r.audience_sub_category_id)) e(element_id)"""
 
-# The wanted change of every limit that exists, then the rows that could be moved. `after` makes one step wait for
-# the one before it, so that all claims lock in the same order.
+# The wanted change of every limit that exists, then the rows that could be moved. Each step counts the rows of the one
+# before it, which makes it wait for that, so that all claims lock in the same order.
 _LIMITS = f"""
 change AS (
     SELECT offer_id, element_id, contact_id, sum(tickets) AS tickets FROM (

@@ -21,12 +21,12 @@ SELECT e.offer_id, e.element_id, coalesce(sum(r.tickets), 0) FROM {_WANTED}
 LEFT JOIN redemptions r ON r.organisation_id = :organisation AND r.offer_id = e.offer_id
     AND r.state <> 'RETURNED' AND {_MATCHES}
 GROUP BY e.offer_id, e.element_id
-""")  # noqa: S608 - parts of this module
+""")
 
 _REMOVE = text(f"""
 DELETE FROM offer_limits l WHERE organisation_id = :organisation AND offer_id = ANY(CAST(:changed AS uuid[]))
     AND NOT EXISTS (SELECT FROM {_WANTED} WHERE (e.offer_id, e.element_id) = (l.offer_id, l.element_id))
-""")  # noqa: S608
+""")
 
 _REMOVE_SHARES = text("""
 DELETE FROM contact_limits WHERE organisation_id = :organisation AND offer_id = ANY(CAST(:changed AS uuid[]))
@@ -41,7 +41,7 @@ JOIN redemptions r ON r.organisation_id = :organisation AND r.offer_id = e.offer
     AND r.state <> 'RETURNED' AND r.contact_id IS NOT NULL AND {_MATCHES}
 WHERE l.per_contact IS NOT NULL
 GROUP BY e.offer_id, e.element_id, r.contact_id, l.per_contact
-""")  # noqa: S608
+""")
 
 
 async def taken(connection: AsyncConnection, organisation_id: UUID, limited: Collection[Limited]) -> dict[Limited, int]:

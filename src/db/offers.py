@@ -114,11 +114,11 @@ async def read(connection: AsyncConnection, organisation_id: UUID) -> tuple[list
 _OFFERS = text(f"""
 SELECT {", ".join(field.name for field in fields(OfferRow))} FROM offers
 WHERE organisation_id = :organisation ORDER BY id
-""")  # noqa: S608 - names of columns
+""")
 _LIMITS = text(f"""
 SELECT {", ".join(field.name for field in fields(LimitRow))} FROM offer_limits
 WHERE organisation_id = :organisation ORDER BY offer_id, element_id
-""")  # noqa: S608
+""")
 
 
 async def remaining(connection: AsyncConnection, organisation_id: UUID, ids: Sequence[UUID]) -> dict[UUID, int]:

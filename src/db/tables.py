@@ -220,7 +220,8 @@ offers = _owned(
     # Promotional codes only.
     Column("minimum_basket", BigInteger, nullable=False, server_default=text("0")),
     Column("combinable", Boolean, nullable=False, server_default=text("false")),
-    # {"indicator": {"id", "level"} or null, "hasOrdered": bool, "newsletter": bool, "contacts": [id], "counterProfiles": [text]}
+    # {"indicator": {"id", "level"}, "hasOrdered": bool, "newsletter": bool, "contacts": [id],
+    # "counterProfiles": [text]}, each of them only where it restricts.
     Column("restriction", JSONB, nullable=False, server_default=text("'{}'")),
     Column("version", BigInteger, nullable=False, server_default=text("1")),
     UniqueConstraint("organisation_id", "kind", "code"),
@@ -231,8 +232,8 @@ offers = _owned(
     Index("offers_campaign_idx", "organisation_id", "campaign_id"),
     Index("offers_indicator_idx", "organisation_id", "indicator_id", "indicator_level"),
 )
-# The limits of an offer (element nil) and of its elements, with the tickets that count against the quota. The CHECK stands
-# behind every claim: whatever the code path, no quota can be passed.
+# The limits of an offer (element nil) and of its elements, with the tickets that count against the quota. The CHECK
+# stands behind every claim: whatever the code path, no quota can be passed.
 offer_limits = _owned(
     "offer_limits",
     *_reference("offer_id", "offers"),

@@ -78,7 +78,8 @@ class BatchesQuery:
 
 
 @strawberry.input(
-    description="`offerId`: an advantage whose target is SINGLE_USE_CODE, or a promotional code that takes random codes."
+    description="`offerId`: an advantage whose target is SINGLE_USE_CODE, or a promotional code that takes random "
+    "codes."
 )
 class GenerateCodesInput:
     offer_id: strawberry.ID

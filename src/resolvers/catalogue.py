@@ -16,7 +16,6 @@ from services import catalogue as services
 from services.catalogue import Catalogue, SalesChannelKind
 from services.texts import localised
 
-
 strawberry.enum(SalesChannelKind, description="Where a channel's customers are served.")
 
 
@@ -90,7 +89,7 @@ class Campaign(Named):
         )
 
 
-@strawberry.type(description="Box office, phone, internet, mobile, partner; every sale happens at one of its points of sale.")
+@strawberry.type(description="How customers reach the organisation; every sale happens at one of its points of sale.")
 class SalesChannel(Named):
     code: str
     kind: SalesChannelKind
@@ -260,7 +259,8 @@ class CatalogueQuery:
 
     @strawberry.field
     async def audience_sub_categories(self, info: Info) -> list[AudienceSubCategory]:
-        return [AudienceSubCategory.of(row) for row in (await info.context.catalogue()).audience_sub_categories.values()]
+        catalogue = await info.context.catalogue()
+        return [AudienceSubCategory.of(row) for row in catalogue.audience_sub_categories.values()]
 
     @strawberry.field(description="For staff.")
     async def campaigns(self, info: Info) -> list[Campaign]:

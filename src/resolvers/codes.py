@@ -110,7 +110,7 @@ class CodeFilter:
 
 @strawberry.type
 class CodesQuery:
-    @strawberry.field(description="In the order in which they were made. For staff who follow codes; partners see their own.")
+    @strawberry.field(description="In the order of their making. For staff who follow codes; partners see their own.")
     async def codes(
         self, info: Info, filter: CodeFilter | None = None, first: int | None = None, after: str | None = None  # noqa: A002
     ) -> Connection[AdvantageCode]:

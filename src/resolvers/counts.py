@@ -10,7 +10,9 @@ from resolvers.context import Context
 from services import counts as services
 
 
-@strawberry.type(description="generated = available + held + used + invalidated, counted in codes; the rest in tickets.")
+@strawberry.type(
+    description="generated = available + held + used + invalidated, counted in codes; the rest in tickets."
+)
 class RedemptionCounts:
     generated: int
     available: int

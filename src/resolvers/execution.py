@@ -6,13 +6,13 @@ from typing import Any
 
 import strawberry
 import structlog
-from graphql import GraphQLError
 from strawberry.extensions import FieldExtension
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionContext
 from strawberry.types.base import get_object_definition
 from strawberry.types.graphql import OperationType
 
+from graphql import GraphQLError
 from resolvers.context import Context
 from resolvers.errors import HANDLERS
 from resolvers.faults import told
@@ -57,7 +57,7 @@ class Schema(strawberry.Schema):
         # The list is the result's own: changed in place, it reaches every transport.
         errors[:] = told(errors, document, language)
 
-    async def stream(  # noqa: PLR0917 - Strawberry's own signature
+    async def stream(
         self,
         query: str | None,
         variable_values: dict[str, Any] | None = None,

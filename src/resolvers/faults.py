@@ -5,6 +5,9 @@ from collections.abc import Mapping, Sequence
 from uuid import uuid4
 
 import structlog
+from strawberry.exceptions import MissingQueryError, StrawberryGraphQLError
+from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
+
 from graphql import (
     ArgumentNode,
     DocumentNode,
@@ -15,9 +18,6 @@ from graphql import (
     ValueNode,
     VariableNode,
 )
-from strawberry.exceptions import MissingQueryError, StrawberryGraphQLError
-from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
-
 from services.errors import CodeRefused, Conflict, Failure, Forbidden, InvalidInput, NotFound, Unauthenticated
 from services.refusals import message
 from services.texts import Language, text

@@ -3,11 +3,17 @@
 Fragments are measured once each, however often they are spread, so that doubled spreads cost nothing.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, Final, NamedTuple, cast
+
+from graphql.type import GraphQLCompositeType, GraphQLField, GraphQLOutputType
+from graphql.validation import MaxIntrospectionDepthRule
+from strawberry.extensions import SchemaExtension
+from strawberry.schema.schema import validate_document
+from strawberry.types.execution import ParseOptions
 
 from graphql import (
     DocumentNode,
@@ -29,23 +35,17 @@ from graphql import (
     parse,
     specified_rules,
 )
-from graphql.type import GraphQLCompositeType, GraphQLField, GraphQLOutputType
-from graphql.validation import MaxIntrospectionDepthRule
-from strawberry.extensions import SchemaExtension
-from strawberry.schema.schema import validate_document
-from strawberry.types.execution import ParseOptions
-
 from resolvers.connections import DEFAULT_FIRST, MOST_FIRST
 
 MOST_CHARACTERS = 100_000
 MOST_TOKENS = 2_000
 MOST_DEPTH = 15
-MOST_VALUES = 2_000_000
+MOST_VALUES = 300_000
 """Fields to resolve, where a connection has as many nodes as ``first`` says and any other list has ten."""
 
 _LIST_SIZE = 10
 _MOST_SPREADS_IN_A_ROW = 50
-_DOCUMENTS = 500
+_DOCUMENTS = 200
 _PARSING: Final[dict[str, Any]] = {
     "max_lexical_tokens": MOST_TOKENS,
     "max_source_length": MOST_CHARACTERS,
@@ -62,68 +62,70 @@ class Measure(NamedTuple):
 
 
 class Documents(SchemaExtension):
-    """Parses, measures and validates each document once, and remembers the latest few hundred."""
+    """Parses, measures and validates each document once, and remembers the latest."""
+
+    _document: "_Document | None" = None
 
     def on_parse(self) -> Iterator[None]:
         execution = self.execution_context
         # What fails here fails again in Strawberry's own parsing, which knows how to report it.
         execution.parse_options = cast("ParseOptions", _PARSING)
         with suppress(GraphQLError):
-            execution.graphql_document = _parsed(execution.query or "")
+            self._document = _document(execution.schema._schema, execution.query or "")
+            execution.graphql_document = self._document.parsed
         yield
 
     def on_validate(self) -> Iterator[None]:
         execution = self.execution_context
-        document = execution.graphql_document
-        if document is not None:
-            schema = execution.schema._schema
-            execution.pre_execution_errors = (
-                _unnamed(document, execution._provided_operation_name)
-                or list(_checked(schema, document))
-                or _too_many_values(schema, document, execution.variables)
+        if self._document is not None:
+            execution.pre_execution_errors = list(
+                self._document.unnamed(execution._provided_operation_name)
+                or self._document.errors
+                or self._document.too_large(execution.variables)
             )
         yield
 
 
-@lru_cache(_DOCUMENTS)
-def _parsed(source: str) -> DocumentNode:
-    return parse(source, **_PARSING)
+class _Document:
+    """A document, and what is known of it once somebody asked."""
+
+    def __init__(self, schema: GraphQLSchema, source: str) -> None:
+        self.parsed = parse(source, **_PARSING)
+        self._schema = schema
+        self._has_several = sum(isinstance(each, OperationDefinitionNode) for each in self.parsed.definitions) > 1
+
+    def unnamed(self, name: str | None) -> Sequence[GraphQLError]:
+        if name is not None or not self._has_several:
+            return ()
+        return [GraphQLError("The document has several operations: say which by `operationName`.")]
+
+    @cached_property
+    def errors(self) -> Sequence[GraphQLError]:
+        """What is wrong with it whatever its variables. Its depth comes first: that bounds the work of the rules."""
+        try:
+            depth = self._worst.depth
+        except _TooManySpreadsError:
+            return [GraphQLError(f"Fragments may spread others {_MOST_SPREADS_IN_A_ROW} deep at most.")]
+        if depth > MOST_DEPTH:
+            return [GraphQLError(f"The document is {depth} fields deep; {MOST_DEPTH} is the most.")]
+        return validate_document(self._schema, self.parsed, _RULES)
+
+    def too_large(self, variables: Mapping[str, object] | None) -> Sequence[GraphQLError]:
+        values = self._worst.values
+        if values > MOST_VALUES:
+            # Only now do the variables matter: with the page sizes really asked for, it may be little.
+            values = measure(self._schema, self.parsed, variables or {}).values
+        if values <= MOST_VALUES:
+            return ()
+        return [GraphQLError(f"This asks for up to {values} values; {MOST_VALUES} is the most. Ask for smaller pages.")]
+
+    @cached_property
+    def _worst(self) -> Measure:
+        return measure(self._schema, self.parsed)
 
 
-def _unnamed(document: DocumentNode, name: str | None) -> list[GraphQLError]:
-    operations = [each for each in document.definitions if isinstance(each, OperationDefinitionNode)]
-    if name is not None or len(operations) < 2:
-        return []
-    return [GraphQLError("The document has several operations: say which by `operationName`.")]
-
-
-@lru_cache(_DOCUMENTS)
-def _checked(schema: GraphQLSchema, document: DocumentNode) -> tuple[GraphQLError, ...]:
-    """What is wrong with the document whatever its variables. Its depth comes first: that bounds the rules' work."""
-    try:
-        depth = measure(schema, document).depth
-    except _TooManySpreadsError:
-        return (GraphQLError(f"Fragments may spread others {_MOST_SPREADS_IN_A_ROW} deep at most."),)
-    if depth > MOST_DEPTH:
-        return (GraphQLError(f"The document is {depth} fields deep; {MOST_DEPTH} is the most."),)
-    return tuple(validate_document(schema, document, _RULES))
-
-
-@lru_cache(_DOCUMENTS)
-def _worst(schema: GraphQLSchema, document: DocumentNode) -> Measure:
-    return measure(schema, document)
-
-
-def _too_many_values(
-    schema: GraphQLSchema, document: DocumentNode, variables: Mapping[str, object] | None
-) -> list[GraphQLError]:
-    values = _worst(schema, document).values
-    if values > MOST_VALUES:
-        # Only now do the variables matter: with the page sizes really asked for, it may be little.
-        values = measure(schema, document, variables or {}).values
-    if values <= MOST_VALUES:
-        return []
-    return [GraphQLError(f"This asks for up to {values} values; {MOST_VALUES} is the most. Ask for smaller pages.")]
+# By its text: graphql-core hashes a parsed document by walking through all of it, each time.
+_document = lru_cache(_DOCUMENTS)(_Document)
 
 
 def measure(schema: GraphQLSchema, document: DocumentNode, variables: Mapping[str, object] | None = None) -> Measure:

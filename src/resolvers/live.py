@@ -23,8 +23,8 @@ class RedemptionCountsUpdate:
 @strawberry.type
 class Subscription:
     @strawberry.subscription(
-        description="The counts at once, then again after each change, coalesced: the newest state always arrives, in order "
-        "of version. For staff; partners watch what their own codes account for."
+        description="The counts at once, then again after each change, coalesced: the newest state always arrives, in "
+        "order of version. For staff; partners watch what their own codes account for."
     )
     async def redemption_counts(
         self,

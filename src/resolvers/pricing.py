@@ -17,8 +17,8 @@ from services.texts import Language
 
 
 @strawberry.type(
-    description="The price of one ticket: its full price, what an advantage made of it, and its share of the basket-wide "
-    "discounts."
+    description="The price of one ticket: its full price, what an advantage made of it, and its share of the "
+    "basket-wide discounts."
 )
 class PricedTicket:
     full_price: Money

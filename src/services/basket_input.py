@@ -83,7 +83,7 @@ def _point_of_sale(
 
 
 def _contact(request: BasketRequest, viewer: Viewer, problems: list[Problem]) -> UUID | None:
-    """For whom the sale is: contacts and partners buy for themselves, staff with SALES for anybody, shoppers unnamed."""
+    """For whom the sale is: contacts and partners buy for themselves, staff for anybody, shoppers unnamed."""
     if request.contact is None or request.contact == viewer.contact:
         return request.contact or viewer.contact
     if viewer.audience is not Audience.STAFF or not viewer.roles & {StaffRole.SALES, StaffRole.VIEWER}:

@@ -172,7 +172,7 @@ class Baskets:
         now: datetime,
         accept: Accept,
     ) -> Pricing:
-        """Gives a locked basket this content and its price now, and makes it hold just that, if ``accept`` lets it pass."""
+        """Gives a locked basket this content and its price now, if ``accept`` lets it pass, and holds just that."""
         quote = await self._holding.quote(connection, changed, viewer, content, now, row.id)
         accept(quote.pricing)
         await self._holding.claim(connection, changed, row.organisation, row.id, content.contact, quote)

@@ -45,7 +45,7 @@ class Contacts:
     async def have_advantages(
         self, catalogue: Catalogue, ids: Sequence[UUID], now: datetime
     ) -> dict[UUID, bool]:
-        """Which contacts have at least one running advantage reserved for them: by a campaign or an indicator's level."""
+        """Which contacts have a running advantage reserved for them, by a campaign or by an indicator's level."""
         async with self._sessions.reading() as connection:
             campaigns, indicators = await db.targeting(connection, catalogue.organisation.id, ids)
         reserved_campaigns, reserved_levels = _reserved(catalogue, now)

@@ -75,6 +75,7 @@ class Generation:
             row = await _locked(connection, organisation, batch)
             if row.state not in {BatchState.DONE, BatchState.FAILED}:
                 await db.fail(connection, organisation, batch, reason.in_language(Language(row.language)))
+                changed.add(batch)
 
         await self._transactions.run(organisation, attempt)
 
@@ -95,7 +96,7 @@ class Generation:
             state = _state_with(row, row.generated + number)
             await db.advance(connection, organisation, batch, row.generated + number, state)
             await counts.move(connection, organisation, {(row.offer, row.contact): RedemptionCounts(generated=number)})
-            changed.add(row.offer)
+            changed.update((row.offer, batch))
             return state
 
         for _ in range(_COLLISIONS):
@@ -122,6 +123,7 @@ class Generation:
 
         async def attempt(connection: AsyncConnection, changed: set[UUID]) -> None:
             await db.sent(connection, organisation, batch, now)
+            changed.add(batch)
 
         await self._transactions.run(organisation, attempt)
         return BatchState.DONE

@@ -56,7 +56,7 @@ class Holding:
         contact: UUID | None,
         quote: Quote,
     ) -> None:
-        """Makes the basket hold what ``quote`` takes and nothing else. Raises Overtaken where something is gone by now."""
+        """Makes the basket hold what ``quote`` takes and nothing else. Raises Overtaken where some of it is gone."""
         holds = [
             claims.Hold(
                 offer=hold.offer,

@@ -22,8 +22,9 @@ class Offers:
     async def visible(self, viewer: Viewer, catalogue: Catalogue, now: datetime) -> frozenset[UUID]:
         """The offers that the viewer may list.
 
-        Staff see all. Others see running public advantages and those reserved for their contact, by a campaign that runs or
-        by the level of an indicator; partners those of their own codes too, in any state (docs/domain.md, Who may do what).
+        Staff see all. Others see running public advantages and those reserved for their contact, by a campaign that
+        runs or by the level of an indicator; partners those of their own codes too, in any state (docs/domain.md, Who
+        may do what).
         """
         if viewer.is_staff:
             return frozenset(catalogue.offers)

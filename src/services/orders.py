@@ -61,9 +61,9 @@ class Orders:
     ) -> Order:
         """The order that a basket becomes, at the price that it held.
 
-        Codes and quotas held become used, the balance used leaves the contact's balance, each unit becomes a ticket. Raises
-        NotFound; Conflict where the basket is not open, has no ticket, or the balance has been spent meanwhile; CodeRefused
-        where a code was invalidated since: the basket then has its price without it, to be confirmed anew.
+        Codes and quotas held become used, the balance used leaves the contact's balance, each unit becomes a ticket.
+        Raises NotFound; Conflict where the basket is not open, has no ticket, or the balance has been spent meanwhile;
+        CodeRefused where a code was invalidated since: the basket then has its price without it, to be confirmed anew.
         """
         once = Once(viewer, key, "confirmBasket", (basket, payment_reference))
 

@@ -45,7 +45,8 @@ class Quote:
     @property
     def single_use_codes(self) -> frozenset[UUID]:
         """The single-use codes that the price stands on."""
-        return frozenset(hold.code for hold in self.pricing.holds if hold.code is not None and hold.code in self.holders)
+        codes = {hold.code for hold in self.pricing.holds}
+        return frozenset(code for code in self.holders if code in codes)
 
 
 class Prices:

@@ -32,7 +32,7 @@ class Transactions:
     async def run(
         self, organisation: UUID, attempt: Callable[[AsyncConnection, set[UUID]], Awaitable[Result]]
     ) -> Result:
-        """What ``attempt`` returns once it is committed; it adds the offers whose counts it changed to its second argument.
+        """What ``attempt`` returns once it is committed; its second argument takes the offers whose counts it changes.
 
         An attempt that was overtaken, or that met a deadlock, is rolled back and runs again with fresh facts, a bounded
         number of times; then Conflict says so. Every other failure rolls back and passes through.

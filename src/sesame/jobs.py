@@ -9,11 +9,12 @@ from uuid import UUID, uuid4
 
 import structlog
 from asyncpg.exceptions import InterfaceError, PostgresError  # type: ignore[import-untyped]  # comes without types
-from pgqueuer import Job, Queries, QueueManager, RetryRequested
+from pgqueuer import Job, QueueManager, RetryRequested
 from pgqueuer.errors import FailingListenerError
 from sqlalchemy.exc import SQLAlchemyError
 
 from db.driver import driver_within
+from db.queue import CHANNEL, queries_on
 from db.sessions import Sessions
 from services.batches import JOB, BatchState
 from services.generation import Generation
@@ -67,7 +68,7 @@ class Worker:
         async with self._sessions.reading() as session:
             try:
                 driver = await driver_within(session)
-                queue = QueueManager(Queries.from_asyncpg_connection(driver))
+                queue = QueueManager(queries_on(driver), CHANNEL)
                 # A listener that lost its connection would never hear of it.
                 driver.add_termination_listener(lambda _: queue.shutdown.set())
                 queue.entrypoint(JOB)(self._batch)

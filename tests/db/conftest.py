@@ -1,14 +1,17 @@
 """Databases of their own for tests about the schema itself."""
 
 from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
 
 import pytest
-from tests.conftest import Databases
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+if TYPE_CHECKING:
+    from tests.conftest import Databases
 
 
 @pytest.fixture
-async def empty_database(databases: Databases) -> AsyncIterator[str]:
+async def empty_database(databases: "Databases") -> AsyncIterator[str]:
     """The URL of a database without any table."""
     async with databases.copy_of("template0") as url:
         yield url

@@ -1,5 +1,6 @@
 """The documents that clients send, from schema/operations, and ids of the example by code."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,13 @@ class Client:
         """The whole answer."""
         response = await self._server.client.post(
             "/graphql",
-            json={"query": self._document, "operationName": operation, "variables": variables},
-            headers={"Authorization": f"Bearer {self._token}", "Accept-Language": self._language},
+            # In ASCII, so that tests can send what is no proper text.
+            content=json.dumps({"query": self._document, "operationName": operation, "variables": variables}),
+            headers={
+                "Authorization": f"Bearer {self._token}",
+                "Accept-Language": self._language,
+                "Content-Type": "application/json",
+            },
         )
         return response.json()
 

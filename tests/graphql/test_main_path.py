@@ -3,7 +3,6 @@
 from typing import Any
 
 import pytest
-
 from tests.conftest import Server
 from tests.graphql.operations import BackOffice, Shop
 
@@ -59,7 +58,8 @@ async def test_a_contact_gets_the_offers_reserved_for_them(server: Server) -> No
 
 async def test_codes_are_entered_in_any_spelling(server: Server) -> None:
     [code] = await single_use_codes(server, 1)
-    pricing = await Shop(server).price(SEATS, codes=[code.replace(" ", "-").lower().replace("0", "o").replace("1", "l")])
+    spelled = code.replace(" ", "-").lower().replace("0", "o").replace("1", "l")
+    pricing = await Shop(server).price(SEATS, codes=[spelled])
     assert pricing["codes"][0]["applied"]
 
 
@@ -68,7 +68,7 @@ async def test_a_basket_with_a_code_becomes_an_order_at_the_price_that_it_showed
     [code] = await single_use_codes(server, 1)
     basket = await shop.basket(SEATS)
     applied = await shop.apply(basket["id"], code)
-    assert applied["offer"]["publicName"] == "Promo TYD"
+    assert applied["offer"]["publicName"] == "TYD promo"
     assert applied["basket"]["pricing"]["total"]["amount"] == "122.00"
     order = await shop.confirm(basket["id"])
     assert order["pricing"] == applied["basket"]["pricing"]
@@ -133,7 +133,8 @@ async def test_the_dashboard_counts_one_order_of_150_codes(server: Server) -> No
     for counts in (row["counts"], subtotal["counts"], total):
         assert (counts["generated"], counts["available"], counts["held"], counts["used"]) == (150, 149, 0, 1)
         assert (counts["ticketsControlled"], counts["invalidated"]) == (0, 0)
-    assert (row["contact"]["code"], row["offer"]["code"], subtotal["contact"]["code"]) == ("SECUTIX", "PROMOTYD", "SECUTIX")
+    assert (row["contact"]["code"], row["offer"]["code"]) == ("SECUTIX", "PROMOTYD")
+    assert (subtotal["contact"]["code"], subtotal["offer"]) == ("SECUTIX", None)
 
 
 async def test_an_invalidated_code_leaves_its_basket_which_is_told(server: Server) -> None:
@@ -162,7 +163,9 @@ async def test_a_staff_member_finds_what_a_code_became(server: Server) -> None:
     assert edge["node"]["usedBy"]["name"] == "Blandine de Dainville"
 
 
-@pytest.mark.parametrize("kind", ["Season", "Product", "Advantage", "PromotionalCode", "Contact", "CodeBatch", "AdvantageCode"])
+@pytest.mark.parametrize(
+    "kind", ["Season", "Product", "Advantage", "PromotionalCode", "Contact", "CodeBatch", "AdvantageCode"]
+)
 async def test_everything_is_found_again_by_its_id(server: Server, kind: str) -> None:
     office = BackOffice(server)
     offer = await office.offer_id("PROMOTYD")

@@ -6,8 +6,10 @@ from uuid import UUID
 
 import httpx
 import pytest
+from sqlalchemy import select
 from starlette.applications import Starlette
 
+from db import tables
 from db.sessions import Sessions
 from resolvers.downloads import routes
 from services.code_lists import CodeLists
@@ -19,11 +21,21 @@ UNKNOWN = UUID(int=1)
 
 
 @pytest.fixture
-async def client(sessions: Sessions) -> AsyncIterator[httpx.AsyncClient]:
-    application = Starlette(routes=routes(CodeLists(sessions), LINKS, lambda: NOW))
+async def client(loaded: Sessions) -> AsyncIterator[httpx.AsyncClient]:
+    application = Starlette(routes=routes(CodeLists(loaded), LINKS, lambda: NOW))
     transport = httpx.ASGITransport(application)
     async with httpx.AsyncClient(transport=transport, base_url="https://tickets.example.org") as client:
         yield client
+
+
+async def test_a_link_downloads_the_list_as_a_file(client: httpx.AsyncClient, loaded: Sessions) -> None:
+    async with loaded.reading() as connection:
+        batch = (await connection.execute(select(tables.batches))).one()
+    response = await client.get(LINKS.to_batch_csv(batch.organisation_id, batch.id, NOW))
+    assert response.status_code == 200
+    assert response.headers["content-type"] == "text/csv; charset=utf-8"
+    assert response.headers["content-disposition"].startswith('attachment; filename="codes-PROMOTYD-')
+    assert response.content.startswith("\ufeffCode;État;Offre;".encode())
 
 
 async def test_a_link_without_its_token_is_forbidden(client: httpx.AsyncClient) -> None:

@@ -229,4 +229,4 @@ async def test_watchers_are_told_of_an_invalidation(house: House) -> None:
     code = await one_code(house)
     house.changed.clear()
     await invalidate(house, code)
-    assert house.changed == [house.theatre.promotyd]
+    assert house.changed == [{house.theatre.promotyd}]

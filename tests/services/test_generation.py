@@ -58,9 +58,10 @@ async def test_codes_are_counted_as_they_are_made(house: House) -> None:
     assert (found.generated, found.available) == (1_000, 1_000)
 
 
-async def test_watchers_are_told_of_each_chunk(house: House) -> None:
-    await house.made(house.generation(chunk=1_000), quantity=2_500)
-    assert house.changed == [house.theatre.promotyd] * 3
+async def test_watchers_are_told_of_each_chunk_and_of_the_mail(house: House) -> None:
+    mailed = DocumentType.EMAIL_WITH_CODE_LIST
+    batch = await house.made(house.generation(chunk=1_000), quantity=2_500, document_type=mailed)
+    assert house.changed == [{house.theatre.promotyd, batch.id}] * 3 + [{batch.id}]
 
 
 async def test_a_code_that_exists_already_is_not_made_again(house: House) -> None:

@@ -51,6 +51,7 @@ class Process:
     live: Live
     counts: LiveCounts
     theatre: Theatre
+    watches: AsyncExitStack
 
     async def change(self, offer: UUID, holder: UUID | None = None, *, publish: bool = True, **change: int) -> None:
         async with self.sessions.writing() as connection:
@@ -61,7 +62,9 @@ class Process:
 
     def watch(self, viewer: Viewer | None = None, **asked: UUID | None) -> AsyncGenerator[CountsUpdate, None]:
         selection = {"season": None, "offer": None, "contact": None, **asked}
-        return self.counts.counts(viewer or self.theatre.staff(StaffRole.VIEWER), **selection)
+        updates = self.counts.counts(viewer or self.theatre.staff(StaffRole.VIEWER), **selection)
+        self.watches.push_async_callback(updates.aclose)
+        return updates
 
 
 @asynccontextmanager
@@ -73,7 +76,8 @@ async def process(url: str, theatre: Theatre, *, listens: bool = True) -> AsyncI
     batches = Batches(sessions, catalogues, Transactions(sessions, live.publish), links)
     if listens:
         live.listen()
-    yield Process(sessions, live, LiveCounts(sessions, catalogues, batches, live), theatre)
+    async with AsyncExitStack() as watches:
+        yield Process(sessions, live, LiveCounts(sessions, catalogues, batches, live), theatre, watches)
     await live.close()
     await sessions.close()
 
@@ -256,9 +260,8 @@ async def test_what_does_not_exist_cannot_be_watched(here: Process) -> None:
 
 async def test_organisations_hear_nothing_of_one_another(here: Process, sessions: Sessions, database_url: str) -> None:
     other = await build(sessions, "festival")
-    async with process(database_url, other) as elsewhere, AsyncExitStack() as leaving:
+    async with process(database_url, other) as elsewhere:
         updates = here.watch()
-        leaving.push_async_callback(updates.aclose)
         for _ in range(5):
             await soon(updates)
         await elsewhere.change(other.promotyd)

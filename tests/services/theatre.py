@@ -185,8 +185,8 @@ class House:
         self.sessions = sessions
         self.theatre = theatre
         self.post = Post()
-        self.changed: list[UUID] = []
-        self.transactions = Transactions(sessions, lambda _, offers: self.changed.extend(offers))
+        self.changed: list[set[UUID]] = []
+        self.transactions = Transactions(sessions, lambda _, subjects: self.changed.append(set(subjects)))
         self.batches = Batches(sessions, Catalogues(sessions), self.transactions, LINKS)
         self.tracked = Codes(sessions, self.transactions)
         self.staff = theatre.staff(StaffRole.CODES)

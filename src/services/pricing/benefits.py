@@ -22,9 +22,9 @@ def percentage(amount: int, ten_thousandths: int) -> int:
     return (amount * ten_thousandths + WHOLE // 2) // WHOLE
 
 
-def has_price(benefit: AdvantageBenefit, kind: TicketKind) -> bool:
-    """Whether a benefit says anything of a ticket: a rate sub-table may have no price for it."""
-    return not isinstance(benefit, Rates) or (kind.seat_category, kind.audience_sub_category) in benefit.prices
+def rate(rates: Rates, kind: TicketKind) -> int | None:
+    """The price in a rate sub-table of exactly this seat category (or none) and audience sub-category."""
+    return rates.prices.get((kind.seat_category, kind.audience_sub_category))
 
 
 def saving(benefit: AdvantageBenefit, kind: TicketKind) -> int:
@@ -35,14 +35,15 @@ def saving(benefit: AdvantageBenefit, kind: TicketKind) -> int:
     full = kind.full_price
     match benefit:
         case PercentOff():
-            off = percentage(full, benefit.ten_thousandths)
+            price = full - percentage(full, benefit.ten_thousandths)
         case AmountOff():
-            off = benefit.amount
+            price = full - benefit.amount
         case FixedPrice():
-            off = full - benefit.price
+            price = benefit.price
         case Rates():
-            off = full - benefit.prices.get((kind.seat_category, kind.audience_sub_category), full)
-    return max(0, min(full, off))
+            found = rate(benefit, kind)
+            price = full if found is None else found
+    return 0 if price > full else full - max(0, price)
 
 
 def discounts(benefit: PromotionBenefit, prices: Sequence[int], turns: Sequence[object]) -> list[int]:

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from services.pricing.benefits import has_price, saving
-from services.pricing.facts import Advantage, Instant, Offer, Refusal, RefusalCode, TicketKind
+from services.pricing.benefits import rate, saving
+from services.pricing.facts import Advantage, Instant, Offer, Rates, Refusal, RefusalCode, TicketKind
 from services.pricing.limits import Bound
 
 
@@ -16,7 +16,14 @@ def in_scope(offer: Offer, kind: TicketKind) -> bool:
         and (not scope.products or kind.product in scope.products)
         and (not scope.seat_categories or kind.seat_category in scope.seat_categories)
         and (not scope.audience_sub_categories or kind.audience_sub_category in scope.audience_sub_categories)
-        and (not isinstance(offer, Advantage) or _suits(offer, kind))
+        and (
+            not isinstance(offer, Advantage)
+            or (
+                offer.family is kind.family
+                and (offer.season is None or offer.season == kind.season)
+                and (not isinstance(offer.benefit, Rates) or rate(offer.benefit, kind) is not None)
+            )
+        )
     )
 
 
@@ -47,14 +54,6 @@ def used_up(limits: Sequence[Bound], kinds: Sequence[TicketKind]) -> list[Refusa
     if not all(any(bound.covers(kind) for bound in full) for kind in kinds):
         return []
     return [bound.refusal(1) for bound in full if bound.element is None or any(map(bound.covers, kinds))]
-
-
-def _suits(advantage: Advantage, kind: TicketKind) -> bool:
-    return (
-        advantage.family is kind.family
-        and (advantage.season is None or advantage.season == kind.season)
-        and has_price(advantage.benefit, kind)
-    )
 
 
 def _sale_closed(advantage: Advantage, kinds: Sequence[TicketKind], now: datetime) -> Refusal:
