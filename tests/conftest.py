@@ -1,6 +1,7 @@
 """One PostgreSQL for the whole run, and databases on it that each test has for itself."""
 
 import asyncio
+import signal
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -38,6 +39,10 @@ from sesame.settings import Settings
 
 NOW = datetime.fromisoformat("2026-11-23T12:00:00+01:00")
 SECRET = "a secret of thirty-two characters"
+
+
+# A run that is ended must not leave its PostgreSQL behind.
+signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 class Databases:

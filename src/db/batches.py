@@ -79,7 +79,7 @@ class ContactFacts:
 
 @dataclass(frozen=True, slots=True)
 class Particulars:
-    """What a batch's list and letter say besides its codes. Codes are entered at ``shop_url``; names are by language."""
+    """What a batch's list and letter say besides its codes; a code is entered at ``shop_url``. Names by language."""
 
     organisation_name: str
     timezone: str

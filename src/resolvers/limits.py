@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple, cast
 from graphql.type import GraphQLCompositeType, GraphQLField, GraphQLOutputType
 from graphql.validation import MaxIntrospectionDepthRule
 from strawberry.extensions import SchemaExtension
+from strawberry.schema.exceptions import CannotGetOperationTypeError
 from strawberry.schema.schema import validate_document
 from strawberry.types.execution import ParseOptions
 
@@ -61,6 +62,13 @@ class Measure(NamedTuple):
     values: int
 
 
+class UnnamedOperationError(CannotGetOperationTypeError):
+    """Which of several operations is meant was not said; Strawberry would run the first."""
+
+    def as_http_error_reason(self) -> str:
+        return "The document has several operations: say which by `operationName`."
+
+
 class Documents(SchemaExtension):
     """Parses, measures and validates each document once, and remembers the latest."""
 
@@ -73,15 +81,15 @@ class Documents(SchemaExtension):
         with suppress(GraphQLError):
             self._document = _document(execution.schema._schema, execution.query or "")
             execution.graphql_document = self._document.parsed
+            if self._document.has_several and execution._provided_operation_name is None:
+                raise UnnamedOperationError(None)
         yield
 
     def on_validate(self) -> Iterator[None]:
         execution = self.execution_context
         if self._document is not None:
             execution.pre_execution_errors = list(
-                self._document.unnamed(execution._provided_operation_name)
-                or self._document.errors
-                or self._document.too_large(execution.variables)
+                self._document.errors or self._document.too_large(execution.variables)
             )
         yield
 
@@ -92,12 +100,7 @@ class _Document:
     def __init__(self, schema: GraphQLSchema, source: str) -> None:
         self.parsed = parse(source, **_PARSING)
         self._schema = schema
-        self._has_several = sum(isinstance(each, OperationDefinitionNode) for each in self.parsed.definitions) > 1
-
-    def unnamed(self, name: str | None) -> Sequence[GraphQLError]:
-        if name is not None or not self._has_several:
-            return ()
-        return [GraphQLError("The document has several operations: say which by `operationName`.")]
+        self.has_several = sum(isinstance(each, OperationDefinitionNode) for each in self.parsed.definitions) > 1
 
     @cached_property
     def errors(self) -> Sequence[GraphQLError]:

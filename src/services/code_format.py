@@ -82,8 +82,9 @@ def normalise(entered: str) -> str:
 
     Compatibility forms (full-width letters, ligatures) are read as what they stand for.
     """
-    plain = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", entered).upper())
-    return "".join(character for character in plain if not _means_nothing(character)).translate(_READ_ALIKE)
+    plain = unicodedata.normalize("NFKC", entered)
+    together = "".join(character for character in plain if not _means_nothing(character))
+    return unicodedata.normalize("NFKC", together.upper()).translate(_READ_ALIKE)
 
 
 def is_random_form(code: str) -> bool:

@@ -1,6 +1,7 @@
 """What a refusal says: a message with what to do, and what was required and found, as text."""
 
 from collections.abc import Mapping
+from typing import Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -9,8 +10,22 @@ from services.money import to_decimal
 from services.pricing.facts import Amount, Finding, Instant, Refusal, Things, Tickets
 from services.texts import Language, localised, text
 
-DETAILS = frozenset({"mistyped", "malformed"})
-"""More exact messages than a refusal code's own, by ``Refusal.detail``."""
+DETAILS: Final = frozenset(
+    {
+        "mistyped",
+        "malformed",
+        "uses",
+        "point_of_sale",
+        "campaign_not_running",
+        "level",
+        "has_ordered",
+        "newsletter",
+        "counter_profile",
+        "code",
+        "unknown_contact",
+    }
+)
+"""Values of ``Refusal.detail`` that have a more exact message than the refusal's code; others say nothing more."""
 
 
 def message(refusal: Refusal, language: Language) -> str:

@@ -167,6 +167,8 @@ def main() -> None:
         _leave([_line(problem) for problem in error.problems])
     except Failure as error:
         _leave([error.text.in_language(Language.EN)])
+    except PermissionError as error:
+        _leave([f"{error.filename} cannot be used ({error.strerror}): name another folder with SESAME_DATA_DIR."])
 
 
 def _line(problem: Problem) -> str:

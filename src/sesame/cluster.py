@@ -31,8 +31,9 @@ _CONFIGURATION: Final = {
     "listen_addresses": "",
     "timezone": "UTC",
     "jit": "off",
-    # A refused claim is an everyday event here, and its statement may hold a code.
+    # A refused claim is an everyday event here, and its statement or details may hold a code.
     "log_min_error_statement": "panic",
+    "log_error_verbosity": "terse",
 }
 
 
@@ -78,17 +79,19 @@ class Cluster:
         draft = self._data.with_name(f"{self._data.name}.draft")
         shutil.rmtree(draft, ignore_errors=True)
         draft.mkdir(mode=0o700)
-        _hand_over(draft)
+        self._hand_over(draft)
         settings = [argument for name, value in _CONFIGURATION.items() for argument in ("-c", f"{name}={value}")]
         # The order of texts must not depend on the machine's language.
         locale = ["--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
-        made = _program("initdb", "--username=postgres", "--auth=trust", *locale, *settings, "-D", str(draft))
+        made = self._program("initdb", "--username=postgres", "--auth=trust", *locale, *settings, "-D", str(draft))
         if made.returncode:
             raise CommandError(f"PostgreSQL cannot set up {self._data}: {_last_line(made.stdout)}")
         draft.rename(self._data)
 
     def _start(self) -> None:
         log = self._data / "server.log"
+        if log.exists():
+            log.replace(log.with_name("server.log.before"))
         sockets = self._socket_folder()
         deadline = time.monotonic() + PATIENCE
         while self._control("start", "-w", "-t", str(PATIENCE), "-l", str(log), "-o", f"-k '{sockets}'").returncode:
@@ -99,7 +102,7 @@ class Cluster:
             time.sleep(0.2)
 
     def _control(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return _program("pg_ctl", "-D", str(self._data), *arguments)
+        return self._program("pg_ctl", "-D", str(self._data), *arguments)
 
     def _is_ready(self) -> bool:
         """Whether it takes connections; waits while it is coming up or going down.
@@ -132,12 +135,28 @@ class Cluster:
         if len(os.fsencode(self._data / _SOCKET)) <= _SOCKET_PATH_LIMIT:
             return self._data
         short = Path(tempfile.mkdtemp(prefix="sesame-"))
-        _hand_over(short)
+        self._hand_over(short)
         return short
 
+    def _program(self, name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return _run(str(_programs() / name), *arguments, user=self._user())
 
-def _program(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return _run(str(_programs() / name), *arguments, user=_owner())
+    def _user(self) -> str | None:
+        """PostgreSQL refuses to run as root, who therefore runs it as the data's owner, at first a user made for it."""
+        if os.geteuid() != 0:
+            return None
+        return self._data.owner() if self._data.exists() else _made_user()
+
+    def _hand_over(self, folder: Path) -> None:
+        """Gives a folder, and a way to it and to the programs, to the user that PostgreSQL runs as."""
+        user = self._user()
+        if user is None:
+            return
+        shutil.chown(folder, user)
+        for parent in (*folder.parents, *_programs().parents):
+            mode = parent.stat().st_mode
+            if not mode & 0o001:
+                parent.chmod(mode | 0o001)
 
 
 def _programs() -> Path:
@@ -150,10 +169,7 @@ def _programs() -> Path:
     return Path(package.origin).parent / f"pginstall{_VERSION}" / "bin"
 
 
-def _owner() -> str | None:
-    """PostgreSQL refuses to run as root, who therefore runs it as a user of its own."""
-    if os.geteuid() != 0:
-        return None
+def _made_user() -> str:
     try:
         pwd.getpwnam(_USER)
     except KeyError:
@@ -166,18 +182,6 @@ def _owner() -> str | None:
     return _USER
 
 
-def _hand_over(folder: Path) -> None:
-    """Gives a folder, and a way to it and to the programs, to the user that PostgreSQL runs as."""
-    owner = _owner()
-    if owner is None:
-        return
-    shutil.chown(folder, owner, owner)
-    for parent in (*folder.parents, *_programs().parents):
-        mode = parent.stat().st_mode
-        if not mode & 0o001:
-            parent.chmod(mode | 0o001)
-
-
 def _run(*command: str, user: str | None = None) -> subprocess.CompletedProcess[str]:
     return subprocess.run(  # noqa: S603 - the package's own programs, and useradd
         command,
@@ -187,7 +191,7 @@ def _run(*command: str, user: str | None = None) -> subprocess.CompletedProcess[
         stderr=subprocess.STDOUT,
         text=True,
         user=user,
-        group=user,
+        group=pwd.getpwnam(user).pw_gid if user else None,
         extra_groups=[] if user else None,
         # PGPORT and its like would change what is started.
         env={name: value for name, value in os.environ.items() if not name.startswith("PG")},

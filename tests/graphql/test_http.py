@@ -137,6 +137,7 @@ async def test_only_post_is_taken(client: httpx.AsyncClient, method: str) -> Non
 async def test_of_several_operations_one_must_be_named(client: httpx.AsyncClient) -> None:
     query = "query A { hello } query B { language }"
     unnamed = await client.post("/", json={"query": query})
+    assert unnamed.status_code == 400
     assert "operationName" in unnamed.json()["errors"][0]["message"]
     named = await client.post("/", json={"query": query, "operationName": "B"})
     assert named.json() == {"data": {"language": "FR"}}

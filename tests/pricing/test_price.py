@@ -216,15 +216,12 @@ def test_a_limited_public_offer_is_used_up_before_a_personal_one_of_the_same_sav
     assert sorted(each.advantage for each in pricing.lines[0].tickets) == sorted([an_id("A"), an_id("Z")])
 
 
-def test_a_code_is_held_back_where_the_same_is_saved_without_it_by_other_advantages_together() -> None:
+def test_a_code_that_leaves_the_saving_as_it_is_is_not_consumed() -> None:
+    first, second = ticket(17, performance="P1"), ticket(7, performance="P2")
+    once = advantage("A", FixedPrice(0), limits=Limits(per_order=1))
     single = advantage("S", AmountOff(10), SingleUseTarget(), scope=Scope(performances=ids("P1")))
-    level = advantage("L", AmountOff(10), REGULARS, limits=Limits(per_order=1))
-    public = advantage("P", AmountOff(5), scope=Scope(performances=ids("P2")))
-    more = advantage("M", AmountOff(5), limits=Limits(per_order=1))
-    pricing = Shop([single, level, public, more], BLANDINE).price(
-        (1, ticket(10, performance="P1")), (1, ticket(10, performance="P2")), codes=[entered("S1", "S")]
-    )
-    assert (pricing.advantage_discount, verdicts(pricing)) == (15, [["NO_BENEFIT"]])
+    pricing = Shop([once, single]).price((1, first), (1, second), codes=[entered("S1", "S")])
+    assert (prices(pricing), verdicts(pricing)) == ([0, 7], [["NO_BENEFIT"]])
 
 
 # ── What is considered ───────────────────────────────────────────────────────────────────────────

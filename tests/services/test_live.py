@@ -212,6 +212,16 @@ async def test_a_hundred_watchers_cost_as_many_reads_as_one(here: Process) -> No
     assert here.sessions.reads - before <= 3
 
 
+async def test_nothing_goes_on_once_the_last_watcher_has_left(here: Process) -> None:
+    updates = here.watch(offer=here.theatre.promotyd)
+    await soon(updates)
+    others = asyncio.all_tasks()
+    await updates.aclose()
+    [board] = [task for task in others if "CountBoard" in str(task.get_coro())]
+    await asyncio.wait([board], timeout=5)
+    assert board.cancelled()
+
+
 async def test_no_offer_named_is_every_offer(here: Process) -> None:
     updates = here.watch()
     theatre = here.theatre

@@ -1,0 +1,124 @@
+"""The index of offers: a ticket finds the few that may be for it."""
+
+from dataclasses import replace
+
+import pytest
+from playhouse import BLANDINE, NEWCOMER, REGULARS, REVIVAL, Shop, advantage, an_id, element, ids, promotion, ticket
+
+from services.pricing.facts import (
+    AmountOff,
+    ContactFacts,
+    ElementKind,
+    ElementLimits,
+    Limits,
+    OfferState,
+    PartnerTarget,
+    ProductFamily,
+    Rates,
+    Scope,
+    SingleUseTarget,
+    Target,
+    TicketKind,
+)
+
+OFF = AmountOff(100)
+
+
+def codes(shop: Shop, kind: TicketKind, contact: ContactFacts | None = None, *opened: str) -> list[str]:
+    return sorted(offer.code for offer in shop.index.candidates(kind, contact, ids(*opened)))
+
+
+def test_every_offer_in_any_state_is_found_by_id() -> None:
+    index = Shop([advantage("A", OFF, state=OfferState.CLOSED), promotion("P", OFF)]).index
+    assert [index[an_id(code)].code for code in ("A", "P")] == ["A", "P"]
+    assert index.get(an_id("B")) is None
+    assert (set(index), len(index)) == (ids("A", "P"), 2)
+
+
+@pytest.mark.parametrize(
+    "scope",
+    [
+        Scope(),
+        Scope(products=ids("HELENE", "ZINMAN")),
+        Scope(performances=ids("HELENE-1217", "HELENE-1218")),
+        Scope(seat_categories=ids("CAT1", "CAT2")),
+        Scope(audience_sub_categories=ids("FULL")),
+        Scope(ids("HELENE"), ids("HELENE-1217"), ids("CAT1"), ids("FULL")),
+    ],
+)
+def test_a_ticket_finds_an_offer_once_by_whatever_its_scope_names(scope: Scope) -> None:
+    assert codes(Shop([advantage("A", OFF, scope=scope)]), ticket()) == ["A"]
+
+
+@pytest.mark.parametrize(
+    "scope",
+    [
+        Scope(products=ids("ZINMAN")),
+        Scope(ids("HELENE"), ids("HELENE-1218")),
+        Scope(products=ids("HELENE"), seat_categories=ids("CAT2")),
+        Scope(seat_categories=ids("CAT1"), audience_sub_categories=ids("CHILD")),
+    ],
+)
+def test_a_ticket_does_not_find_an_offer_that_is_not_for_it(scope: Scope) -> None:
+    assert codes(Shop([advantage("A", OFF, scope=scope)]), ticket()) == []
+
+
+def test_a_ticket_does_not_find_an_offer_of_another_family_by_its_seat_category() -> None:
+    shop = Shop([advantage("A", OFF, family=ProductFamily.VISIT, scope=Scope(seat_categories=ids("CAT1")))])
+    assert codes(shop, ticket()) == []
+
+
+def test_a_ticket_does_not_find_a_sub_table_without_a_price_for_it() -> None:
+    assert codes(Shop([advantage("A", Rates({}))]), ticket()) == []
+
+
+@pytest.mark.parametrize("target", [None, REVIVAL, REGULARS])
+def test_a_contact_finds_what_is_for_it(target: Target | None) -> None:
+    shop = Shop([advantage("A", OFF, target)])
+    assert codes(shop, ticket(), BLANDINE) == ["A"]
+    assert codes(shop, ticket(), NEWCOMER) == codes(shop, ticket()) == (["A"] if target is None else [])
+
+
+@pytest.mark.parametrize("target", [PartnerTarget(), SingleUseTarget()])
+def test_an_offer_with_codes_is_found_only_once_opened(target: Target) -> None:
+    shop = Shop([advantage("A", OFF, target)])
+    assert codes(shop, ticket(), BLANDINE) == []
+    assert codes(shop, ticket(), None, "A", "B") == ["A"]
+
+
+def test_an_offer_is_opened_for_tickets_in_its_scope_only() -> None:
+    shop = Shop([advantage("A", OFF, PartnerTarget(), scope=Scope(products=ids("ZINMAN")))])
+    assert codes(shop, ticket(), None, "A") == []
+
+
+def test_a_promotional_code_is_no_candidate() -> None:
+    assert codes(Shop([promotion("P", OFF)]), ticket(), None, "P") == []
+
+
+@pytest.mark.parametrize("state", [state for state in OfferState if state is not OfferState.RUNNING])
+def test_what_does_not_run_is_found_only_once_opened(state: OfferState) -> None:
+    shop = Shop([advantage("A", OFF, state=state)])
+    assert (codes(shop, ticket()), codes(shop, ticket(), None, "A")) == ([], ["A"])
+
+
+CAT1 = element(ElementKind.SEAT_CATEGORY, "CAT1")
+
+
+@pytest.mark.parametrize(
+    ("parts", "counted"),
+    [
+        ({}, False),
+        ({"limits": Limits(per_order=2)}, False),
+        ({"limits": Limits(quota=2)}, True),
+        ({"limits": Limits(per_contact=2)}, True),
+        ({"element_limits": (ElementLimits(CAT1, Limits(per_order=1)),)}, False),
+        ({"element_limits": (ElementLimits(CAT1, Limits(quota=1)),)}, True),
+        ({"element_limits": (ElementLimits(CAT1, Limits(per_contact=1)),)}, True),
+    ],
+)
+def test_the_offers_for_everyone_with_counters_are_named(parts: dict[str, object], counted: bool) -> None:
+    offer = advantage("A", OFF, **parts)
+    elsewhere = replace(advantage("B", OFF, **parts), scope=Scope(products=ids("ZINMAN")))
+    reserved = advantage("C", OFF, REVIVAL, **parts)
+    named = Shop([offer, elsewhere, reserved]).index.limited_offer_ids([ticket(), ticket(seat="CAT2")])
+    assert named == (ids("A") if counted else frozenset())
