@@ -73,6 +73,8 @@ SELECT id FROM baskets WHERE organisation_id = :organisation AND state = 'OPEN' 
 ORDER BY id LIMIT 500 FOR NO KEY UPDATE SKIP LOCKED
 """)
 
+_WITH_EXPIRED = text("SELECT DISTINCT organisation_id FROM baskets WHERE state = 'OPEN' AND expires_at <= now()")
+
 
 async def get(connection: AsyncConnection, organisation: UUID, ids: Sequence[UUID]) -> dict[UUID, Basket]:
     """Baskets by id, as they are now."""
@@ -121,6 +123,11 @@ async def end(connection: AsyncConnection, organisation: UUID, basket: UUID, sta
 async def lock_expired(connection: AsyncConnection, organisation: UUID) -> list[UUID]:
     """Open baskets past their time, except those that somebody else is ending right now."""
     return list((await connection.scalars(_EXPIRED, {"organisation": organisation})).all())
+
+
+async def organisations_with_expired(connection: AsyncConnection) -> list[UUID]:
+    """The organisations that have open baskets past their time."""
+    return list((await connection.scalars(_WITH_EXPIRED)).all())
 
 
 def _one(organisation: UUID, basket: UUID) -> Update:

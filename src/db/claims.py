@@ -205,6 +205,53 @@ SELECT ARRAY(SELECT id FROM codes_used) AS codes, ARRAY(SELECT DISTINCT offer_id
 """)
 
 
+# An order's codes are free again unless their offer says otherwise; what they took of the limits is free in any case.
+_GIVE_BACK = text(f"""
+WITH new AS (
+    SELECT * FROM redemptions WHERE false
+), old AS (
+    UPDATE redemptions SET state = 'RETURNED'
+    WHERE organisation_id = :organisation AND basket_id = :basket AND state = 'USED' RETURNING *
+), single_use AS (
+    SELECT c.id FROM codes c JOIN offers o ON o.organisation_id = c.organisation_id AND o.id = c.offer_id
+    WHERE c.organisation_id = :organisation AND c.kind = 'SINGLE_USE' AND o.returns_codes
+        AND c.id IN (SELECT code_id FROM old)
+    ORDER BY c.id FOR UPDATE OF c
+), single_use_moved AS (
+    UPDATE codes c SET status = 'AVAILABLE', order_id = NULL, used_at = NULL, used_by = NULL FROM single_use s
+    WHERE c.organisation_id = :organisation AND c.id = s.id AND c.status = 'USED' AND c.order_id = :order
+    RETURNING c.id, c.offer_id, c.contact_id
+), custom AS (
+    SELECT id FROM codes
+    WHERE organisation_id = :organisation AND kind = 'CUSTOM' AND max_uses IS NOT NULL
+        AND id IN (SELECT code_id FROM old) AND (SELECT count(*) FROM single_use_moved) >= 0
+    ORDER BY id FOR UPDATE
+), custom_moved AS (
+    UPDATE codes c SET uses = c.uses - 1 FROM custom w WHERE c.organisation_id = :organisation AND c.id = w.id
+    RETURNING c.id
+), codes_moved AS (
+    SELECT id FROM single_use_moved UNION ALL SELECT id FROM custom_moved
+), {_LIMITS}, counted AS (
+    INSERT INTO redemption_counts AS t (organisation_id, offer_id, contact_id, slot, used, tickets_sold, version)
+    SELECT :organisation, offer_id, holder_id, :slot, -sum(codes), -sum(tickets), 1 FROM (
+        SELECT offer_id, holder_id, 0 AS codes, tickets FROM old
+        UNION ALL SELECT offer_id, coalesce(contact_id, :nil), 1, 0 FROM single_use_moved
+    ) moves WHERE (SELECT count(*) FROM share_given) + (SELECT count(*) FROM quota_moved) >= 0
+    GROUP BY offer_id, holder_id ORDER BY offer_id, holder_id
+    ON CONFLICT (organisation_id, offer_id, contact_id, slot) DO UPDATE
+        SET used = t.used + excluded.used, tickets_sold = t.tickets_sold + excluded.tickets_sold,
+            version = t.version + 1
+    RETURNING offer_id
+)
+SELECT ARRAY(SELECT DISTINCT offer_id FROM counted) AS changed
+""")
+
+_HOLDERS = text("""
+SELECT DISTINCT code_id, holder_id FROM redemptions
+WHERE organisation_id = :organisation AND basket_id = :basket AND code_id IS NOT NULL AND holder_id <> :nil
+""")
+
+
 async def claim(
     connection: AsyncConnection, organisation: UUID, basket: UUID, contact: UUID | None, holds: Sequence[Hold]
 ) -> Claimed:
@@ -216,8 +263,7 @@ async def claim(
         "organisation": organisation,
         "basket": basket,
         "contact": contact,
-        "nil": UUID(NIL),
-        "slot": random.randrange(SLOTS),  # noqa: S311 - spreads load, guards nothing
+        **_counting(),
         "ids": [new_id() for _ in holds],
         "offers": [hold.offer for hold in holds],
         "codes": [hold.code for hold in holds],
@@ -241,8 +287,7 @@ async def release_code(connection: AsyncConnection, organisation: UUID, code: UU
         "organisation": organisation,
         "code": code,
         "contact": None,
-        "nil": UUID(NIL),
-        "slot": random.randrange(SLOTS),  # noqa: S311 - spreads load, guards nothing
+        **_counting(),
     }
     await connection.execute(_RELEASE_CODE, parameters)
 
@@ -259,8 +304,31 @@ async def use(
         "basket": basket,
         "order": order,
         "contact": contact,
-        "nil": UUID(NIL),
-        "slot": random.randrange(SLOTS),  # noqa: S311 - spreads load, guards nothing
+        **_counting(),
     }
     row = (await connection.execute(_USE, parameters)).one()
     return frozenset(row.codes), frozenset(row.changed)
+
+
+async def holders(connection: AsyncConnection, organisation: UUID, basket: UUID) -> dict[UUID, UUID]:
+    """The structures whose codes a basket holds, by code."""
+    rows = await connection.execute(_HOLDERS, {"organisation": organisation, "basket": basket, "nil": UUID(NIL)})
+    return {row.code_id: row.holder_id for row in rows}
+
+
+async def give_back(connection: AsyncConnection, organisation: UUID, basket: UUID, order: UUID) -> frozenset[UUID]:
+    """Gives back what the order of a basket had used; the offers that changed."""
+    parameters = {
+        "organisation": organisation,
+        "basket": basket,
+        "order": order,
+        "contact": None,
+        **_counting(),
+    }
+    row = (await connection.execute(_GIVE_BACK, parameters)).one()
+    return frozenset(row.changed)
+
+
+def _counting() -> dict[str, object]:
+    """The key without a holder, and any of the slots over which counts are spread."""
+    return {"nil": UUID(NIL), "slot": random.randrange(SLOTS)}  # noqa: S311 - spreads load, guards nothing

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -15,7 +15,7 @@ class Effect:
     """What a key stands for already."""
 
     fingerprint: bytes
-    answer: dict[str, str]
+    answer: object
 
 
 async def begin(
@@ -44,7 +44,7 @@ async def begin(
 
 
 async def finish(
-    connection: AsyncConnection, organisation: UUID, caller: str, key: str, answer: dict[str, str]
+    connection: AsyncConnection, organisation: UUID, caller: str, key: str, answer: object
 ) -> None:
     """Records what the key's effect made."""
     await connection.execute(
@@ -52,3 +52,8 @@ async def finish(
         .where(keys.c.organisation_id == organisation, keys.c.caller == caller, keys.c.key == key)
         .values(answer=answer)
     )
+
+
+async def forget_old(connection: AsyncConnection) -> None:
+    """Deletes keys that nobody can count on any more: they are kept for 24 hours at least."""
+    await connection.execute(delete(keys).where(keys.c.created_at < func.now() - text("interval '2 days'")))

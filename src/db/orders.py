@@ -6,10 +6,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, insert, select, text
+from sqlalchemy import Row, func, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from db.tables import orders
+from db.tables import contacts, orders
 from db.tables import tickets as table
 
 
@@ -31,7 +31,10 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """One unit of an order's line; ``price`` in minor units is what was paid for it."""
+    """One unit of an order's line; ``price`` in minor units is what was paid for it.
+
+    ``redeemed`` are the offers, each with the structure whose code it was, under which a scan of it is counted.
+    """
 
     id: UUID
     order: UUID
@@ -41,7 +44,9 @@ class Ticket:
     price: int
     advantage: UUID | None
     code: UUID | None
+    redeemed: tuple[tuple[UUID, UUID | None], ...]
     controlled_at: datetime | None
+    controlled_at_point_of_sale: UUID | None
 
 
 _ADD = text("""
@@ -53,6 +58,18 @@ FROM baskets WHERE organisation_id = :organisation AND id = :basket
 _PAY = text("""
 UPDATE contacts SET balance = balance - :amount, has_ordered = true
 WHERE organisation_id = :organisation AND id = :contact AND balance >= :amount
+""")
+
+_CONTROL = text("""
+WITH sold AS (
+    SELECT o.id FROM orders o JOIN tickets t ON t.organisation_id = o.organisation_id AND t.order_id = o.id
+    WHERE t.organisation_id = :organisation AND t.barcode = :barcode AND o.state = 'CONFIRMED'
+    FOR SHARE OF o
+)
+UPDATE tickets t SET controlled_at = now(), controlled_by = :actor, controlled_point_of_sale_id = :point_of_sale
+FROM sold WHERE t.organisation_id = :organisation AND t.barcode = :barcode AND t.order_id = sold.id
+    AND t.controlled_at IS NULL
+RETURNING t.*
 """)
 
 
@@ -86,6 +103,7 @@ async def add_tickets(connection: AsyncConnection, organisation: UUID, rows: Seq
                 "price": row.price,
                 "advantage_id": row.advantage,
                 "code_id": row.code,
+                "redeemed": [[str(offer), holder and str(holder)] for offer, holder in row.redeemed],
             }
             for row in rows
         ],
@@ -96,6 +114,63 @@ async def pay_from_balance(connection: AsyncConnection, organisation: UUID, cont
     """Takes ``amount`` minor units from the contact's balance where it holds as much, and notes that they ordered."""
     parameters = {"organisation": organisation, "contact": contact, "amount": amount}
     return (await connection.execute(_PAY, parameters)).rowcount == 1
+
+
+async def lock(connection: AsyncConnection, organisation: UUID, order: UUID) -> Order | None:
+    """The order, kept from all other changes and its tickets from being scanned until the transaction ends."""
+    statement = select(orders).where(orders.c.organisation_id == organisation, orders.c.id == order)
+    row = (await connection.execute(statement.with_for_update(key_share=False))).one_or_none()
+    return None if row is None else _order(row)
+
+
+async def cancel(connection: AsyncConnection, organisation: UUID, order: UUID, reason: str | None) -> None:
+    """Marks an order CANCELLED, now."""
+    await connection.execute(
+        update(orders)
+        .where(orders.c.organisation_id == organisation, orders.c.id == order)
+        .values(state="CANCELLED", cancelled_at=func.now(), cancellation_reason=reason)
+    )
+
+
+async def is_controlled(connection: AsyncConnection, organisation: UUID, order: UUID) -> bool:
+    """Whether a ticket of the order was scanned."""
+    statement = select(table.c.id).where(
+        table.c.organisation_id == organisation, table.c.order_id == order, table.c.controlled_at.is_not(None)
+    )
+    return (await connection.execute(statement.limit(1))).first() is not None
+
+
+async def pay_into_balance(connection: AsyncConnection, organisation: UUID, contact: UUID, amount: int) -> None:
+    """Gives ``amount`` minor units back to the contact's balance."""
+    await connection.execute(
+        update(contacts)
+        .where(contacts.c.organisation_id == organisation, contacts.c.id == contact)
+        .values(balance=contacts.c.balance + amount)
+    )
+
+
+async def control(
+    connection: AsyncConnection, organisation: UUID, barcode: str, actor: str, point_of_sale: UUID | None
+) -> Ticket | None:
+    """The ticket, scanned now by this; None where no ticket of a confirmed order waits to be scanned by that barcode.
+
+    Sharing the order's row keeps it from being cancelled meanwhile.
+    """
+    parameters = {
+        "organisation": organisation,
+        "barcode": barcode,
+        "actor": actor,
+        "point_of_sale": point_of_sale,
+    }
+    row = (await connection.execute(_CONTROL, parameters)).one_or_none()
+    return None if row is None else _ticket(row)
+
+
+async def by_barcode(connection: AsyncConnection, organisation: UUID, barcode: str) -> Ticket | None:
+    """The ticket with this barcode."""
+    statement = select(table).where(table.c.organisation_id == organisation, table.c.barcode == barcode)
+    row = (await connection.execute(statement)).one_or_none()
+    return None if row is None else _ticket(row)
 
 
 async def get(connection: AsyncConnection, organisation: UUID, ids: Sequence[UUID]) -> dict[UUID, Order]:
@@ -150,5 +225,7 @@ def _ticket(row: Row[Any]) -> Ticket:
         price=row.price,
         advantage=row.advantage_id,
         code=row.code_id,
+        redeemed=tuple((UUID(offer), holder and UUID(holder)) for offer, holder in row.redeemed),
         controlled_at=row.controlled_at,
+        controlled_at_point_of_sale=row.controlled_point_of_sale_id,
     )

@@ -45,13 +45,17 @@ NIL = "00000000-0000-0000-0000-000000000000"
 """Stands in keys where there is no element or no contact, because a primary key takes no NULL."""
 
 
-def _owned(name: str, *items: SchemaItem, key: tuple[str, ...] = ("id",)) -> Table:
-    """A table whose rows belong to an organisation; its primary key is the organisation followed by ``key``."""
+def _owned(name: str, *items: SchemaItem, key: tuple[str, ...] = ("id",), in_bulk: bool = False) -> Table:
+    """A table whose rows belong to an organisation; its primary key is the organisation followed by ``key``.
+
+    Rows that come ``in_bulk`` are not checked against the organisations, which are never deleted.
+    """
+    owner = () if in_bulk else (ForeignKey("organisations.id"),)
     own_id = [Column("id", Uuid, nullable=False)] if key == ("id",) else []
     return Table(
         name,
         metadata,
-        Column("organisation_id", Uuid, ForeignKey("organisations.id"), nullable=False),
+        Column("organisation_id", Uuid, *owner, nullable=False),
         *own_id,
         *items,
         PrimaryKeyConstraint("organisation_id", *key),
@@ -220,6 +224,8 @@ offers = _owned(
     # Promotional codes only.
     Column("minimum_basket", BigInteger, nullable=False, server_default=text("0")),
     Column("combinable", Boolean, nullable=False, server_default=text("false")),
+    # Whether its single-use codes are available again when their order is cancelled.
+    Column("returns_codes", Boolean, nullable=False, server_default=text("true")),
     # {"indicator": {"id", "level"}, "hasOrdered": bool, "newsletter": bool, "contacts": [id],
     # "counterProfiles": [text]}, each of them only where it restricts.
     Column("restriction", JSONB, nullable=False, server_default=text("'{}'")),
@@ -284,6 +290,7 @@ batches = _owned(
     CheckConstraint("state IN ('PENDING', 'GENERATING', 'SENDING', 'DONE', 'FAILED')", "state"),
     Index(None, "organisation_id", "contact_id"),
 )
+# Its offer and batch are never deleted: foreign keys on them would halve the rate at which codes are made.
 codes = _owned(
     "codes",
     # Normalised: upper case, no spaces or dashes, O as 0, I and L as 1.
@@ -292,8 +299,8 @@ codes = _owned(
     Column("shown", Text),
     Column("kind", Text, nullable=False),
     Column("status", Text, nullable=False),
-    *_reference("offer_id", "offers"),
-    *_reference("batch_id", "batches", nullable=True),
+    Column("offer_id", Uuid, nullable=False),
+    Column("batch_id", Uuid),
     # The structure contact that the batch was made for; NULL for custom and access codes.
     Column("contact_id", Uuid),
     Column("basket_id", Uuid),
@@ -315,6 +322,7 @@ codes = _owned(
     Index(None, "organisation_id", "offer_id", "id"),
     Index(None, "organisation_id", "batch_id", "id"),
     Index("codes_basket_idx", "organisation_id", "basket_id", postgresql_where=text("basket_id IS NOT NULL")),
+    in_bulk=True,
 )
 # Exact counts, kept in the transaction that changes them. Spread over slots so that sales of one offer do not queue
 # for one row; a read adds the few slots up. contact_id is the structure whose codes these are, nil without one.
@@ -389,7 +397,11 @@ tickets = _owned(
     *_reference("advantage_id", "offers", nullable=True),
     # The single-use or access code that opened the advantage for it.
     *_reference("code_id", "codes", nullable=True),
+    # [[offer, holder or null]]: under which a scan is counted, for its advantage and each promotional code.
+    Column("redeemed", JSONB, nullable=False),
     _instant("controlled_at", nullable=True),
+    Column("controlled_by", Text),
+    *_reference("controlled_point_of_sale_id", "points_of_sale", nullable=True),
     UniqueConstraint("organisation_id", "barcode"),
     UniqueConstraint("organisation_id", "order_id", "line", "position"),
     CheckConstraint("price >= 0", "price"),
@@ -440,4 +452,5 @@ audit_entries = _owned(
     Column("subject_id", Uuid, nullable=False),
     Column("details", JSONB, nullable=False),
     _now("created_at"),
+    Index(None, "organisation_id", "subject_id", "id"),
 )

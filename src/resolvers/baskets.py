@@ -13,7 +13,7 @@ from resolvers.errors import CodeRefused, Conflict, InvalidInput, NotFound
 from resolvers.ids import Node, decode, encode
 from resolvers.offers import Offer, offer_of
 from resolvers.orders import Order, load_order
-from resolvers.pricing import BasketInput, BasketPricing, CreateBasketInput, pricing_of
+from resolvers.pricing import BasketInput, BasketPricing, CreateBasketInput, UpdateBasketInput, pricing_of
 from services import baskets as services
 from services.baskets import BasketState
 
@@ -86,6 +86,13 @@ class AdvantageCodeApplied:
 class RemoveAdvantageCodeInput:
     basket_id: strawberry.ID
     code: str
+    idempotency_key: str | None = None
+
+
+@strawberry.input
+class CancelBasketInput:
+    basket_id: strawberry.ID
+    idempotency_key: str | None = None
 
 
 CreateBasketResult = Annotated[Basket | InvalidInput | NotFound | Conflict, strawberry.union("CreateBasketResult")]
@@ -93,6 +100,10 @@ ApplyAdvantageCodeResult = Annotated[
     AdvantageCodeApplied | CodeRefused | NotFound | Conflict, strawberry.union("ApplyAdvantageCodeResult")
 ]
 RemoveAdvantageCodeResult = Annotated[Basket | NotFound | Conflict, strawberry.union("RemoveAdvantageCodeResult")]
+UpdateBasketResult = Annotated[
+    Basket | CodeRefused | InvalidInput | NotFound | Conflict, strawberry.union("UpdateBasketResult")
+]
+CancelBasketResult = Annotated[Basket | NotFound | Conflict, strawberry.union("CancelBasketResult")]
 
 
 @strawberry.type
@@ -122,6 +133,31 @@ class BasketsMutation:
     async def remove_advantage_code(self, info: Info, input: RemoveAdvantageCodeInput) -> RemoveAdvantageCodeResult:  # noqa: A002
         context = info.context
         row = await context.services.baskets.remove_code(
-            await context.viewer(), decode(input.basket_id, "Basket", path=("basketId",)), input.code, context.now
+            await context.viewer(),
+            decode(input.basket_id, "Basket", path=("basketId",)),
+            input.code,
+            context.now,
+            input.idempotency_key,
+        )
+        return await Basket.of(row, context)
+
+    @strawberry.mutation(
+        description="Changes what is in a basket. Refused where it would cost the basket a code that applies: take that "
+        "out first."
+    )
+    async def update_basket(self, info: Info, input: UpdateBasketInput) -> UpdateBasketResult:  # noqa: A002
+        context = info.context
+        basket, change = input.read()
+        row = await context.services.baskets.update(
+            await context.viewer(), basket, change, context.now, input.idempotency_key
+        )
+        return await Basket.of(row, context)
+
+    @strawberry.mutation(description="Ends a basket, which gives back all that it holds.")
+    async def cancel_basket(self, info: Info, input: CancelBasketInput) -> CancelBasketResult:  # noqa: A002
+        context = info.context
+        basket = decode(input.basket_id, "Basket", path=("basketId",))
+        row = await context.services.baskets.cancel(
+            await context.viewer(), basket, context.now, input.idempotency_key
         )
         return await Basket.of(row, context)

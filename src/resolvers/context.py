@@ -9,6 +9,7 @@ import strawberry
 
 from resolvers.language import negotiated
 from resolvers.loaders import Loader, Once
+from services.audit import Audit
 from services.baskets import Baskets
 from services.batches import Batches
 from services.catalogue import Catalogue, Catalogues
@@ -44,6 +45,7 @@ class Services:
     batches: Batches
     codes: Codes
     live_counts: LiveCounts
+    audit: Audit
 
 
 class Context:

@@ -41,7 +41,7 @@ from resolvers.connections import DEFAULT_FIRST, MOST_FIRST
 MOST_CHARACTERS = 100_000
 MOST_TOKENS = 2_000
 MOST_DEPTH = 15
-MOST_VALUES = 300_000
+MOST_VALUES = 2_000_000
 """Fields to resolve, where a connection has as many nodes as ``first`` says and any other list has ten."""
 
 _LIST_SIZE = 10

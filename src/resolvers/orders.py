@@ -9,7 +9,7 @@ import strawberry
 
 from resolvers.contacts import Contact, load_contact
 from resolvers.context import Context, Info
-from resolvers.errors import CodeRefused, Conflict, NotFound
+from resolvers.errors import CodeRefused, Conflict, InvalidInput, NotFound
 from resolvers.ids import Node, decode, encode
 from resolvers.offers import Advantage, advantage_of
 from resolvers.pricing import BasketPricing, pricing_of
@@ -113,6 +113,25 @@ ConfirmBasketResult = Annotated[
 ]
 
 
+@strawberry.input
+class CancelOrderInput:
+    order_id: strawberry.ID
+    reason: str | None = None
+    idempotency_key: str | None = None
+
+
+@strawberry.input
+class ControlTicketInput:
+    barcode: str
+    idempotency_key: str | None = None
+
+
+CancelOrderResult = Annotated[
+    Order | InvalidInput | NotFound | Conflict, strawberry.union("CancelOrderResult")
+]
+ControlTicketResult = Annotated[Ticket | NotFound | Conflict, strawberry.union("ControlTicketResult")]
+
+
 @strawberry.type
 class OrdersMutation:
     @strawberry.mutation(description="Makes an order of a basket, at the price that the basket held.")
@@ -126,3 +145,18 @@ class OrdersMutation:
             input.idempotency_key,
         )
         return await Order.of(row, context)
+
+    @strawberry.mutation(description="Cancels an order as a whole and gives back what it had used.")
+    async def cancel_order(self, info: Info, input: CancelOrderInput) -> CancelOrderResult:  # noqa: A002
+        context = info.context
+        order = decode(input.order_id, "Order", path=("orderId",))
+        row = await context.services.orders.cancel(
+            await context.viewer(), order, input.reason, input.idempotency_key
+        )
+        return await Order.of(row, context)
+
+    @strawberry.mutation(description="Counts a ticket's scan at the entrance; the second says when and where it was.")
+    async def control_ticket(self, info: Info, input: ControlTicketInput) -> ControlTicketResult:  # noqa: A002
+        context = info.context
+        row = await context.services.orders.control(await context.viewer(), input.barcode, input.idempotency_key)
+        return Ticket.of(row, await context.catalogue())

@@ -1,6 +1,7 @@
 """A basket's price as clients read it, and a basket as they ask for it."""
 
 from typing import Self
+from uuid import UUID
 
 import strawberry
 
@@ -10,7 +11,7 @@ from resolvers.errors import Refusal, refusals
 from resolvers.ids import Ids
 from resolvers.offers import Advantage, Offer, advantage_of, offer_of
 from resolvers.scalars import Money, money
-from services.basket_input import BasketRequest, LineRequest
+from services.basket_input import UNSET, BasketChange, BasketRequest, LineRequest
 from services.catalogue import Catalogue
 from services.pricing import result
 from services.texts import Language
@@ -187,9 +188,50 @@ class CreateBasketInput:
         return read_basket(self, ())
 
 
+@strawberry.input(description="What is left out stays as it is; null clears it.")
+class UpdateBasketInput:
+    basket_id: strawberry.ID
+    contact_id: strawberry.ID | None = strawberry.UNSET
+    lines: list[BasketLineInput] | None = strawberry.UNSET
+    delivery_mode_id: strawberry.ID | None = strawberry.UNSET
+    use_balance: bool | None = strawberry.UNSET
+    advantage_ids: list[strawberry.ID] | None = strawberry.UNSET
+    idempotency_key: str | None = None
+
+    def read(self) -> tuple[UUID, BasketChange]:
+        """The basket and what is to change; raises WrongId with every id that is wrong. No lines clears them."""
+        ids = Ids()
+        basket = ids.read(self.basket_id, "Basket", path=("basketId",))
+        lines = self.lines
+        advantages = self.advantage_ids
+        change = BasketChange(
+            lines=UNSET
+            if lines is strawberry.UNSET
+            else tuple(line.read(ids, position) for position, line in enumerate(lines or ())),
+            contact=UNSET
+            if self.contact_id is strawberry.UNSET
+            else ids.maybe(self.contact_id, "Contact", path=("contactId",)),
+            delivery_mode=UNSET
+            if self.delivery_mode_id is strawberry.UNSET
+            else ids.maybe(self.delivery_mode_id, "DeliveryMode", path=("deliveryModeId",)),
+            use_balance=UNSET if self.use_balance is strawberry.UNSET else bool(self.use_balance),
+            advantages=UNSET if advantages is strawberry.UNSET else _advantages(advantages, ids),
+        )
+        ids.check()
+        return basket, change
+
+
+def _advantages(asked: list[strawberry.ID] | None, ids: Ids) -> tuple[UUID, ...] | None:
+    if asked is None:
+        return None
+    return tuple(
+        ids.read(advantage, "Advantage", path=("advantageIds", str(position)))
+        for position, advantage in enumerate(asked)
+    )
+
+
 def read_basket(asked: BasketInput | CreateBasketInput, codes: tuple[str, ...]) -> BasketRequest:
     ids = Ids()
-    advantages = asked.advantage_ids
     request = BasketRequest(
         lines=tuple(line.read(ids, position) for position, line in enumerate(asked.lines)),
         codes=codes,
@@ -197,12 +239,7 @@ def read_basket(asked: BasketInput | CreateBasketInput, codes: tuple[str, ...]) 
         contact=ids.maybe(asked.contact_id, "Contact", path=("contactId",)),
         delivery_mode=ids.maybe(asked.delivery_mode_id, "DeliveryMode", path=("deliveryModeId",)),
         use_balance=asked.use_balance,
-        advantages=None
-        if advantages is None
-        else tuple(
-            ids.read(advantage, "Advantage", path=("advantageIds", str(position)))
-            for position, advantage in enumerate(advantages)
-        ),
+        advantages=_advantages(asked.advantage_ids, ids),
     )
     ids.check()
     return request

@@ -4,6 +4,7 @@ from typing import Final
 
 import strawberry
 
+from resolvers.audit import AuditQuery
 from resolvers.baskets import BasketsMutation, BasketsQuery
 from resolvers.batches import BatchesMutation, BatchesQuery
 from resolvers.catalogue import CatalogueQuery
@@ -28,6 +29,7 @@ class Query(
     DashboardQuery,
     CodesQuery,
     BatchesQuery,
+    AuditQuery,
 ):
     pass
 

@@ -1,8 +1,12 @@
 """Who may see and change sales (docs/domain.md, Who may do what)."""
 
+from collections.abc import Mapping
 from uuid import UUID
 
-from services.viewer import StaffRole, Viewer
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from db import audit
+from services.viewer import Audience, StaffRole, Viewer
 
 
 def may_see(viewer: Viewer, contact: UUID | None) -> bool:
@@ -17,3 +21,12 @@ def require_sale(viewer: Viewer) -> None:
     """Raises Forbidden for staff who do not sell; all others may keep baskets."""
     if viewer.is_staff:
         viewer.require_role(StaffRole.SALES)
+
+
+async def audit_sale(
+    connection: AsyncConnection, viewer: Viewer, action: str, kind: str, subject: UUID, details: Mapping[str, object]
+) -> None:
+    """Leaves an entry of what staff or a partner did to a sale; customers' own doings leave none."""
+    if viewer.is_staff or viewer.audience is Audience.PARTNER:
+        entry = audit.Entry(viewer.actor, action, kind, subject, details)
+        await audit.record(connection, viewer.organisation_id, entry)

@@ -1,7 +1,9 @@
 """What a client may put into a basket: all problems of a request at once, each with the path of the field at fault."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from enum import Enum
+from typing import Final
 from uuid import UUID
 
 from db.baskets import BasketContent, BasketLine
@@ -39,6 +41,50 @@ class BasketRequest:
     delivery_mode: UUID | None = None
     use_balance: bool = False
     advantages: tuple[UUID, ...] | None = None
+
+
+class Unset(Enum):
+    """Stands for what a change leaves out, where None clears."""
+
+    UNSET = "UNSET"
+
+
+UNSET: Final = Unset.UNSET
+
+
+@dataclass(frozen=True, slots=True)
+class BasketChange:
+    """What a client wants otherwise in a basket; what is UNSET stays as it is, None clears it."""
+
+    lines: tuple[LineRequest, ...] | Unset = UNSET
+    contact: UUID | Unset | None = UNSET
+    delivery_mode: UUID | Unset | None = UNSET
+    use_balance: bool | Unset = UNSET
+    advantages: tuple[UUID, ...] | Unset | None = UNSET
+
+
+def apply_change(content: BasketContent, change: BasketChange, viewer: Viewer, catalogue: Catalogue) -> BasketContent:
+    """The content with the change made, checked like a new one. Raises InvalidInput with every problem."""
+    lines = tuple(
+        LineRequest(
+            line.performance,
+            None if line.performance else line.product,
+            line.seat_category,
+            line.audience_sub_category,
+            line.quantity,
+        )
+        for line in content.lines
+    )
+    request = BasketRequest(
+        lines=lines if change.lines is UNSET else change.lines,
+        point_of_sale=content.point_of_sale,
+        contact=content.contact if change.contact is UNSET else change.contact,
+        delivery_mode=content.delivery_mode if change.delivery_mode is UNSET else change.delivery_mode,
+        use_balance=content.use_balance if change.use_balance is UNSET else change.use_balance,
+        advantages=content.advantages if change.advantages is UNSET else change.advantages,
+    )
+    checked = check(request, viewer, catalogue)
+    return replace(checked, codes=content.codes, counter_profile=content.counter_profile)
 
 
 def check(request: BasketRequest, viewer: Viewer, catalogue: Catalogue) -> BasketContent:

@@ -9,18 +9,19 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db import baskets as db
+from db import claims
 from db.baskets import BasketContent
 from db.ids import new_id
 from db.sessions import Sessions
 from services import stored_pricing
-from services.access import may_see, require_sale
-from services.basket_input import BasketRequest, check
+from services.access import audit_sale, may_see, require_sale
+from services.basket_input import BasketChange, BasketRequest, apply_change, check
 from services.catalogue import Catalogues
 from services.code_format import normalise
 from services.errors import CodeRefused, Conflict, NotFound
 from services.expiry import release_expired
 from services.holding import Holding
-from services.idempotency import Once
+from services.idempotency import Answer, Once
 from services.prices import Quote
 from services.pricing.facts import Refusal, RefusalCode
 from services.pricing.result import PricedCode, Pricing
@@ -29,7 +30,8 @@ from services.transactions import Transactions
 from services.viewer import Viewer
 
 Edit = Callable[[BasketContent], BasketContent]
-Accept = Callable[[Pricing], None]
+Accept = Callable[[Pricing, Pricing], Answer]
+"""Given the price before and after, the answer, or a failure raised."""
 
 
 class BasketState(StrEnum):
@@ -87,20 +89,17 @@ class Baskets:
         content = check(request, viewer, await self._catalogues.current(viewer.organisation_id))
         once = Once(viewer, key, "createBasket", request)
 
-        async def attempt(connection: AsyncConnection, changed: set[UUID]) -> UUID:
-            earlier = await once.earlier(connection)
-            if earlier is not None:
-                return earlier["basket"]
+        async def attempt(connection: AsyncConnection, changed: set[UUID]) -> Answer:
             basket = new_id()
             quote = await self._holding.quote(connection, changed, viewer, content, now)
             pricing = stored_pricing.dump(quote.pricing, quote.single_use_codes)
             minutes = quote.catalogue.organisation.basket_minutes
             await db.add(connection, viewer.organisation_id, basket, content, pricing, minutes)
             await self._holding.claim(connection, changed, viewer.organisation_id, basket, content.contact, quote)
-            await once.answer(connection, {"basket": basket})
-            return basket
+            return {"basket": basket}
 
-        return await self._seen(viewer, await self._transactions.run(viewer.organisation_id, attempt), now)
+        answer = await self._transactions.once(viewer.organisation_id, once, attempt)
+        return await self._seen(viewer, answer["basket"], now)
 
     async def apply_code(
         self, viewer: Viewer, basket: UUID, code: str, now: datetime, key: str | None = None
@@ -114,20 +113,19 @@ class Baskets:
             present = any(normalise(other) == normalise(code) for other in content.codes)
             return content if present else replace(content, codes=(*content.codes, code))
 
-        def accept(pricing: Pricing) -> None:
+        def accept(_: Pricing, pricing: Pricing) -> Answer:
             found = _code(pricing, code)
-            if not found.applied:
+            if not found.applied or found.offer is None:
                 raise CodeRefused(found.refusals)
+            return {"offer": found.offer}
 
         once = Once(viewer, key, "applyAdvantageCode", (basket, code))
-        await self._change(viewer, basket, entered, accept, now, once)
-        seen = await self._seen(viewer, basket, now)
-        offer = _code(seen.pricing, code).offer
-        if offer is None:
-            raise Conflict(text("basket_changed"))
-        return seen, offer
+        answer = await self._change(viewer, basket, entered, accept, now, once)
+        return await self._seen(viewer, basket, now), answer["offer"]
 
-    async def remove_code(self, viewer: Viewer, basket: UUID, code: str, now: datetime) -> Basket:
+    async def remove_code(
+        self, viewer: Viewer, basket: UUID, code: str, now: datetime, key: str | None = None
+    ) -> Basket:
         """Takes a code out of a basket and gives it back. Raises NotFound where the basket does not have it."""
 
         def without(content: BasketContent) -> BasketContent:
@@ -136,7 +134,40 @@ class Baskets:
                 raise NotFound(("code",), text("code_not_in_basket"))
             return replace(content, codes=rest)
 
-        await self._change(viewer, basket, without, lambda _: None, now, Once(viewer, None, "", ()))
+        once = Once(viewer, key, "removeAdvantageCode", (basket, code))
+        await self._change(viewer, basket, without, _anything, now, once)
+        return await self._seen(viewer, basket, now)
+
+    async def update(
+        self, viewer: Viewer, basket: UUID, change: BasketChange, now: datetime, key: str | None = None
+    ) -> Basket:
+        """Changes what is in a basket; what is left out stays as it is.
+
+        A change that would cost the basket a code that applies is refused with the reasons, so that no price rises
+        unsaid: the code is to be taken out first. Raises InvalidInput with every problem, CodeRefused, NotFound,
+        Conflict.
+        """
+        once = Once(viewer, key, "updateBasket", (basket, change))
+        catalogue = await self._catalogues.current(viewer.organisation_id)
+
+        def changed(content: BasketContent) -> BasketContent:
+            return apply_change(content, change, viewer, catalogue)
+
+        await self._change(viewer, basket, changed, _no_code_lost, now, once)
+        return await self._seen(viewer, basket, now)
+
+    async def cancel(self, viewer: Viewer, basket: UUID, now: datetime, key: str | None = None) -> Basket:
+        """Ends a basket, which gives back all that it holds. Raises NotFound, Conflict."""
+        once = Once(viewer, key, "cancelBasket", basket)
+
+        async def attempt(connection: AsyncConnection, changed: set[UUID]) -> Answer:
+            row = await self.locked(connection, viewer, basket)
+            changed |= (await claims.claim(connection, row.organisation, basket, None, ())).changed
+            await db.end(connection, row.organisation, basket, BasketState.CANCELLED)
+            await audit_sale(connection, viewer, "cancelBasket", "Basket", basket, {})
+            return {"basket": basket}
+
+        await self._transactions.once(viewer.organisation_id, once, attempt)
         return await self._seen(viewer, basket, now)
 
     async def find(self, viewer: Viewer, ids: Sequence[UUID], now: datetime) -> dict[UUID, Basket]:
@@ -170,11 +201,9 @@ class Baskets:
         row: db.Basket,
         content: BasketContent,
         now: datetime,
-        accept: Accept,
     ) -> Pricing:
-        """Gives a locked basket this content and its price now, if ``accept`` lets it pass, and holds just that."""
+        """Gives a locked basket this content and its price now, and makes it hold just that."""
         quote = await self._holding.quote(connection, changed, viewer, content, now, row.id)
-        accept(quote.pricing)
         await self._holding.claim(connection, changed, row.organisation, row.id, content.contact, quote)
         pricing = stored_pricing.dump(quote.pricing, quote.single_use_codes)
         minutes = quote.catalogue.organisation.basket_minutes
@@ -183,15 +212,14 @@ class Baskets:
 
     async def _change(
         self, viewer: Viewer, basket: UUID, edit: Edit, accept: Accept, now: datetime, once: Once
-    ) -> None:
-        async def attempt(connection: AsyncConnection, changed: set[UUID]) -> None:
-            if await once.earlier(connection) is not None:
-                return
+    ) -> Answer:
+        async def attempt(connection: AsyncConnection, changed: set[UUID]) -> Answer:
             row = await self.locked(connection, viewer, basket)
-            await self.reprice(connection, changed, viewer, row, edit(row.content), now, accept)
-            await once.answer(connection, {"basket": basket})
+            pricing = await self.reprice(connection, changed, viewer, row, edit(row.content), now)
+            await audit_sale(connection, viewer, once.operation, "Basket", basket, {})
+            return accept(stored_pricing.load(row.pricing).pricing, pricing)
 
-        await self._transactions.run(viewer.organisation_id, attempt)
+        return await self._transactions.once(viewer.organisation_id, once, attempt)
 
     async def _seen(self, viewer: Viewer, basket: UUID, now: datetime) -> Basket:
         return (await self.find(viewer, [basket], now))[basket]
@@ -202,6 +230,19 @@ class Baskets:
         if row.state == BasketState.OPEN and not stored.held_codes <= row.held_codes:
             pricing = (await self._holding.look(connection, viewer, row.content, now, row.id)).pricing
         return Basket(row.id, BasketState(row.state), row.content.contact, row.expires_at, pricing, row.order)
+
+
+def _anything(before: Pricing, after: Pricing) -> Answer:
+    return {}
+
+
+def _no_code_lost(before: Pricing, after: Pricing) -> Answer:
+    """Raises CodeRefused where a code that applied before does not any more, with every reason."""
+    applied = {normalise(priced.text) for priced in before.codes if priced.applied}
+    lost = [priced for priced in after.codes if not priced.applied and normalise(priced.text) in applied]
+    if lost:
+        raise CodeRefused([refusal for priced in lost for refusal in priced.refusals])
+    return {}
 
 
 def _code(pricing: Pricing, code: str) -> PricedCode:

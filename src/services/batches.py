@@ -18,7 +18,7 @@ from db.sessions import Sessions
 from services.catalogue import Catalogues
 from services.errors import Conflict, InvalidInput, NotFound, Problem
 from services.free_text import is_writable
-from services.idempotency import Once
+from services.idempotency import Answer, Once
 from services.links import Links
 from services.mail import plain_address
 from services.pricing.facts import Advantage, Offer, OfferState, SingleUseTarget
@@ -69,10 +69,7 @@ class Batches:
         catalogue = await self._catalogues.current(organisation)
         once = Once(viewer, key, "generateCodes", request)
 
-        async def attempt(connection: AsyncConnection, changed: set[UUID]) -> UUID:
-            earlier = await once.earlier(connection)
-            if earlier is not None:
-                return earlier["batch"]
+        async def attempt(connection: AsyncConnection, changed: set[UUID]) -> Answer:
             offer = catalogue.offers.get(request.offer)
             contact = await db.contact_facts(connection, organisation, request.contact)
             if offer is None:
@@ -85,10 +82,9 @@ class Batches:
                 raise Conflict(text("offer_closed"))
             batch = new_id()
             await place(connection, organisation, batch, order, viewer.actor)
-            await once.answer(connection, {"batch": batch})
-            return batch
+            return {"batch": batch}
 
-        return await self._transactions.run(organisation, attempt)
+        return (await self._transactions.once(organisation, once, attempt))["batch"]
 
     async def find(self, viewer: Viewer, ids: Collection[UUID]) -> dict[UUID, Batch]:
         """The batches among ``ids`` that the viewer may see: of a partner its own, of shoppers and contacts none."""

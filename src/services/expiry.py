@@ -2,9 +2,14 @@
 
 from uuid import UUID
 
+import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from db import baskets, claims
+from db import baskets, claims, idempotency
+from db.sessions import Sessions
+from services.transactions import Transactions
+
+_log = structlog.get_logger()
 
 
 async def release_expired(connection: AsyncConnection, organisation: UUID, changed: set[UUID]) -> bool:
@@ -19,3 +24,24 @@ async def release_expired(connection: AsyncConnection, organisation: UUID, chang
         changed |= claimed.changed
         await baskets.end(connection, organisation, basket, "EXPIRED")
     return bool(expired)
+
+
+class Sweeper:
+    """Clears in a worker, in batches, what nobody met: expired baskets, and idempotency keys past their two days."""
+
+    def __init__(self, sessions: Sessions, transactions: Transactions) -> None:
+        self._sessions = sessions
+        self._transactions = transactions
+
+    async def sweep(self) -> None:
+        """Clears everything that is due."""
+        async with self._sessions.reading() as connection:
+            await idempotency.forget_old(connection)
+            due = await baskets.organisations_with_expired(connection)
+        for organisation in due:
+
+            async def attempt(connection: AsyncConnection, changed: set[UUID], of: UUID = organisation) -> bool:
+                return await release_expired(connection, of, changed)
+
+            while await self._transactions.run(organisation, attempt):
+                _log.info("expired baskets ended", organisation=str(organisation))

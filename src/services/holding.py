@@ -28,9 +28,7 @@ class Holding:
         basket: UUID | None = None,
     ) -> Quote:
         """The price now, nothing held; limits may still count what expired baskets held (``has_expired``)."""
-        return await self._prices.quote(
-            connection, viewer.organisation_id, content, now=now, reveal=viewer.is_staff, basket=basket
-        )
+        return await self._prices.quote(connection, viewer, content, now=now, basket=basket)
 
     async def quote(
         self,

@@ -2,37 +2,71 @@
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
 from uuid import UUID
 
+from pydantic import TypeAdapter
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db import idempotency as db
-from services.errors import Conflict
-from services.texts import text
+from services.errors import CodeRefused, Conflict, Failure, Forbidden, InvalidInput, NotFound, Path, Problem
+from services.pricing.facts import Refusal
+from services.texts import Text, text
 from services.viewer import Viewer
 
-MAXIMUM_LENGTH = 255
+MAXIMUM_LENGTH: Final = 255
 
 Answer = Mapping[str, UUID]
 """What was made, by name: enough to give the same answer again."""
 
 
-class Once:
-    """An effect under an idempotency key, within the effect's own transaction.
+@dataclass(frozen=True, slots=True)
+class _Text:
+    key: str
+    values: dict[str, str | int]
 
-    ``request`` is the input as a value with a faithful ``repr``. A second caller with the same key waits in ``earlier``
-    until the first has committed or rolled back.
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """An answer as it is kept: what was made, or which failure was told."""
+
+    made: dict[str, UUID] | None = None
+    failure: str | None = None
+    said: _Text = _Text("not_found", {})
+    path: Path = ()
+    problems: tuple[tuple[Path, _Text], ...] = ()
+    refusals: tuple[Refusal, ...] = ()
+
+
+_TOLD: Final = TypeAdapter(_Told)
+
+
+class Once:
+    """The effect of one request under its caller's idempotency key, if it has one; ``Transactions.once`` runs it.
+
+    ``request`` is the input as a value with a faithful ``repr``. Keys are kept for two days.
     """
 
     def __init__(self, viewer: Viewer, key: str | None, operation: str, request: object) -> None:
-        if key is not None and not 1 <= len(key) <= MAXIMUM_LENGTH:
+        if key is not None and not (1 <= len(key) <= MAXIMUM_LENGTH and key.isprintable()):
             raise Conflict(text("bad_idempotency_key", maximum=MAXIMUM_LENGTH))
+        self.operation = operation
         self._viewer = viewer
         self._key = key
         self._fingerprint = hashlib.sha256(repr((operation, request)).encode("utf-8", "surrogatepass")).digest()
 
+    @property
+    def is_keyed(self) -> bool:
+        return self._key is not None
+
     async def earlier(self, connection: AsyncConnection) -> Answer | None:
-        """The answer given before under this key. Raises Conflict where the key came with another input."""
+        """What was made before under this key. Raises the failure that was told before under it.
+
+        A second caller with the key of a first that still runs waits until that has committed or rolled back. Raises
+        Conflict where the key came with another input.
+        """
         if self._key is None:
             return None
         found = await db.begin(
@@ -42,10 +76,49 @@ class Once:
             return None
         if found.fingerprint != self._fingerprint:
             raise Conflict(text("idempotency_key_reused"))
-        return {name: UUID(value) for name, value in found.answer.items()}
+        told = _TOLD.validate_python(found.answer)
+        if told.made is None:
+            raise _failure(told)
+        return told.made
 
-    async def answer(self, connection: AsyncConnection, answer: Answer) -> None:
-        """Keeps the answer with its effect."""
+    async def answer(self, connection: AsyncConnection, answer: Answer | Failure) -> None:
+        """Keeps the answer, in the transaction of its effect."""
         if self._key is not None:
-            values = {name: str(value) for name, value in answer.items()}
-            await db.finish(connection, self._viewer.organisation_id, self._viewer.actor, self._key, values)
+            told = _told(answer) if isinstance(answer, Failure) else _Told(made=dict(answer))
+            value = _TOLD.dump_python(told, mode="json", exclude_defaults=True)
+            await db.finish(connection, self._viewer.organisation_id, self._viewer.actor, self._key, value)
+
+
+def _told(failure: Failure) -> _Told:
+    match failure:
+        case InvalidInput(problems=problems):
+            kept = tuple((problem.path, _kept(problem.text)) for problem in problems)
+            return _Told(failure="InvalidInput", said=_kept(failure.text), problems=kept)
+        case NotFound(path=path):
+            return _Told(failure="NotFound", said=_kept(failure.text), path=path)
+        case CodeRefused(refusals=refusals):
+            return _Told(failure="CodeRefused", said=_kept(failure.text), refusals=refusals)
+    return _Told(failure=type(failure).__name__, said=_kept(failure.text))
+
+
+def _failure(told: _Told) -> Failure:
+    said = _said(told.said)
+    match told.failure:
+        case "InvalidInput":
+            return InvalidInput([Problem(path, _said(kept)) for path, kept in told.problems])
+        case "NotFound":
+            return NotFound(told.path, said)
+        case "CodeRefused":
+            return CodeRefused(told.refusals)
+        case "Forbidden":
+            return Forbidden(said)
+    return Conflict(said)
+
+
+def _kept(said: Text) -> _Text:
+    values = {name: value if isinstance(value, int) else str(value) for name, value in said.values.items()}
+    return _Text(said.key, values)
+
+
+def _said(kept: _Text) -> Text:
+    return Text(kept.key, MappingProxyType(dict(kept.values)))

@@ -7,7 +7,8 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.sessions import Sessions, is_transient
-from services.errors import Conflict
+from services.errors import Conflict, Failure
+from services.idempotency import Answer, Once
 from services.texts import text
 
 Result = TypeVar("Result")
@@ -52,3 +53,34 @@ class Transactions:
                 self._publish(organisation, changed)
             return result
         raise Conflict(text("too_busy"))
+
+    async def once(
+        self,
+        organisation: UUID,
+        once: Once,
+        attempt: Callable[[AsyncConnection, set[UUID]], Awaitable[Answer | Failure]],
+    ) -> Answer:
+        """Like ``run``, with one effect and one answer for an idempotency key.
+
+        A failure that ``attempt`` raises undoes its effect; one that it returns keeps it. Either is raised here, and
+        kept under the key, so that who asks again hears the same.
+        """
+
+        async def keyed(connection: AsyncConnection, changed: set[UUID]) -> Answer | Failure:
+            earlier = await once.earlier(connection)
+            if earlier is not None:
+                return earlier
+            answer: Answer | Failure
+            try:
+                async with connection.begin_nested():
+                    answer = await attempt(connection, changed)
+            except Failure as failure:
+                changed.clear()
+                answer = failure
+            await once.answer(connection, answer)
+            return answer
+
+        answer = await self.run(organisation, keyed if once.is_keyed else attempt)
+        if isinstance(answer, Failure):
+            raise answer
+        return answer

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from db.sessions import Sessions
 from resolvers.context import Services
+from services.audit import Audit
 from services.baskets import Baskets
 from services.batches import Batches
 from services.catalogue import Catalogues
@@ -69,10 +70,11 @@ def build_services(own: House) -> Services:
         contacts=Contacts(sessions),
         offers=Offers(sessions),
         baskets=baskets,
-        orders=Orders(sessions, transactions, baskets),
+        orders=Orders(sessions, catalogues, transactions, baskets),
         counts=Counts(sessions),
         dashboards=Dashboards(sessions, catalogues),
         batches=batches,
         codes=Codes(sessions, transactions),
+        audit=Audit(sessions),
         live_counts=LiveCounts(sessions, catalogues, batches, own.live),
     )

@@ -3,7 +3,13 @@
 import asyncio
 import signal
 from datetime import UTC, datetime
+from typing import Final
 
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from services.errors import Conflict
+from services.expiry import Sweeper
 from services.generation import Generation
 from services.mail import mailer
 from sesame import logs
@@ -12,6 +18,10 @@ from sesame.database import database, require_prepared
 from sesame.jobs import Worker
 from sesame.processes import leave_with_parent
 from sesame.settings import Settings
+
+_SWEEP_SECONDS: Final = 5
+
+_log = structlog.get_logger("sesame.worker")
 
 
 def run(settings: Settings) -> None:
@@ -33,4 +43,16 @@ async def _work(settings: Settings) -> None:
         worker = Worker(own.sessions, generation, lambda: datetime.now(UTC))
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, worker.stop)
+        sweeping = asyncio.create_task(_sweep(Sweeper(own.sessions, own.transactions)))
         await worker.run()
+        sweeping.cancel()
+
+
+async def _sweep(sweeper: Sweeper) -> None:
+    """Every few seconds, whatever becomes of the database: nothing waits for it."""
+    while True:
+        await asyncio.sleep(_SWEEP_SECONDS)
+        try:
+            await sweeper.sweep()
+        except (OSError, SQLAlchemyError, Conflict) as error:
+            _log.warning("not swept", reason=str(error))

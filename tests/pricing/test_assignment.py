@@ -6,6 +6,7 @@ from random import Random
 from time import process_time
 
 import pytest
+from random_sales import dice
 
 from services.pricing.assignment import Cap, Option, Share, assign
 
@@ -52,7 +53,7 @@ def small_problem(random: Random) -> Problem:
 
 @pytest.mark.parametrize("seed", range(20))
 def test_no_assignment_is_better(seed: int) -> None:
-    random = Random(seed)
+    random = dice(seed)
     for _ in range(40):
         counts, options, caps, ranks = small_problem(random)
         shares = assign(counts, options, caps, ranks)
@@ -98,6 +99,6 @@ def crossing_problem(random: Random, shows: int, offers: int) -> Problem:
 def test_limits_on_every_level_of_a_large_order_are_solved_at_once() -> None:
     start = process_time()
     for seed in range(5):
-        counts, options, caps, ranks = crossing_problem(Random(seed), shows=8, offers=3)
+        counts, options, caps, ranks = crossing_problem(dice(seed), shows=8, offers=3)
         assert keeps(assign(counts, options, caps, ranks), caps)
     assert process_time() - start < 5

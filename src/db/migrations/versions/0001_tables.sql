@@ -1,5 +1,40 @@
 CREATE SEQUENCE order_numbers;
 
+CREATE TABLE codes (
+    organisation_id UUID NOT NULL,
+    id UUID NOT NULL,
+    code TEXT NOT NULL,
+    shown TEXT,
+    kind TEXT NOT NULL,
+    status TEXT NOT NULL,
+    offer_id UUID NOT NULL,
+    batch_id UUID,
+    contact_id UUID,
+    basket_id UUID,
+    order_id UUID,
+    used_at TIMESTAMP WITH TIME ZONE,
+    used_by UUID,
+    uses INTEGER DEFAULT 0 NOT NULL,
+    max_uses INTEGER,
+    invalidated_at TIMESTAMP WITH TIME ZONE,
+    invalidated_by TEXT,
+    invalidation_reason TEXT,
+    CONSTRAINT codes_pkey PRIMARY KEY (organisation_id, id),
+    CONSTRAINT codes_organisation_id_code_key UNIQUE (organisation_id, code),
+    CONSTRAINT codes_kind_check CHECK (kind IN ('SINGLE_USE', 'CUSTOM', 'ACCESS')),
+    CONSTRAINT codes_status_check CHECK (status IN ('AVAILABLE', 'HELD', 'USED', 'INVALIDATED')),
+    CONSTRAINT codes_single_use_check CHECK (kind = 'SINGLE_USE' OR status IN ('AVAILABLE', 'INVALIDATED')),
+    CONSTRAINT codes_held_check CHECK ((status = 'HELD') = (basket_id IS NOT NULL)),
+    CONSTRAINT codes_used_check CHECK (status <> 'USED' OR order_id IS NOT NULL),
+    CONSTRAINT codes_uses_check CHECK (uses >= 0 AND uses <= max_uses)
+);
+
+CREATE INDEX codes_basket_idx ON codes (organisation_id, basket_id) WHERE basket_id IS NOT NULL;
+
+CREATE INDEX codes_organisation_id_batch_id_id_idx ON codes (organisation_id, batch_id, id);
+
+CREATE INDEX codes_organisation_id_offer_id_id_idx ON codes (organisation_id, offer_id, id);
+
 CREATE TABLE organisations (
     id UUID NOT NULL,
     code TEXT NOT NULL,
@@ -35,6 +70,8 @@ CREATE TABLE audit_entries (
     CONSTRAINT audit_entries_pkey PRIMARY KEY (organisation_id, id),
     CONSTRAINT audit_entries_organisation_id_fkey FOREIGN KEY(organisation_id) REFERENCES organisations (id)
 );
+
+CREATE INDEX audit_entries_organisation_id_subject_id_id_idx ON audit_entries (organisation_id, subject_id, id);
 
 CREATE TABLE campaigns (
     organisation_id UUID NOT NULL,
@@ -184,6 +221,7 @@ CREATE TABLE offers (
     sale_end_tolerance INTEGER,
     minimum_basket BIGINT DEFAULT 0 NOT NULL,
     combinable BOOLEAN DEFAULT false NOT NULL,
+    returns_codes BOOLEAN DEFAULT true NOT NULL,
     restriction JSONB DEFAULT '{}' NOT NULL,
     version BIGINT DEFAULT 1 NOT NULL,
     CONSTRAINT offers_pkey PRIMARY KEY (organisation_id, id),
@@ -358,44 +396,6 @@ CREATE TABLE redemption_counts (
     CONSTRAINT redemption_counts_organisation_id_fkey FOREIGN KEY(organisation_id) REFERENCES organisations (id)
 );
 
-CREATE TABLE codes (
-    organisation_id UUID NOT NULL,
-    id UUID NOT NULL,
-    code TEXT NOT NULL,
-    shown TEXT,
-    kind TEXT NOT NULL,
-    status TEXT NOT NULL,
-    offer_id UUID NOT NULL,
-    batch_id UUID,
-    contact_id UUID,
-    basket_id UUID,
-    order_id UUID,
-    used_at TIMESTAMP WITH TIME ZONE,
-    used_by UUID,
-    uses INTEGER DEFAULT 0 NOT NULL,
-    max_uses INTEGER,
-    invalidated_at TIMESTAMP WITH TIME ZONE,
-    invalidated_by TEXT,
-    invalidation_reason TEXT,
-    CONSTRAINT codes_pkey PRIMARY KEY (organisation_id, id),
-    CONSTRAINT codes_organisation_id_code_key UNIQUE (organisation_id, code),
-    CONSTRAINT codes_organisation_id_offer_id_fkey FOREIGN KEY(organisation_id, offer_id) REFERENCES offers (organisation_id, id),
-    CONSTRAINT codes_organisation_id_batch_id_fkey FOREIGN KEY(organisation_id, batch_id) REFERENCES batches (organisation_id, id),
-    CONSTRAINT codes_kind_check CHECK (kind IN ('SINGLE_USE', 'CUSTOM', 'ACCESS')),
-    CONSTRAINT codes_status_check CHECK (status IN ('AVAILABLE', 'HELD', 'USED', 'INVALIDATED')),
-    CONSTRAINT codes_single_use_check CHECK (kind = 'SINGLE_USE' OR status IN ('AVAILABLE', 'INVALIDATED')),
-    CONSTRAINT codes_held_check CHECK ((status = 'HELD') = (basket_id IS NOT NULL)),
-    CONSTRAINT codes_used_check CHECK (status <> 'USED' OR order_id IS NOT NULL),
-    CONSTRAINT codes_uses_check CHECK (uses >= 0 AND uses <= max_uses),
-    CONSTRAINT codes_organisation_id_fkey FOREIGN KEY(organisation_id) REFERENCES organisations (id)
-);
-
-CREATE INDEX codes_basket_idx ON codes (organisation_id, basket_id) WHERE basket_id IS NOT NULL;
-
-CREATE INDEX codes_organisation_id_batch_id_id_idx ON codes (organisation_id, batch_id, id);
-
-CREATE INDEX codes_organisation_id_offer_id_id_idx ON codes (organisation_id, offer_id, id);
-
 CREATE TABLE orders (
     organisation_id UUID NOT NULL,
     id UUID NOT NULL,
@@ -478,11 +478,15 @@ CREATE TABLE tickets (
     price BIGINT NOT NULL,
     advantage_id UUID,
     code_id UUID,
+    redeemed JSONB NOT NULL,
     controlled_at TIMESTAMP WITH TIME ZONE,
+    controlled_by TEXT,
+    controlled_point_of_sale_id UUID,
     CONSTRAINT tickets_pkey PRIMARY KEY (organisation_id, id),
     CONSTRAINT tickets_organisation_id_order_id_fkey FOREIGN KEY(organisation_id, order_id) REFERENCES orders (organisation_id, id),
     CONSTRAINT tickets_organisation_id_advantage_id_fkey FOREIGN KEY(organisation_id, advantage_id) REFERENCES offers (organisation_id, id),
     CONSTRAINT tickets_organisation_id_code_id_fkey FOREIGN KEY(organisation_id, code_id) REFERENCES codes (organisation_id, id),
+    CONSTRAINT tickets_organisation_id_controlled_point_of_sale_id_fkey FOREIGN KEY(organisation_id, controlled_point_of_sale_id) REFERENCES points_of_sale (organisation_id, id),
     CONSTRAINT tickets_organisation_id_barcode_key UNIQUE (organisation_id, barcode),
     CONSTRAINT tickets_organisation_id_order_id_line_position_key UNIQUE (organisation_id, order_id, line, position),
     CONSTRAINT tickets_price_check CHECK (price >= 0),

@@ -1,0 +1,220 @@
+"""What pricing is told: one version of the catalogue, and what is exact at this instant.
+
+Prices and eligibility stand on the same facts, which are read here, in one round trip.
+"""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, Protocol
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from db import facts as db
+from services.catalogue import Catalogue, Catalogues
+from services.code_format import check_entered, is_mistyped, normalise
+from services.errors import InvalidInput, Problem
+from services.pricing.facts import (
+    ContactFacts,
+    Element,
+    ElementKind,
+    EnteredCode,
+    LimitKey,
+    Offer,
+    Refusal,
+    RefusalCode,
+    Sale,
+    Taken,
+    Tickets,
+)
+from services.pricing.rules import needs_code
+from services.texts import text
+from services.viewer import Viewer
+
+_NOWHERE: Final = UUID(int=0)
+"""Stands for a point of sale and a channel where none is known; no offer names it."""
+
+
+class Circumstances(Protocol):
+    """Where, for whom, how and with which codes tickets are bought, or asked for; None is not known or not chosen."""
+
+    @property
+    def point_of_sale(self) -> UUID | None: ...
+    @property
+    def contact(self) -> UUID | None: ...
+    @property
+    def delivery_mode(self) -> UUID | None: ...
+    @property
+    def counter_profile(self) -> str | None: ...
+    @property
+    def use_balance(self) -> bool: ...
+    @property
+    def codes(self) -> tuple[str, ...]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """All that pricing is told of an instant.
+
+    ``taken`` leaves out what the basket itself holds, which are the offers ``held``. ``holders`` maps a single-use code
+    to the structure that it was generated for. ``has_expired``: baskets past their time still count as taken.
+    """
+
+    catalogue: Catalogue
+    sale: Sale
+    codes: tuple[EnteredCode, ...]
+    taken: Taken
+    held: frozenset[UUID]
+    holders: Mapping[UUID, UUID | None]
+    has_expired: bool
+
+
+class FactsReader:
+    """Reads facts that fit together."""
+
+    def __init__(self, catalogues: Catalogues) -> None:
+        self._catalogues = catalogues
+
+    async def read(
+        self,
+        connection: AsyncConnection,
+        viewer: Viewer,
+        asked: Circumstances,
+        limited: Callable[[Catalogue], Collection[UUID]],
+        *,
+        now: datetime,
+        include: frozenset[UUID] = frozenset(),
+        basket: UUID | None = None,
+    ) -> Facts:
+        """The facts at ``now``, as if ``basket`` itself held nothing.
+
+        ``limited`` says of which offers the counters are needed, besides those of the contact's own offers, of those
+        that the codes open, and of those to ``include``, which are tried before they run. Raises InvalidInput where the
+        contact is unknown.
+        """
+        organisation = viewer.organisation_id
+        catalogue = self._catalogues.cached(organisation) or await self._catalogues.current(organisation)
+        while True:
+            found = await db.read(
+                connection,
+                organisation,
+                contact=asked.contact,
+                codes=[normalise(code) for code in asked.codes if check_entered(code) is None],
+                offers=[*limited(catalogue), *include],
+                basket=basket,
+            )
+            if found.catalogue_version == catalogue.organisation.version:
+                break
+            catalogue = await self._catalogues.at_version(organisation, found.catalogue_version)
+        if asked.contact is not None and found.contact is None:
+            raise InvalidInput([Problem(("contactId",), text("unknown_contact"))])
+        sale = _sale(catalogue, asked, found.contact, now)
+        entered = _entered(asked.codes, found, catalogue, None if viewer.is_staff else sale, basket)
+        return Facts(
+            catalogue=catalogue,
+            sale=sale,
+            codes=(*entered, *_tried(include, entered, catalogue)),
+            taken=_taken_by_others(found),
+            held=frozenset(hold.offer for hold in found.own),
+            holders={code.id: code.holder for code in found.codes if code.kind == "SINGLE_USE"},
+            has_expired=found.has_expired,
+        )
+
+
+def _sale(catalogue: Catalogue, asked: Circumstances, contact: db.ContactFact | None, now: datetime) -> Sale:
+    place = None if asked.point_of_sale is None else catalogue.points_of_sale[asked.point_of_sale]
+    channel = None if place is None else catalogue.sales_channels[place.channel_id]
+    mode = None if asked.delivery_mode is None else catalogue.delivery_modes[asked.delivery_mode]
+    return Sale(
+        now=now,
+        channel=channel.id if channel else _NOWHERE,
+        point_of_sale=place.id if place else _NOWHERE,
+        delivery_mode=asked.delivery_mode,
+        contact=None
+        if contact is None
+        else ContactFacts(
+            id=contact.id,
+            indicators=dict(contact.indicators),
+            campaigns=frozenset(contact.campaigns),
+            has_ordered=contact.has_ordered,
+            newsletter=contact.newsletter,
+            balance=contact.balance,
+        ),
+        counter_profile=asked.counter_profile,
+        processing_fee=channel.processing_fee if channel else 0,
+        delivery_fee=mode.fee if mode else 0,
+        use_balance=asked.use_balance,
+    )
+
+
+def _entered(
+    texts: Collection[str], found: db.Facts, catalogue: Catalogue, sale: Sale | None, basket: UUID | None
+) -> list[EnteredCode]:
+    """What the look-up found of each entered code; ``sale`` is None where everything may be revealed.
+
+    To staff a code that is not meant for this point of sale says so; to everybody else it answers like an unknown one
+    (docs/domain.md, Who may do what).
+    """
+    stored = {code.code: code for code in found.codes}
+    entered = []
+    for shown in texts:
+        if check_entered(shown) is not None:
+            entered.append(EnteredCode(shown, refusals=(Refusal(RefusalCode.UNKNOWN_CODE, detail="malformed"),)))
+            continue
+        code = stored.get(normalise(shown))
+        if code is None or (sale is not None and not _sold_here(catalogue.offers.get(code.offer), sale)):
+            detail = "mistyped" if is_mistyped(normalise(shown)) else None
+            entered.append(EnteredCode(shown, refusals=(Refusal(RefusalCode.UNKNOWN_CODE, detail=detail),)))
+        else:
+            entered.append(EnteredCode(shown, code.id, code.offer, tuple(_refusals(code, found, basket))))
+    return entered
+
+
+def _sold_here(offer: Offer | None, sale: Sale) -> bool:
+    return offer is not None and (
+        (not offer.channels or sale.channel in offer.channels)
+        and (not offer.points_of_sale or sale.point_of_sale in offer.points_of_sale)
+    )
+
+
+def _refusals(code: db.CodeFact, found: db.Facts, basket: UUID | None) -> list[Refusal]:
+    """What stands against a stored code itself, whatever its offer says."""
+    if code.status == "INVALIDATED":
+        return [Refusal(RefusalCode.CODE_INVALIDATED)]
+    if code.status == "USED":
+        return [Refusal(RefusalCode.CODE_ALREADY_USED)]
+    if code.status == "HELD" and code.basket != basket:
+        return [Refusal(RefusalCode.CODE_HELD)]
+    own_uses = any(hold.code == code.id for hold in found.own)
+    if code.max_uses is not None and code.uses - own_uses >= code.max_uses:
+        return [Refusal(RefusalCode.QUOTA_EXHAUSTED, required=Tickets(code.max_uses), detail="uses")]
+    return []
+
+
+def _tried(include: frozenset[UUID], entered: Collection[EnteredCode], catalogue: Catalogue) -> list[EnteredCode]:
+    """A code, shown as the offer's own code, for each offer to try that needs one and has none entered.
+
+    Before an offer runs its codes are rarely made; who tries it wants to see what a customer with one will pay.
+    """
+    opened = {code.offer for code in entered}
+    offers = [catalogue.offers[offer] for offer in sorted(include - opened)]
+    return [EnteredCode(offer.code, offer=offer.id) for offer in offers if needs_code(offer)]
+
+
+def _taken_by_others(found: db.Facts) -> dict[LimitKey, int]:
+    """What is taken of each limit, less what the basket itself gives back."""
+    contact = None if found.contact is None else found.contact.id
+    taken = {}
+    for fact in found.taken:
+        own = sum(
+            hold.tickets
+            for hold in found.own
+            if hold.offer == fact.offer
+            and (fact.element is None or fact.element in hold.elements)
+            and (not fact.of_contact or hold.contact == contact)
+        )
+        kind = None if fact.element_kind is None else ElementKind(fact.element_kind)
+        element = None if kind is None or fact.element is None else Element(kind, fact.element)
+        taken[LimitKey(fact.offer, element, fact.of_contact)] = fact.tickets - own
+    return taken
