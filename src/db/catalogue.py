@@ -198,7 +198,7 @@ async def read(connection: AsyncConnection, organisation_id: UUID) -> CatalogueR
 
     rows = _Rows(connection, organisation_id)
     return CatalogueRows(
-        organisation=Organisation(*organisation._tuple()),
+        organisation=Organisation(*organisation),
         seasons=await rows.of(Season, "seasons"),
         seat_categories=await rows.of(SeatCategory, "seat_categories"),
         audience_sub_categories=await rows.of(AudienceSubCategory, "audience_sub_categories"),

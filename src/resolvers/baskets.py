@@ -10,12 +10,13 @@ import strawberry
 from resolvers.contacts import Contact, load_contact
 from resolvers.context import Context, Info
 from resolvers.errors import CodeRefused, Conflict, InvalidInput, NotFound
-from resolvers.ids import Node, decode, encode
+from resolvers.ids import OFFER, Ids, Node, decode, encode
 from resolvers.offers import Offer, offer_of
 from resolvers.orders import Order, load_order
 from resolvers.pricing import BasketInput, BasketPricing, CreateBasketInput, UpdateBasketInput, pricing_of
 from services import baskets as services
 from services.baskets import BasketState
+from services.trial import Trial
 
 strawberry.enum(BasketState, description="OPEN until it becomes an order, is cancelled, or its time is over.")
 
@@ -58,10 +59,24 @@ async def _baskets(context: Context, keys: Sequence[UUID]) -> Mapping[UUID, Bask
 
 @strawberry.type
 class BasketsQuery:
-    @strawberry.field(description="The price of a basket that is kept nowhere.")
-    async def price_basket(self, info: Info, input: BasketInput) -> BasketPricing:  # noqa: A002
+    @strawberry.field(
+        description="The price of a basket that is kept nowhere. For staff who try offers: `at` another instant, and "
+        "with those of `includeOfferIds` as if they ran; one that needs a code and has none in the basket counts as "
+        "entered once, and stands among the codes by the offer's own code."
+    )
+    async def price_basket(
+        self,
+        info: Info,
+        input: BasketInput,  # noqa: A002
+        at: datetime | None = None,
+        include_offer_ids: list[strawberry.ID] | None = None,
+    ) -> BasketPricing:
         context = info.context
-        pricing = await context.services.baskets.price(await context.viewer(), input.read(), context.now)
+        ids = Ids()
+        request = input.read(ids)
+        trial = Trial(at, ids.all(include_offer_ids or (), *OFFER, path=("includeOfferIds",)))
+        ids.check()
+        pricing = await context.services.baskets.price(await context.viewer(), request, context.now, trial)
         return await pricing_of(context, pricing)
 
     @strawberry.field

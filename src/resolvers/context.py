@@ -18,6 +18,7 @@ from services.contacts import Contacts
 from services.counts import Counts
 from services.credentials import Credentials
 from services.dashboard import Dashboards
+from services.eligibility import Eligibility
 from services.live_counts import LiveCounts
 from services.offers import Offers
 from services.orders import Orders
@@ -38,6 +39,7 @@ class Services:
     catalogues: Catalogues
     contacts: Contacts
     offers: Offers
+    eligibility: Eligibility
     baskets: Baskets
     orders: Orders
     counts: Counts

@@ -1,6 +1,7 @@
 """Relay global ids: base64 of ``Type:uuid``. Services see UUIDs only."""
 
 from base64 import b64decode, b64encode
+from collections.abc import Sequence
 from uuid import UUID
 
 import strawberry
@@ -63,6 +64,12 @@ class Ids:
 
     def maybe(self, global_id: str | None, *kinds: str, path: Path) -> UUID | None:
         return None if global_id is None else self.read(global_id, *kinds, path=path)
+
+    def all(self, global_ids: Sequence[str], *kinds: str, path: Path) -> tuple[UUID, ...]:
+        """The keys behind a list of ids, whose path has each id's position at its end."""
+        return tuple(
+            self.read(each, *kinds, path=(*path, str(position))) for position, each in enumerate(global_ids)
+        )
 
     def check(self) -> None:
         """Raises WrongId with every problem met."""

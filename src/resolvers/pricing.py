@@ -168,9 +168,9 @@ class BasketInput:
         default=None, description="Only these advantages are considered; left out, all of them."
     )
 
-    def read(self) -> BasketRequest:
-        """The request with ids read; raises WrongId with every one that is wrong."""
-        return read_basket(self, tuple(self.codes))
+    def read(self, ids: Ids) -> BasketRequest:
+        """The request with its ids read, those that are wrong among ``ids``' problems."""
+        return _basket_request(self, tuple(self.codes), ids)
 
 
 @strawberry.input
@@ -185,7 +185,10 @@ class CreateBasketInput:
 
     def read(self) -> BasketRequest:
         """The request with ids read; raises WrongId with every one that is wrong."""
-        return read_basket(self, ())
+        ids = Ids()
+        request = _basket_request(self, (), ids)
+        ids.check()
+        return request
 
 
 @strawberry.input(description="What is left out stays as it is; null clears it.")
@@ -222,17 +225,11 @@ class UpdateBasketInput:
 
 
 def _advantages(asked: list[strawberry.ID] | None, ids: Ids) -> tuple[UUID, ...] | None:
-    if asked is None:
-        return None
-    return tuple(
-        ids.read(advantage, "Advantage", path=("advantageIds", str(position)))
-        for position, advantage in enumerate(asked)
-    )
+    return None if asked is None else ids.all(asked, "Advantage", path=("advantageIds",))
 
 
-def read_basket(asked: BasketInput | CreateBasketInput, codes: tuple[str, ...]) -> BasketRequest:
-    ids = Ids()
-    request = BasketRequest(
+def _basket_request(asked: BasketInput | CreateBasketInput, codes: tuple[str, ...], ids: Ids) -> BasketRequest:
+    return BasketRequest(
         lines=tuple(line.read(ids, position) for position, line in enumerate(asked.lines)),
         codes=codes,
         point_of_sale=ids.maybe(asked.point_of_sale_id, "PointOfSale", path=("pointOfSaleId",)),
@@ -241,5 +238,3 @@ def read_basket(asked: BasketInput | CreateBasketInput, codes: tuple[str, ...]) 
         use_balance=asked.use_balance,
         advantages=_advantages(asked.advantage_ids, ids),
     )
-    ids.check()
-    return request

@@ -11,6 +11,7 @@ from resolvers.catalogue import CatalogueQuery
 from resolvers.codes import CodesMutation, CodesQuery
 from resolvers.contacts import ContactsQuery
 from resolvers.dashboard import DashboardQuery
+from resolvers.eligibility import EligibilityQuery
 from resolvers.execution import build_schema
 from resolvers.live import Subscription
 from resolvers.nodes import NodesQuery
@@ -24,6 +25,7 @@ class Query(
     ContactsQuery,
     CatalogueQuery,
     OffersQuery,
+    EligibilityQuery,
     BasketsQuery,
     OrdersQuery,
     DashboardQuery,

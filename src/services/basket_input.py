@@ -8,15 +8,15 @@ from uuid import UUID
 
 from db.baskets import BasketContent, BasketLine
 from services.catalogue import Catalogue
-from services.code_format import check_entered
 from services.errors import InvalidInput, Path, Problem
 from services.pricing.facts import FAMILIES_WITH_PERFORMANCES
+from services.sale_input import check_codes, check_contact, check_delivery_mode, check_point_of_sale
 from services.texts import text
-from services.viewer import Audience, StaffRole, Viewer
+from services.trial import NOTHING, Trial, check_trial
+from services.viewer import Viewer
 
 MAXIMUM_LINES = 500
 MAXIMUM_TICKETS = 1000
-MAXIMUM_CODES = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,17 +87,22 @@ def apply_change(content: BasketContent, change: BasketChange, viewer: Viewer, c
     return replace(checked, codes=content.codes, counter_profile=content.counter_profile)
 
 
-def check(request: BasketRequest, viewer: Viewer, catalogue: Catalogue) -> BasketContent:
-    """The content of a basket that ``viewer`` may ask for. Raises InvalidInput with every problem."""
+def check(request: BasketRequest, viewer: Viewer, catalogue: Catalogue, trial: Trial = NOTHING) -> BasketContent:
+    """The content of a basket that ``viewer`` may ask for, with what a trial may suppose of it.
+
+    Raises InvalidInput with every problem, Forbidden where the viewer may try nothing.
+    """
     problems: list[Problem] = []
-    point_of_sale = _point_of_sale(request, viewer, catalogue, problems)
-    contact = _contact(request, viewer, problems)
-    if request.delivery_mode is not None and request.delivery_mode not in catalogue.delivery_modes:
-        problems.append(Problem(("deliveryModeId",), text("unknown_delivery_mode")))
+    check_trial(trial, viewer, catalogue, problems)
+    point_of_sale = check_point_of_sale(request.point_of_sale, viewer, catalogue, problems)
+    if point_of_sale is None:
+        problems.append(Problem(("pointOfSaleId",), text("point_of_sale_missing")))
+    contact = check_contact(request.contact, viewer, problems)
+    check_delivery_mode(request.delivery_mode, catalogue, problems)
     for position, advantage in enumerate(request.advantages or ()):
         if catalogue.offers.get(advantage) is None:
             problems.append(Problem(("advantageIds", str(position)), text("unknown_offer")))
-    _check_codes(request.codes, problems)
+    check_codes(request.codes, problems)
     lines = _lines(request.lines, catalogue, problems)
     if problems or point_of_sale is None:
         raise InvalidInput(problems)
@@ -111,40 +116,6 @@ def check(request: BasketRequest, viewer: Viewer, catalogue: Catalogue) -> Baske
         lines=lines,
         codes=request.codes,
     )
-
-
-def _point_of_sale(
-    request: BasketRequest, viewer: Viewer, catalogue: Catalogue, problems: list[Problem]
-) -> UUID | None:
-    """Where the sale happens: where the credentials say; staff may name another point of sale."""
-    path: Path = ("pointOfSaleId",)
-    chosen = request.point_of_sale or viewer.point_of_sale
-    if chosen is None:
-        problems.append(Problem(path, text("point_of_sale_missing")))
-    elif chosen not in catalogue.points_of_sale:
-        problems.append(Problem(path, text("unknown_point_of_sale")))
-    elif not viewer.is_staff and chosen != viewer.point_of_sale:
-        problems.append(Problem(path, text("other_point_of_sale")))
-    return chosen
-
-
-def _contact(request: BasketRequest, viewer: Viewer, problems: list[Problem]) -> UUID | None:
-    """For whom the sale is: contacts and partners buy for themselves, staff for anybody, shoppers unnamed."""
-    if request.contact is None or request.contact == viewer.contact:
-        return request.contact or viewer.contact
-    if viewer.audience is not Audience.STAFF or not viewer.roles & {StaffRole.SALES, StaffRole.VIEWER}:
-        problems.append(Problem(("contactId",), text("other_contact")))
-    return request.contact
-
-
-def _check_codes(codes: Sequence[str], problems: list[Problem]) -> None:
-    if len(codes) > MAXIMUM_CODES:
-        problems.append(Problem(("codes",), text("too_many_codes", maximum=MAXIMUM_CODES)))
-        return
-    for position, code in enumerate(codes):
-        problem = check_entered(code)
-        if problem is not None:
-            problems.append(Problem(("codes", str(position)), problem))
 
 
 def _lines(requests: Sequence[LineRequest], catalogue: Catalogue, problems: list[Problem]) -> tuple[BasketLine, ...]:

@@ -19,7 +19,7 @@ from services.basket_input import BasketChange, BasketRequest, apply_change, che
 from services.catalogue import Catalogues
 from services.code_format import normalise
 from services.errors import CodeRefused, Conflict, NotFound
-from services.expiry import release_expired
+from services.expiry import without_expired
 from services.holding import Holding
 from services.idempotency import Answer, Once
 from services.prices import Quote
@@ -27,6 +27,7 @@ from services.pricing.facts import Refusal, RefusalCode
 from services.pricing.result import PricedCode, Pricing
 from services.texts import text
 from services.transactions import Transactions
+from services.trial import NOTHING, Trial
 from services.viewer import Viewer
 
 Edit = Callable[[BasketContent], BasketContent]
@@ -66,19 +67,19 @@ class Baskets:
         self._transactions = transactions
         self._holding = holding
 
-    async def price(self, viewer: Viewer, request: BasketRequest, now: datetime) -> Pricing:
-        """The price of a basket that is kept nowhere. Raises InvalidInput with every problem."""
-        content = check(request, viewer, await self._catalogues.current(viewer.organisation_id))
-        async with self._sessions.reading() as connection:
-            quote = await self._holding.look(connection, viewer, content, now)
-        if not quote.has_expired:
-            return quote.pricing
+    async def price(
+        self, viewer: Viewer, request: BasketRequest, now: datetime, trial: Trial = NOTHING
+    ) -> Pricing:
+        """The price of a basket that is kept nowhere, with what staff may suppose of it.
 
-        async def attempt(connection: AsyncConnection, changed: set[UUID]) -> Quote:
-            await release_expired(connection, viewer.organisation_id, changed)
-            return await self._holding.look(connection, viewer, content, now)
+        Raises InvalidInput with every problem, Forbidden where somebody else supposes anything.
+        """
+        content = check(request, viewer, await self._catalogues.current(viewer.organisation_id), trial)
 
-        return (await self._transactions.run(viewer.organisation_id, attempt)).pricing
+        async def look(connection: AsyncConnection) -> Quote:
+            return await self._holding.look(connection, viewer, content, trial.at or now, include=trial.include)
+
+        return (await without_expired(self._sessions, self._transactions, viewer.organisation_id, look)).pricing
 
     async def create(self, viewer: Viewer, request: BasketRequest, now: datetime, key: str | None = None) -> Basket:
         """A new basket that holds what its price depends on.

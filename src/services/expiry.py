@@ -1,5 +1,7 @@
 """Ends baskets past their time, so that an expired hold never blocks anybody."""
 
+from collections.abc import Awaitable, Callable
+from typing import Protocol, TypeVar
 from uuid import UUID
 
 import structlog
@@ -10,6 +12,36 @@ from db.sessions import Sessions
 from services.transactions import Transactions
 
 _log = structlog.get_logger()
+
+
+class Look(Protocol):
+    """What was found at an instant; ``has_expired`` where baskets past their time still count as taken in it."""
+
+    @property
+    def has_expired(self) -> bool: ...
+
+
+Found = TypeVar("Found", bound=Look)
+
+
+async def without_expired(
+    sessions: Sessions,
+    transactions: Transactions,
+    organisation: UUID,
+    look: Callable[[AsyncConnection], Awaitable[Found]],
+) -> Found:
+    """What ``look`` finds where no expired hold stands in the way: it looks again once those are given back."""
+
+    async def release(connection: AsyncConnection, changed: set[UUID]) -> bool:
+        return await release_expired(connection, organisation, changed)
+
+    released = True
+    while True:
+        async with sessions.reading() as connection:
+            found = await look(connection)
+        if not (found.has_expired and released):
+            return found
+        released = await transactions.run(organisation, release)
 
 
 async def release_expired(connection: AsyncConnection, organisation: UUID, changed: set[UUID]) -> bool:

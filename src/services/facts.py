@@ -32,7 +32,7 @@ from services.pricing.rules import needs_code
 from services.texts import text
 from services.viewer import Viewer
 
-_NOWHERE: Final = UUID(int=0)
+NOWHERE: Final = UUID(int=0)
 """Stands for a point of sale and a channel where none is known; no offer names it."""
 
 
@@ -128,8 +128,8 @@ def _sale(catalogue: Catalogue, asked: Circumstances, contact: db.ContactFact | 
     mode = None if asked.delivery_mode is None else catalogue.delivery_modes[asked.delivery_mode]
     return Sale(
         now=now,
-        channel=channel.id if channel else _NOWHERE,
-        point_of_sale=place.id if place else _NOWHERE,
+        channel=channel.id if channel else NOWHERE,
+        point_of_sale=place.id if place else NOWHERE,
         delivery_mode=asked.delivery_mode,
         contact=None
         if contact is None

@@ -26,9 +26,13 @@ class Holding:
         content: BasketContent,
         now: datetime,
         basket: UUID | None = None,
+        include: frozenset[UUID] = frozenset(),
     ) -> Quote:
-        """The price now, nothing held; limits may still count what expired baskets held (``has_expired``)."""
-        return await self._prices.quote(connection, viewer, content, now=now, basket=basket)
+        """The price now, nothing held; limits may still count what expired baskets held (``has_expired``).
+
+        The offers to ``include`` count as running.
+        """
+        return await self._prices.quote(connection, viewer, content, now=now, basket=basket, include=include)
 
     async def quote(
         self,

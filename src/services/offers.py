@@ -1,6 +1,6 @@
 """Offers to read: which of them a caller may see, and what is left of their quotas."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
 from datetime import datetime
 from uuid import UUID
 
@@ -37,9 +37,7 @@ class Offers:
                 campaigns, levels = (targeting[0].get(viewer.contact, set()), targeting[1].get(viewer.contact, {}))
                 if viewer.audience is Audience.PARTNER:
                     own = await db_batches.offers_of(connection, viewer.organisation_id, viewer.contact)
-        return own | {
-            offer.id for offer in catalogue.offers.values() if _is_open(offer, campaigns, levels, now)
-        }
+        return own | {offer.id for offer in catalogue.offers.values() if is_for(offer, campaigns, levels, now)}
 
     async def remaining(self, organisation: UUID, ids: Sequence[UUID]) -> dict[UUID, int]:
         """Tickets that may still profit, of the offers that have a quota; baskets in progress count as taken."""
@@ -47,8 +45,8 @@ class Offers:
             return await db.remaining(connection, organisation, ids)
 
 
-def _is_open(offer: Offer, campaigns: set[UUID], levels: dict[UUID, str], now: datetime) -> bool:
-    """Whether a running advantage is for everyone, or for a contact of these campaigns and indicator levels."""
+def is_for(offer: Offer, campaigns: Set[UUID], levels: Mapping[UUID, str], now: datetime) -> bool:
+    """Whether this is a running advantage for everyone, or for a contact of these campaigns and indicator levels."""
     if not isinstance(offer, Advantage) or offer.state is not OfferState.RUNNING:
         return False
     match offer.target:

@@ -62,9 +62,7 @@ class Prices:
         def limited(catalogue: Catalogue) -> Collection[UUID]:
             return catalogue.offers.limited_offer_ids([line.kind for line in lines_of(catalogue, content)])
 
-        facts = await self._facts.read(
-            connection, viewer, content, limited, now=now, include=include, basket=basket
-        )
+        facts = await self._facts.read(connection, viewer, content, limited, now=now, include=include, basket=basket)
         pricing = price(
             lines_of(facts.catalogue, content),
             facts.codes,

@@ -15,6 +15,8 @@ from services.contacts import Contacts
 from services.counts import Counts
 from services.credentials import Credentials
 from services.dashboard import Dashboards
+from services.eligibility import Eligibility
+from services.facts import FactsReader
 from services.holding import Holding
 from services.links import Links
 from services.live import Live
@@ -62,13 +64,15 @@ def build_services(own: House) -> Services:
     """What the resolvers call."""
     sessions, transactions = own.sessions, own.transactions
     catalogues = Catalogues(sessions)
-    baskets = Baskets(sessions, catalogues, transactions, Holding(Prices(catalogues)))
+    facts = FactsReader(catalogues)
+    baskets = Baskets(sessions, catalogues, transactions, Holding(Prices(facts)))
     batches = Batches(sessions, catalogues, transactions, own.links)
     return Services(
         credentials=own.credentials,
         catalogues=catalogues,
         contacts=Contacts(sessions),
         offers=Offers(sessions),
+        eligibility=Eligibility(sessions, catalogues, transactions, facts),
         baskets=baskets,
         orders=Orders(sessions, catalogues, transactions, baskets),
         counts=Counts(sessions),

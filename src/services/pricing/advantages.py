@@ -43,6 +43,9 @@ class Given(NamedTuple):
     code: UUID | None
 
 
+_NOTHING = Given(None, 0, None)
+
+
 @dataclass(frozen=True, slots=True)
 class Granted:
     """What each ticket gets, in the order of the basket; and what came of the codes, by their place."""
@@ -93,7 +96,7 @@ def grant(basket: Basket, entries: Entries, terms: Terms, only: frozenset[UUID] 
             if place is not None:
                 discounts[place] += given.saving * count
     turns = [iter(sorted(of_kind, key=lambda given: -given.saving)) for of_kind in of_kinds]
-    tickets = [next(turns[kind], Given(None, 0, None)) for kind in basket.tickets]
+    tickets = [next(turns[kind], _NOTHING) for kind in basket.tickets]
     codes = {
         place: entry.applied(discounts[place])
         if place in discounts

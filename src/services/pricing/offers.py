@@ -86,7 +86,7 @@ class Offers(Mapping[UUID, Offer]):
         found: list[Offer | None] = [self._by_id.get(offer) for offer in opened]
         for element in (kind.performance, kind.product, kind.seat_category, kind.audience_sub_category, kind.family):
             shelf = self._shelves.get(element)
-            if shelf:
+            if shelf is not None:
                 found += shelf.reach(contact)
         return [offer for offer in found if isinstance(offer, Advantage) and in_scope(offer, kind)]
 
