@@ -70,8 +70,8 @@ def kind(place: int) -> TicketKind:
 
 
 def basket(tickets: int) -> list[Line]:
-    """At most 50 kinds, each on a line of its own."""
-    kinds = min(50, max(1, tickets // 2))
+    """About three tickets a line, of 50 kinds at most."""
+    kinds = min(50, max(1, tickets // 3))
     return [Line(kind(place), tickets // kinds + (place < tickets % kinds)) for place in range(kinds)]
 
 

@@ -27,7 +27,7 @@ def sesame() -> Iterator["Sesame"]:
     """A server on the example's data in a folder of its own, gone at the end."""
     with tempfile.TemporaryDirectory() as folder:
         os.chmod(folder, 0o755)  # noqa: PTH101, S103 - PostgreSQL runs as another user where this runs as root
-        environment = {**os.environ, "SESAME_DATA_DIR": f"{folder}/data", "SESAME_LOG_LEVEL": "WARNING"}
+        environment = {**os.environ, "SESAME_DATA_DIR": f"{folder}/data", "SESAME_LOG_LEVEL": "warning"}
         data = Path(folder) / "data.json"
         data.write_text(json.dumps(moved_to(json.loads(EXAMPLE.read_text()), datetime.now(UTC))))
         _command(environment, "load", str(data))
@@ -100,7 +100,7 @@ def _wait_until_healthy(process: "subprocess.Popen[bytes]", health: str) -> None
 
 def _command(environment: dict[str, str], *arguments: str) -> str:
     command = [sys.executable, "-m", "sesame", *arguments]
-    return subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout
+    return subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
 def _free_port() -> int:

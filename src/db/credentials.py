@@ -14,6 +14,7 @@ class Named:
     """What the codes in a token stand for; None where a code was not given or stands for nothing."""
 
     organisation: UUID
+    catalogue_version: int
     point_of_sale: UUID | None
     contact: UUID | None
     contact_kind: str | None
@@ -24,6 +25,7 @@ class KeyHolder:
     """The structure contact that an API key was issued to, and where it sells."""
 
     organisation: UUID
+    catalogue_version: int
     contact: UUID
     contact_code: str
     point_of_sale: UUID
@@ -35,7 +37,7 @@ async def find_named(
     """The ids behind codes of one organisation, in one round trip; None where there is no such organisation."""
     place, person = points_of_sale.c, contacts.c
     query = (
-        select(organisations.c.id, place.id, person.id, person.kind)
+        select(organisations.c.id, organisations.c.catalogue_version, place.id, person.id, person.kind)
         .outerjoin(points_of_sale, and_(place.organisation_id == organisations.c.id, place.code == point_of_sale))
         .outerjoin(contacts, and_(person.organisation_id == organisations.c.id, person.code == contact))
         .where(organisations.c.code == organisation)
@@ -48,7 +50,13 @@ async def find_key_holder(connection: AsyncConnection, organisation: str, digest
     """Whose key has the digest, unless it was revoked."""
     key = api_keys.c
     query = (
-        select(key.organisation_id, key.contact_id, contacts.c.code, key.point_of_sale_id)
+        select(
+            key.organisation_id,
+            organisations.c.catalogue_version,
+            key.contact_id,
+            contacts.c.code,
+            key.point_of_sale_id,
+        )
         .join(organisations, organisations.c.id == key.organisation_id)
         .join(contacts, and_(contacts.c.organisation_id == key.organisation_id, contacts.c.id == key.contact_id))
         .where(organisations.c.code == organisation, key.digest == digest, key.revoked_at.is_(None))

@@ -1,12 +1,11 @@
 """Loading an organisation's data in bulk: rows are made, or changed where they exist; none is ever removed."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, fields
-from datetime import datetime
+from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import Table, or_, text, update
+from sqlalchemy import Table, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -25,10 +24,9 @@ from db.catalogue import (
     Season,
     SeatCategory,
 )
-from db.codes import CodeKind, CodeStatus
 from db.contacts import Contact
 from db.ids import new_id
-from db.offers import OfferRow
+from db.upsert import upsert
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,30 +41,6 @@ class ContactRow:
     balance: int
     newsletter: bool
     has_ordered: bool
-
-
-@dataclass(frozen=True, slots=True)
-class ChosenCode:
-    """A custom or access code; ``code`` is normalised, ``shown`` as it was chosen, ``max_uses`` counts orders."""
-
-    id: UUID
-    code: str
-    shown: str | None
-    kind: CodeKind
-    offer_id: UUID
-    max_uses: int | None
-    status: CodeStatus
-    invalidated_at: datetime | None = None
-    invalidated_by: str | None = None
-    invalidation_reason: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class StoredCode:
-    """A code that exists; ``uses`` are the orders and baskets that use it."""
-
-    chosen: ChosenCode
-    uses: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +67,6 @@ Row = (
     | Performance
     | ContactRow
     | Campaign
-    | OfferRow
-    | ChosenCode
 )
 
 
@@ -132,19 +104,9 @@ async def save_organisation(connection: AsyncConnection, organisation: Organisat
 
 async def save(connection: AsyncConnection, organisation_id: UUID, rows: Sequence[Row]) -> None:
     """Makes rows of one kind, or changes those whose id exists, but for what life has changed since they were made."""
-    if not rows:
-        return
-    table, kept = _TABLES[type(rows[0])]
-    names = [field.name for field in fields(rows[0])]
-    statement = insert(table)
-    changed = {name: statement.excluded[name] for name in names if name not in ("id", *kept)}
-    statement = statement.on_conflict_do_update(
-        index_elements=["organisation_id", "id"],
-        set_=changed,
-        where=or_(*(table.c[name].is_distinct_from(value) for name, value in changed.items())),
-    )
-    values = [{"organisation_id": organisation_id} | {name: getattr(row, name) for name in names} for row in rows]
-    await connection.execute(statement, values)
+    if rows:
+        table, kept = _TABLES[type(rows[0])]
+        await upsert(connection, organisation_id, table, rows, kept=kept)
 
 
 _TABLES: Final[Mapping[type, tuple[Table, tuple[str, ...]]]] = {
@@ -159,8 +121,6 @@ _TABLES: Final[Mapping[type, tuple[Table, tuple[str, ...]]]] = {
     Performance: (tables.performances, ()),
     ContactRow: (tables.contacts, ("balance", "has_ordered")),
     Campaign: (tables.campaigns, ()),
-    OfferRow: (tables.offers, ()),
-    ChosenCode: (tables.codes, ()),
 }
 """Where rows go, and the columns that stay as they are in a row that exists."""
 
@@ -261,21 +221,6 @@ async def contacts_by_code(
     return {row.code: Contact(*row) for row in rows}
 
 
-async def codes_by_text(
-    connection: AsyncConnection, organisation_id: UUID, wanted: Collection[str], advantages: Collection[str]
-) -> dict[str, StoredCode]:
-    """Codes by their normalised text: those wanted, and the access codes of the advantages with these codes."""
-    parameters = {"organisation": organisation_id, "codes": list(wanted), "advantages": list(advantages)}
-    found = {}
-    for row in await connection.execute(_CODES, parameters):
-        *_, kind, offer, most, status, at, by, reason, uses = row
-        chosen = ChosenCode(
-            row.id, row.code, row.shown, CodeKind(kind), offer, most, CodeStatus(status), at, by, reason
-        )
-        found[row.code] = StoredCode(chosen, uses)
-    return found
-
-
 async def batches_by_code(
     connection: AsyncConnection, organisation_id: UUID, wanted: Collection[str]
 ) -> dict[str, StoredBatch]:
@@ -287,14 +232,6 @@ async def batches_by_code(
 _CONTACTS = text("""
 SELECT id, code, kind, name, email, balance FROM contacts
 WHERE organisation_id = :organisation AND code = ANY(CAST(:codes AS text[]))
-""")
-_CODES = text("""
-SELECT id, code, shown, kind, offer_id, max_uses, status, invalidated_at, invalidated_by, invalidation_reason, uses
-FROM codes WHERE organisation_id = :organisation AND (
-    code = ANY(CAST(:codes AS text[]))
-    OR kind = 'ACCESS' AND offer_id IN (
-        SELECT id FROM offers
-        WHERE organisation_id = :organisation AND kind = 'ADVANTAGE' AND code = ANY(CAST(:advantages AS text[]))))
 """)
 _BATCHES = text("""
 SELECT id, code, offer_id, contact_id, quantity, state FROM batches

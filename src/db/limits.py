@@ -1,6 +1,6 @@
 """Changing what offers are limited to, without losing count of what is taken (docs/domain.md, Offers)."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from uuid import UUID
 
 from sqlalchemy import text
@@ -32,6 +32,11 @@ _REMOVE_SHARES = text("""
 DELETE FROM contact_limits WHERE organisation_id = :organisation AND offer_id = ANY(CAST(:changed AS uuid[]))
 """)
 
+_REMOVE_UNLIMITED_SHARES = text(f"""
+DELETE FROM contact_limits s WHERE organisation_id = :organisation AND offer_id = ANY(CAST(:changed AS uuid[]))
+    AND NOT EXISTS (SELECT FROM {_WANTED} WHERE (e.offer_id, e.element_id) = (s.offer_id, s.element_id))
+""")
+
 _COUNT_SHARES = text(f"""
 INSERT INTO contact_limits (organisation_id, offer_id, element_id, contact_id, capacity, taken)
 SELECT :organisation, e.offer_id, e.element_id, r.contact_id, greatest(l.per_contact, sum(r.tickets)), sum(r.tickets)
@@ -61,25 +66,65 @@ async def replace(
 ) -> list[Limited]:
     """Gives the ``changed`` offers these limits and no others; those whose quota is below what is taken.
 
-    Where there are such, nothing was changed, and the caller must roll back. Sales of every offer wait until the
-    transaction ends: a claim that had not seen a new limit would otherwise be missing from its count for ever. So this
-    comes last in a transaction, and only where limits do change.
+    Where there are such, nothing was changed, and the caller must roll back. The caller holds the offers' rows, so that
+    nobody else changes their limits. What is limited for the first time starts with what the ledger says, and keeps
+    sales waiting: so this comes last in a transaction. A limit that is only raised or lowered has been counted all
+    along, and keeps nobody waiting but claims of the same offer.
     """
-    await connection.execute(text("LOCK TABLE redemptions IN SHARE ROW EXCLUSIVE MODE"))
     limited = _limited(limits)
-    counts = await taken(connection, organisation_id, limited)
+    parameters = {**_parameters(organisation_id, limited), "changed": list(changed)}
+    is_new = _begins_to_count(await _stored(connection, parameters, ""), limits)
+    if is_new:
+        await stop_sales(connection)
+        counts = await taken(connection, organisation_id, limited)
+    else:
+        counts = {key: count for key, (count, _) in (await _stored(connection, parameters, "FOR UPDATE")).items()}
     too_low = [
         key for key, limit in zip(limited, limits, strict=True) if limit.quota is not None and limit.quota < counts[key]
     ]
     if too_low:
         return too_low
-    parameters = {**_parameters(organisation_id, limited), "changed": list(changed)}
     await connection.execute(_REMOVE, parameters)
     if limits:
         await _save(connection, organisation_id, limits, counts)
-    await connection.execute(_REMOVE_SHARES, parameters)
-    await connection.execute(_COUNT_SHARES, parameters)
+    if is_new:
+        await connection.execute(_REMOVE_SHARES, parameters)
+        await connection.execute(_COUNT_SHARES, parameters)
+    else:
+        shared = _limited([limit for limit in limits if limit.per_contact is not None])
+        await connection.execute(_REMOVE_UNLIMITED_SHARES, parameters | _parameters(organisation_id, shared))
     return []
+
+
+async def stop_sales(connection: AsyncConnection) -> None:
+    """Waits for the sales in progress, and keeps others waiting until the transaction ends.
+
+    To come before what is to be counted from the ledger is counted, and before any row is locked that claims lock: a
+    claim that had not seen the new counter would otherwise be missing from it for ever.
+    """
+    await connection.execute(text("LOCK TABLE redemptions IN SHARE ROW EXCLUSIVE MODE"))
+
+
+async def _stored(
+    connection: AsyncConnection, parameters: Mapping[str, object], lock: str
+) -> dict[Limited, tuple[int, int | None]]:
+    """What is taken of each limit that the changed offers have, and its limit for each contact."""
+    query = f"""
+        SELECT offer_id, element_id, taken, per_contact FROM offer_limits
+        WHERE organisation_id = :organisation AND offer_id = ANY(CAST(:changed AS uuid[]))
+        ORDER BY offer_id, element_id {lock}
+    """
+    rows = await connection.execute(text(query), parameters)
+    return {(offer, element): (int(count), per_contact) for offer, element, count, per_contact in rows}
+
+
+def _begins_to_count(stored: Mapping[Limited, tuple[int, int | None]], limits: Sequence[LimitRow]) -> bool:
+    """Whether something is limited, or shared out by contact, that was not before."""
+    for limit in limits:
+        before = stored.get((limit.offer_id, limit.element_id))
+        if before is None or (limit.per_contact is not None and before[1] is None):
+            return True
+    return False
 
 
 async def _save(

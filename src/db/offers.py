@@ -9,7 +9,8 @@ from uuid import UUID
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from db.tables import NIL, offer_limits
+from db.tables import NIL, offer_limits, offers
+from db.upsert import upsert
 
 WHOLE_OFFER: Final = UUID(NIL)
 """Stands for the element in limits of the offer itself."""
@@ -87,6 +88,7 @@ class OfferRow:
     sale_end_tolerance: int | None
     minimum_basket: int
     combinable: bool
+    returns_codes: bool
     restriction: StoredRestriction
     version: int
 
@@ -119,6 +121,66 @@ _LIMITS = text(f"""
 SELECT {", ".join(field.name for field in fields(LimitRow))} FROM offer_limits
 WHERE organisation_id = :organisation ORDER BY offer_id, element_id
 """)
+_OFFER = text(f"""
+SELECT {", ".join(field.name for field in fields(OfferRow))} FROM offers
+WHERE organisation_id = :organisation AND id = :offer FOR NO KEY UPDATE
+""")
+_LIMITS_OF_OFFER = text(f"""
+SELECT {", ".join(field.name for field in fields(LimitRow))} FROM offer_limits
+WHERE organisation_id = :organisation AND offer_id = :offer ORDER BY element_id
+""")
+_READINESS = text("""
+SELECT
+    EXISTS (SELECT FROM campaign_contacts
+        WHERE organisation_id = :organisation AND campaign_id = :campaign) AS contacts,
+    EXISTS (SELECT FROM batches WHERE organisation_id = :organisation AND offer_id = :offer) AS batches,
+    EXISTS (SELECT FROM batches
+        WHERE organisation_id = :organisation AND offer_id = :offer AND state IN ('PENDING', 'GENERATING'))
+    OR EXISTS (SELECT FROM codes
+        WHERE organisation_id = :organisation AND offer_id = :offer AND status IN ('AVAILABLE', 'HELD')) AS codes
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """What an offer has beside itself: contacts in the target of its campaign, batches, codes that can be entered."""
+
+    has_contacts: bool
+    has_batches: bool
+    has_codes: bool
+
+
+async def lock(
+    connection: AsyncConnection, organisation_id: UUID, offer: UUID
+) -> tuple[OfferRow, list[LimitRow]] | None:
+    """An offer with its limits, kept from all other changes until the transaction ends; its sales go on."""
+    parameters = {"organisation": organisation_id, "offer": offer}
+    row = (await connection.execute(_OFFER, parameters)).one_or_none()
+    if row is None:
+        return None
+    return OfferRow(*row), [LimitRow(*limit) for limit in await connection.execute(_LIMITS_OF_OFFER, parameters)]
+
+
+async def readiness(
+    connection: AsyncConnection, organisation_id: UUID, offer: UUID, campaign: UUID | None
+) -> Readiness:
+    """What there is for an offer to be put into operation."""
+    parameters = {"organisation": organisation_id, "offer": offer, "campaign": campaign}
+    row = (await connection.execute(_READINESS, parameters)).one()
+    return Readiness(row.contacts, row.batches, row.codes)
+
+
+async def has_code(connection: AsyncConnection, organisation_id: UUID, kind: str, code: str) -> bool:
+    """Whether an offer of this kind is known by ``code``."""
+    found = select(offers.c.id).where(
+        offers.c.organisation_id == organisation_id, offers.c.kind == kind, offers.c.code == code
+    )
+    return bool(await connection.scalar(select(found.exists())))
+
+
+async def save(connection: AsyncConnection, organisation_id: UUID, rows: Sequence[OfferRow]) -> None:
+    """Makes offers, or changes those that exist; limits and codes are saved on their own."""
+    await upsert(connection, organisation_id, offers, rows)
 
 
 async def remaining(connection: AsyncConnection, organisation_id: UUID, ids: Sequence[UUID]) -> dict[UUID, int]:
@@ -130,3 +192,14 @@ async def remaining(connection: AsyncConnection, organisation_id: UUID, ids: Seq
         offer_limits.c.quota.is_not(None),
     )
     return {offer: int(left) for offer, left in await connection.execute(query)}
+
+
+async def taken(connection: AsyncConnection, organisation_id: UUID, ids: Sequence[UUID]) -> dict[UUID, dict[UUID, int]]:
+    """Tickets that count against each limit of the offers, by element; ``WHOLE_OFFER`` stands for the offer itself."""
+    query = select(offer_limits.c.offer_id, offer_limits.c.element_id, offer_limits.c.taken).where(
+        offer_limits.c.organisation_id == organisation_id, offer_limits.c.offer_id.in_(ids)
+    )
+    counts: dict[UUID, dict[UUID, int]] = {}
+    for offer, element, tickets in await connection.execute(query):
+        counts.setdefault(offer, {})[element] = int(tickets)
+    return counts

@@ -322,6 +322,7 @@ codes = _owned(
     Index(None, "organisation_id", "offer_id", "id"),
     Index(None, "organisation_id", "batch_id", "id"),
     Index("codes_basket_idx", "organisation_id", "basket_id", postgresql_where=text("basket_id IS NOT NULL")),
+    Index("codes_chosen_idx", "organisation_id", "offer_id", postgresql_where=text("kind <> 'SINGLE_USE'")),
     in_bulk=True,
 )
 # Exact counts, kept in the transaction that changes them. Spread over slots so that sales of one offer do not queue

@@ -96,8 +96,7 @@ class Context:
         return await self.services.credentials.viewer(authorization, self.now)
 
     async def _catalogue(self) -> Catalogue:
-        viewer = await self.viewer()
-        return await self.services.catalogues.current(viewer.organisation_id)
+        return await self.services.catalogues.seen_by(await self.viewer())
 
     def _param(self, name: str) -> str | None:
         for key, value in self.connection_params.items():

@@ -74,7 +74,7 @@ class Baskets:
 
         Raises InvalidInput with every problem, Forbidden where somebody else supposes anything.
         """
-        content = check(request, viewer, await self._catalogues.current(viewer.organisation_id), trial)
+        content = check(request, viewer, await self._catalogues.seen_by(viewer), trial)
 
         async def look(connection: AsyncConnection) -> Quote:
             return await self._holding.look(connection, viewer, content, trial.at or now, include=trial.include)
@@ -87,7 +87,7 @@ class Baskets:
         Raises InvalidInput with every problem, Conflict where the idempotency key came with another input.
         """
         require_sale(viewer)
-        content = check(request, viewer, await self._catalogues.current(viewer.organisation_id))
+        content = check(request, viewer, await self._catalogues.seen_by(viewer))
         once = Once(viewer, key, "createBasket", request)
 
         async def attempt(connection: AsyncConnection, changed: set[UUID]) -> Answer:
@@ -149,7 +149,7 @@ class Baskets:
         Conflict.
         """
         once = Once(viewer, key, "updateBasket", (basket, change))
-        catalogue = await self._catalogues.current(viewer.organisation_id)
+        catalogue = await self._catalogues.seen_by(viewer)
 
         def changed(content: BasketContent) -> BasketContent:
             return apply_change(content, change, viewer, catalogue)

@@ -28,6 +28,7 @@ from services.offer_details import OfferDetails
 from services.pricing.facts import Advantage, ProductFamily, PromotionalCode, TicketKind
 from services.pricing.offers import Offers
 from services.stored_offers import from_rows
+from services.viewer import Viewer
 
 __all__ = [
     "AudienceSubCategory",
@@ -159,6 +160,15 @@ class Catalogues:
         if version is None:
             raise NotFound(("organisation",))
         return await self.at_version(organisation_id, version)
+
+    async def seen_by(self, viewer: Viewer) -> Catalogue:
+        """The snapshot that was current when the viewer's credentials were checked, or a later one; costs no query then.
+
+        Raises NotFound.
+        """
+        if viewer.catalogue_version is None:
+            return await self.current(viewer.organisation_id)
+        return await self.at_version(viewer.organisation_id, viewer.catalogue_version)
 
     async def at_version(self, organisation_id: UUID, version: int) -> Catalogue:
         """A snapshot that is not older than ``version``, which the caller has read from the database.

@@ -145,6 +145,7 @@ class Credentials:
             f"partner:{holder.contact_code}",
             contact=holder.contact,
             point_of_sale=holder.point_of_sale,
+            catalogue_version=holder.catalogue_version,
         )
 
     async def _bearer(self, token: str, now: datetime) -> Viewer:
@@ -162,6 +163,7 @@ class Credentials:
             point_of_sale=found.point_of_sale,
             roles=claims.roles,
             counter_profile=claims.counter_profile,
+            catalogue_version=found.catalogue_version,
         )
 
     async def _found(self, claims: _Claims) -> db.Named:

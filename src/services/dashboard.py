@@ -46,7 +46,7 @@ class Dashboards:
         and no subtotal. Raises Forbidden, NotFound.
         """
         require_follower(viewer)
-        if season not in (await self._catalogues.current(viewer.organisation_id)).seasons:
+        if season not in (await self._catalogues.seen_by(viewer)).seasons:
             raise NotFound(("seasonId",))
         async with self._sessions.reading() as connection:
             found = await db.read(connection, viewer.organisation_id, holder=share_of(viewer), season=season)

@@ -94,7 +94,7 @@ class Eligibility:
         Exact: counters, shares, codes and the contact are read now, whatever instant is asked about; what expired
         baskets held is given back first. Raises InvalidInput with every problem, Forbidden.
         """
-        question = _check(request, viewer, await self._catalogues.current(viewer.organisation_id))
+        question = _check(request, viewer, await self._catalogues.seen_by(viewer))
         instant, include = request.at or now, frozenset(request.include)
         own = await self._own(viewer)
 

@@ -52,7 +52,7 @@ class LiveCounts:
         but for an offer asked by name. A partner watches its own share. Raises Forbidden, NotFound.
         """
         holder = _holder(viewer, contact)
-        catalogue = await self._catalogues.current(viewer.organisation_id)
+        catalogue = await self._catalogues.seen_by(viewer)
         _check(catalogue, season, offer)
         watched = None if offer is None else frozenset({offer})
         known = list(catalogue.offer_details) if watched is None else [*watched]

@@ -27,12 +27,16 @@ class OfferKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OfferDetails:
-    """All that was configured about an offer: ``offer`` is what pricing is told, the rest what people are."""
+    """All that was configured about an offer: ``offer`` is what pricing is told, the rest what people are.
+
+    ``returns_codes``: its single-use codes are available again when their order is cancelled.
+    """
 
     offer: Advantage | PromotionalCode
     internal_name: dict[str, str]
     public_name: dict[str, str]
     picture: str | None = None
+    returns_codes: bool = True
     version: int = 1
 
     @property

@@ -133,7 +133,7 @@ class Orders:
         viewer.require_role(StaffRole.CONTROL)
         if not barcode.isalnum() or not barcode.isascii():
             raise NotFound(("barcode",), text("unknown_ticket"))
-        catalogue = await self._catalogues.current(viewer.organisation_id)
+        catalogue = await self._catalogues.seen_by(viewer)
         once = Once(viewer, key, "controlTicket", barcode)
 
         async def attempt(connection: AsyncConnection, changed: set[UUID]) -> Answer:

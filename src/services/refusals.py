@@ -1,6 +1,7 @@
 """What a refusal says: a message with what to do, and what was required and found, as text."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -42,7 +43,7 @@ def shown(finding: Finding, catalogue: Catalogue, language: Language) -> str:
         case Tickets(count):
             return str(count)
         case Instant(at):
-            return at.astimezone(ZoneInfo(catalogue.organisation.timezone)).isoformat()
+            return _local(at, ZoneInfo(catalogue.organisation.timezone)).isoformat()
         case Things(ids):
             names = [localised(dict(_names(thing, catalogue)), language) for thing in ids]
             return ", ".join(name for name in names if name) or _none(language)
@@ -53,6 +54,14 @@ def _names(thing: UUID, catalogue: Catalogue) -> Mapping[str, str]:
     """The names of what a refusal can ask for; nothing for what is gone since."""
     kinds = (catalogue.sales_channels, catalogue.points_of_sale, catalogue.delivery_modes)
     return next((kind[thing].name for kind in kinds if thing in kind), {})
+
+
+def _local(at: datetime, zone: ZoneInfo) -> datetime:
+    """An instant in a time zone; as it is where the calendar has no such day there, at the ends of time."""
+    try:
+        return at.astimezone(zone)
+    except OverflowError:
+        return at
 
 
 def _none(language: Language) -> str:

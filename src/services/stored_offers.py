@@ -64,6 +64,7 @@ def from_rows(
             internal_name=row.internal_name,
             public_name=row.public_name,
             picture=row.picture,
+            returns_codes=row.returns_codes,
             version=row.version,
         )
         for row in rows
@@ -218,6 +219,7 @@ def to_row(details: OfferDetails) -> OfferRow:
         sale_end_tolerance=advantage.sale_end_tolerance if advantage else None,
         minimum_basket=promotion.minimum_basket if promotion else 0,
         combinable=promotion.combinable if promotion else False,
+        returns_codes=details.returns_codes,
         restriction=_stored_restriction(promotion.restriction) if promotion else {},
         version=details.version,
     )

@@ -33,6 +33,7 @@ class Viewer:
 
     ``actor`` names the caller in audit entries and idempotency keys. ``contact`` is set for contacts and partners,
     ``point_of_sale`` for all but staff who did not sign in at one. ``counter_profile`` is the staff member's profile.
+    ``catalogue_version`` is what the catalogue's was when the credentials were checked, None where nobody looked.
     """
 
     audience: Audience
@@ -43,6 +44,7 @@ class Viewer:
     point_of_sale: UUID | None = None
     roles: frozenset[StaffRole] = frozenset()
     counter_profile: str | None = None
+    catalogue_version: int | None = None
 
     @property
     def is_staff(self) -> bool:

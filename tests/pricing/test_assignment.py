@@ -29,9 +29,9 @@ def keeps(shares: Sequence[Share], caps: Sequence[Cap]) -> bool:
 def merit(shares: Sequence[Share], options: Sequence[Sequence[Option]], ranks: Sequence[int]) -> list[int]:
     """What the best assignment has the most of, in this order."""
     given = [
-        (option.saving, option.offer, kind, share.get(option.offer, 0))
+        (saving, offer, kind, share.get(offer, 0))
         for kind, (share, choices) in enumerate(zip(shares, options, strict=True))
-        for option in choices
+        for saving, offer in choices
     ]
     saved = sum(saving * tickets for saving, _, _, tickets in given)
     personal = [-sum(tickets for _, offer, _, tickets in given if ranks[offer] == rank) for rank in (4, 3, 2, 1)]
@@ -43,7 +43,7 @@ def small_problem(random: Random) -> Problem:
     """Up to five kinds and three offers, with limits over any kinds, crossing as they like."""
     kinds, offers = range(random.randint(1, 5)), range(random.randint(1, 3))
     counts = [random.randint(1, random.choice([1, 1, 2, 3])) for _ in kinds]
-    options = [[Option(random.randint(1, 6), offer) for offer in offers if random.random() < 0.7] for _ in kinds]
+    options = [[(random.randint(1, 6), offer) for offer in offers if random.random() < 0.7] for _ in kinds]
     caps = [
         Cap(random.choice(offers), random.sample(kinds, random.randint(1, len(kinds))), random.randint(0, 3))
         for _ in range(random.randint(0, 7))
@@ -58,7 +58,7 @@ def test_no_assignment_is_better(seed: int) -> None:
         counts, options, caps, ranks = small_problem(random)
         shares = assign(counts, options, caps, ranks)
         every = product(
-            *(list(every_share(n, [each.offer for each in of])) for n, of in zip(counts, options, strict=True))
+            *(list(every_share(n, [offer for _, offer in of])) for n, of in zip(counts, options, strict=True))
         )
         assert keeps(shares, caps)
         assert merit(shares, options, ranks) == max(merit(each, options, ranks) for each in every if keeps(each, caps))
@@ -67,12 +67,12 @@ def test_no_assignment_is_better(seed: int) -> None:
 def test_limits_that_cross_may_leave_no_fractions() -> None:
     """Three limits over two of three kinds each: by halves 15 could be saved."""
     caps = [Cap(0, pair, 1) for pair in ((0, 1), (1, 2), (0, 2))]
-    shares = assign([1, 1, 1], [[Option(10, 0)]] * 3, caps, [0])
+    shares = assign([1, 1, 1], [[(10, 0)]] * 3, caps, [0])
     assert shares == [{0: 1}, {}, {}]
 
 
 def test_the_fallback_is_the_best_option_without_a_limit() -> None:
-    options = [[Option(9, 0), Option(5, 1), Option(4, 2)]]
+    options = [[(9, 0), (5, 1), (4, 2)]]
     assert assign([4], options, [Cap(0, [0], 1)], [0, 0, 0]) == [{0: 1, 1: 3}]
 
 
@@ -85,7 +85,7 @@ def crossing_problem(random: Random, shows: int, offers: int) -> Problem:
     grid = list(product(range(shows), range(2), range(3)))
     counts = [500 // len(grid)] * len(grid)
     full = [random.randint(2000, 9000) for _ in grid]
-    options = [[Option(price * (offer + 1) // 10, offer) for offer in range(offers)] for price in full]
+    options = [[(price * (offer + 1) // 10, offer) for offer in range(offers)] for price in full]
     caps = []
     for offer in range(offers):
         caps.append(Cap(offer, range(len(grid)), random.randint(20, 150)))

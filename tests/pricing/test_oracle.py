@@ -10,7 +10,7 @@ from random_sales import Case, dice, random_case
 from services.pricing.facts import Limits, PromotionalCode, RefusalCode, TicketKind
 from services.pricing.result import PricedTicket, Pricing
 
-BASKETS = 4_000
+BASKETS = 3_000
 PARTS = 12
 
 

@@ -5,8 +5,8 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
+from db.chosen_codes import ChosenCode, StoredCode
 from db.codes import CodeKind, CodeStatus
-from db.dataset import ChosenCode, StoredCode
 from db.ids import new_id
 from services.code_format import normalise
 from services.dataset.existing import Existing, Ids

@@ -8,16 +8,18 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db import catalogue as db_catalogue
+from db import chosen_codes as db_codes
 from db import dataset as db
 from db import offers as db_offers
+from db.chosen_codes import StoredCode
 from db.contacts import Contact
-from db.dataset import StoredBatch, StoredCode
+from db.dataset import StoredBatch
 from db.ids import new_id
 from services.catalogue import Catalogue, build
 from services.code_format import normalise
-from services.dataset.fields import is_readable
 from services.dataset.parsing import codes_in, strings_at
 from services.offer_details import OfferKind
+from services.wording import is_readable
 
 _CONTACTS: Final = (
     ("contacts", "*", "code"),
@@ -94,15 +96,29 @@ async def look(connection: AsyncConnection, organisation_id: UUID, document: obj
     def sound(texts: Iterable[str]) -> list[str]:
         return [each for each in texts if is_readable(each)]
 
+    catalogue = build(rows, *await db_offers.read(connection, organisation_id))
     contacts = {code for pattern in _CONTACTS for _, code in strings_at(document, *pattern)}
-    advantages = [code for _, code in strings_at(document, "advantages", "*", "code")]
-    custom = strings_at(document, "promotionalCodes", "*", "customCodes", "*", "code")
-    access = strings_at(document, "advantages", "*", "target", "accessCode")
-    codes = {normalise(code) for _, code in (*custom, *access)}
     batches = [code for _, code in strings_at(document, "batches", "*", "code")]
     return Existing(
-        catalogue=build(rows, *await db_offers.read(connection, organisation_id)),
+        catalogue=catalogue,
         contacts=await db.contacts_by_code(connection, organisation_id, sound(contacts)),
-        codes=await db.codes_by_text(connection, organisation_id, sound(codes), sound(advantages)),
+        codes=await _chosen_codes(connection, catalogue, document),
         batches=await db.batches_by_code(connection, organisation_id, sound(batches)),
     )
+
+
+async def _chosen_codes(connection: AsyncConnection, catalogue: Catalogue, document: object) -> dict[str, StoredCode]:
+    """The codes to enter that ``document`` names, and the access codes of the advantages in it."""
+    custom = strings_at(document, "promotionalCodes", "*", "customCodes", "*", "code")
+    access = strings_at(document, "advantages", "*", "target", "accessCode")
+    texts = {normalise(code) for _, code in (*custom, *access) if is_readable(normalise(code))}
+    named = {code for _, code in strings_at(document, "advantages", "*", "code")}
+    advantages = [
+        offer.id
+        for offer in catalogue.offer_details.values()
+        if offer.kind is OfferKind.ADVANTAGE and offer.code in named
+    ]
+    organisation_id = catalogue.organisation.id
+    found = await db_codes.with_text(connection, organisation_id, texts)
+    found += await db_codes.access_codes(connection, organisation_id, advantages)
+    return {each.chosen.code: each for each in found}

@@ -4,7 +4,7 @@ Validators raise with the key of a sentence in ``texts.toml``; ``problem`` makes
 """
 
 import re
-from collections.abc import Mapping, Set
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -18,7 +18,9 @@ from services.code_format import check_chosen
 from services.errors import Path, Problem
 from services.mail import plain_address
 from services.money import AmountError, to_minor
-from services.texts import text
+from services.percentages import PercentageError, to_ten_thousandths
+from services.texts import Text, text
+from services.wording import check_label, check_url, check_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,48 +48,22 @@ def wrong(key: str, **values: object) -> PydanticCustomError:
 # ── Texts and codes ──────────────────────────────────────────────────────────────────────────────
 
 
-def is_readable(value: str) -> bool:
-    """Without control characters and lone surrogates, which neither people nor PostgreSQL can read."""
-    return not _UNREADABLE.search(value)
+def _checked(check: Callable[[str], Text | None]) -> AfterValidator:
+    def checked(value: str) -> str:
+        reason = check(value)
+        if reason is not None:
+            raise wrong(reason.key, **reason.values)
+        return value
+
+    return AfterValidator(checked)
 
 
-_UNREADABLE: Final = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
-
-
-def _readable(value: str) -> str:
-    if not is_readable(value):
-        raise wrong("text_characters")
-    if not value.strip():
-        raise wrong("text_blank")
-    return value
-
-
-def _chosen(value: str) -> str:
-    reason = check_chosen(value)
-    if reason is not None:
-        raise wrong(reason.key, **reason.values)
-    return value
-
-
-def _unpadded(value: str) -> str:
-    if value != value.strip():
-        raise wrong("text_padded")
-    return value
-
-
-Words = Annotated[str, Field(max_length=500), AfterValidator(_readable)]
-Code = Annotated[str, Field(max_length=100), AfterValidator(_readable), AfterValidator(_unpadded)]
+Words = Annotated[str, _checked(check_words)]
+Code = Annotated[str, _checked(check_label)]
 """What things are known by in files and to staff."""
-EnteredCode = Annotated[str, AfterValidator(_chosen)]
+EnteredCode = Annotated[str, _checked(check_chosen)]
 """A code that customers enter."""
-
-_URL: Final = re.compile(r"https?://[^\s/]+\S*")
-
-
-def _url(value: str) -> str:
-    if not _URL.fullmatch(_readable(value)):
-        raise wrong("url_malformed")
-    return value
+Url = Annotated[str, _checked(check_url)]
 
 
 def _email(value: str) -> str:
@@ -96,7 +72,6 @@ def _email(value: str) -> str:
     return value
 
 
-Url = Annotated[str, Field(max_length=2000), AfterValidator(_url)]
 Email = Annotated[str, Field(max_length=254), AfterValidator(_email)]
 
 
@@ -163,12 +138,10 @@ def _discount(value: object, info: ValidationInfo) -> int:
 
 def _percentage(value: object) -> int:
     """In ten-thousandths of a percent."""
-    ten_thousandths = _decimal(value) * 10_000
-    if not 0 < ten_thousandths <= 1_000_000:
-        raise wrong("percentage_range")
-    if ten_thousandths != int(ten_thousandths):
-        raise wrong("percentage_too_precise")
-    return int(ten_thousandths)
+    try:
+        return to_ten_thousandths(_decimal(value))
+    except PercentageError as error:
+        raise wrong(error.text.key, **error.text.values) from None
 
 
 Amount = Annotated[int, BeforeValidator(_amount)]

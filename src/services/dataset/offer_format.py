@@ -101,6 +101,7 @@ class Offer(Item):
     delivery_modes: list[DeliveryModeRef] = Field(default_factory=list)
     scope: Scope = Scope()
     limits: Limits = Limits()
+    returns_codes: bool = True
 
 
 class Target(Item):

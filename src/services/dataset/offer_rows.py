@@ -79,6 +79,7 @@ class OfferRows:
             internal_name=item.internal_name.by_language(),
             public_name=item.public_name.by_language(),
             picture=item.picture,
+            returns_codes=item.returns_codes,
         )
 
     def _shared(self, section: str, item: form.Offer) -> SharedFields:

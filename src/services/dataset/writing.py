@@ -7,8 +7,10 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from db import chosen_codes as db_codes
 from db import dataset as db
 from db import limits as db_limits
+from db import offers as db_offers
 from db.batches import Order
 from db.catalogue import (
     AudienceSubCategory,
@@ -65,9 +67,9 @@ class Writer:
         await self._write_targeting(organisation.id)
         offers = OfferRows(self._document, self._existing, self._ids)
         new, changed = offers.offers()
-        await db.save(self._connection, organisation.id, [to_row(each) for each in (*new, *changed)])
+        await db_offers.save(self._connection, organisation.id, [to_row(each) for each in (*new, *changed)])
         codes = chosen_codes(self._document, self._existing, self._ids, self._now)
-        await db.save(self._connection, organisation.id, codes)
+        await db_codes.save(self._connection, organisation.id, codes)
         made = await self._write_batches(organisation.id)
         await db.save_organisation(self._connection, organisation)
         await db_limits.add(self._connection, organisation.id, _limit_rows(new))

@@ -19,7 +19,6 @@ from services.pricing.facts import (
     PublicTarget,
     Refusal,
     SingleUseTarget,
-    TicketKind,
 )
 from services.pricing.limits import Bound
 from services.pricing.result import Hold, PricedCode
@@ -85,7 +84,7 @@ def grant(basket: Basket, entries: Entries, terms: Terms, only: frozenset[UUID] 
     """
     choices = _choices(basket, entries, terms, only)
     holds: list[Hold] = []
-    discounts = Counter[int]()
+    discounts: Counter[int] = Counter()
     of_kinds: list[list[Given]] = [[] for _ in basket.kinds]
     for choice, shares in _assign(basket, choices):
         for (place, kind), count in _covers(choice, shares):
@@ -118,24 +117,30 @@ def _choices(basket: Basket, entries: Entries, terms: Terms, only: frozenset[UUI
         for advantage in terms.offers.candidates(kind, terms.sale.contact, opened):
             found.setdefault(advantage.id, (advantage, []))[1].append(number)
     choices = [
-        _choice(advantage, {number: basket.kinds[number] for number in numbers}, places.get(advantage.id, []), terms)
+        _choice(advantage, numbers, basket, places.get(advantage.id, ()), terms)
         for advantage, numbers in found.values()
         if (only is None or advantage.id in only) and not terms.refusals(advantage)
     ]
-    useful = (choice for choice in choices if choice.savings)
-    return sorted(useful, key=lambda choice: (choice.rank, choice.advantage.code, choice.advantage.id))
+    choices.sort(key=lambda choice: (choice.rank, choice.advantage.code, choice.advantage.id))
+    return [choice for choice in choices if choice.savings]
 
 
-def _choice(advantage: Advantage, kinds: Mapping[int, TicketKind], places: Sequence[int], terms: Terms) -> _Choice:
+def _choice(
+    advantage: Advantage, numbers: Sequence[int], basket: Basket, places: Sequence[int], terms: Terms
+) -> _Choice:
+    """Leaves out the kinds whose sale has ended, that a limit has no room for, or that would not be cheaper."""
     limits = terms.bounds(advantage)
     full = [bound for bound in limits if bound.most < 1]
-    savings = {
-        number: off
-        for number, kind in kinds.items()
-        if is_on_sale(advantage, kind, terms.sale.now)
-        and not (full and any(bound.covers(kind) for bound in full))
-        and (off := saving(advantage.benefit, kind))
-    }
+    savings = {}
+    for number in numbers:
+        kind = basket.kinds[number]
+        off = saving(advantage.benefit, kind)
+        if (
+            off
+            and is_on_sale(advantage, kind, terms.sale.now)
+            and not (full and any(bound.covers(kind) for bound in full))
+        ):
+            savings[number] = off
     return _Choice(advantage, limits, savings, places)
 
 
@@ -145,7 +150,7 @@ def _assign(basket: Basket, choices: Sequence[_Choice]) -> list[tuple[_Choice, d
     caps = []
     for number, choice in enumerate(choices):
         for kind, off in choice.savings.items():
-            options[kind].append(Option(off, number))
+            options[kind].append((off, number))
         for bound in choice.limits:
             covered = [kind for kind in choice.savings if bound.covers(basket.kinds[kind])]
             caps.append(Cap(number, covered, bound.most))
@@ -199,8 +204,8 @@ def _held_back(
         saving(advantage.benefit, kind) if in_scope(advantage, kind) and is_on_sale(advantage, kind, now) else 0
         for kind in basket.kinds
     ]
-    having = Counter[int]()
-    wanting = Counter[int]()
+    having: Counter[int] = Counter()
+    wanting: Counter[int] = Counter()
     for kind, given in zip(basket.tickets, tickets, strict=True):
         having[kind] += given.advantage is advantage
         wanting[kind] += given.saving < savings[kind]

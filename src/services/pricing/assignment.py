@@ -10,12 +10,8 @@ from typing import NamedTuple
 
 from services.pricing.program import Limit, solve
 
-
-class Option(NamedTuple):
-    """An offer, by number, that would take ``saving`` (above 0) off each ticket of a kind."""
-
-    saving: int
-    offer: int
+Option = tuple[int, int]
+"""What an offer would take off each ticket of a kind (above 0), and the offer's number."""
 
 
 class Cap(NamedTuple):
@@ -51,7 +47,7 @@ def assign(
 def _best(counts: Sequence[int], options: Sequence[Sequence[Option]]) -> list[Share]:
     """All tickets of a kind on its best option, as if there were no caps."""
     best = [max(choices, key=_SAVING, default=None) for choices in options]
-    return [{option.offer: count} if option else {} for option, count in zip(best, counts, strict=True)]
+    return [{option[1]: count} if option else {} for option, count in zip(best, counts, strict=True)]
 
 
 def _optimum(
@@ -59,7 +55,7 @@ def _optimum(
 ) -> list[Share]:
     """Each kind falls back on its best option without a cap; what is solved for is how many get a better one."""
     capped = {(kind, cap.offer) for cap in caps for kind in cap.kinds}
-    free = [[each for each in choices if (kind, each.offer) not in capped] for kind, choices in enumerate(options)]
+    free = [[each for each in choices if (kind, each[1]) not in capped] for kind, choices in enumerate(options)]
     fallbacks = _best(counts, free)
     worths = _worths(options, sum(counts), ranks)
     floors = [max((worths[kind, offer] for offer in fallback), default=0) for kind, fallback in enumerate(fallbacks)]

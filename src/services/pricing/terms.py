@@ -11,7 +11,7 @@ from services.pricing.offers import Offers
 from services.pricing.result import PricedCode
 from services.pricing.rules import needs_code, refusals
 
-Kind = TypeVar("Kind", bound=Offer)
+AnyOffer = TypeVar("AnyOffer", bound=Offer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,19 +55,15 @@ class Entry:
         return self.offer is not None and not self.repeats and not self.entered.refusals
 
     def applied(self, discount: int) -> PricedCode:
-        entered = self.entered
-        return PricedCode(entered.text, entered.code, entered.offer, applied=True, discount=discount, refusals=())
+        return PricedCode(self.entered.text, self.entered.code, self.entered.offer, True, discount, ())
 
-    def refused(self, refusals: Iterable[Refusal]) -> PricedCode:
+    def refused(self, reasons: Iterable[Refusal]) -> PricedCode:
         """Refused for what stands against the code and for these reasons, each once; at least for NO_BENEFIT."""
-        entered = self.entered
-        unknown = self.offer is None or any(each.code is RefusalCode.UNKNOWN_CODE for each in entered.refusals)
-        if unknown:
-            reasons = entered.refusals or (Refusal(RefusalCode.UNKNOWN_CODE),)
-        else:
-            reasons = tuple(dict.fromkeys((*entered.refusals, *refusals))) or (Refusal(RefusalCode.NO_BENEFIT),)
-        offer = None if unknown else entered.offer
-        return PricedCode(entered.text, entered.code, offer, applied=False, discount=0, refusals=reasons)
+        text, code, own = self.entered.text, self.entered.code, self.entered.refusals
+        if self.offer is None or any(refusal.code is RefusalCode.UNKNOWN_CODE for refusal in own):
+            return PricedCode(text, code, None, False, 0, own or (Refusal(RefusalCode.UNKNOWN_CODE),))
+        found = tuple(dict.fromkeys((*own, *reasons)))
+        return PricedCode(text, code, self.offer.id, False, 0, found or (Refusal(RefusalCode.NO_BENEFIT),))
 
 
 def entries(codes: Sequence[EnteredCode], terms: Terms) -> list[Entry]:
@@ -85,6 +81,6 @@ def entries(codes: Sequence[EnteredCode], terms: Terms) -> list[Entry]:
     return found
 
 
-def of_type(entered: Sequence[Entry], offer: type[Kind]) -> dict[int, tuple[Entry, Kind]]:
+def of_type(entered: Sequence[Entry], offer: type[AnyOffer]) -> dict[int, tuple[Entry, AnyOffer]]:
     """The entries with an offer of this type, and it, by their place."""
     return {place: (entry, entry.offer) for place, entry in enumerate(entered) if isinstance(entry.offer, offer)}

@@ -31,6 +31,8 @@ CREATE TABLE codes (
 
 CREATE INDEX codes_basket_idx ON codes (organisation_id, basket_id) WHERE basket_id IS NOT NULL;
 
+CREATE INDEX codes_chosen_idx ON codes (organisation_id, offer_id) WHERE kind <> 'SINGLE_USE';
+
 CREATE INDEX codes_organisation_id_batch_id_id_idx ON codes (organisation_id, batch_id, id);
 
 CREATE INDEX codes_organisation_id_offer_id_id_idx ON codes (organisation_id, offer_id, id);

@@ -1,0 +1,52 @@
+"""What tests change in the example's data behind the services' back."""
+
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Table, insert, select, text, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from db import catalogue, tables
+from db.ids import new_id
+from db.sessions import Sessions
+
+
+async def change_offer(sessions: Sessions, code: str, **values: Any) -> None:
+    """Sets columns of the offer with this code."""
+    async with sessions.writing() as connection:
+        await connection.execute(update(tables.offers).where(tables.offers.c.code == code).values(**values))
+        await catalogue.touch(connection, await organisation(connection))
+
+
+async def limit_offer(sessions: Sessions, code: str, **values: Any) -> None:
+    """Gives the offer a limit: of its own, or of one element."""
+    async with sessions.writing() as connection:
+        own = await organisation(connection)
+        offer = await key_of(connection, tables.offers, code)
+        await connection.execute(insert(tables.offer_limits).values(organisation_id=own, offer_id=offer, **values))
+        await catalogue.touch(connection, own)
+
+
+async def expire_baskets(sessions: Sessions) -> None:
+    """Lets the time of all open baskets be over."""
+    async with sessions.writing() as connection:
+        await connection.execute(text("UPDATE baskets SET expires_at = now() - interval '1 second'"))
+
+
+async def copy(connection: AsyncConnection, table: Table, code: str, number: int, **changes: Any) -> list[UUID]:
+    """So many copies of the row with this code, with codes of their own; their keys, in ascending order."""
+    query = select(table).where(table.c.code == code)
+    row = dict((await connection.execute(query)).mappings().one())
+    keys = [new_id() for _ in range(number)]
+    rows = [{**row, **changes, "id": key, "code": f"{code}-{place}"} for place, key in enumerate(keys)]
+    await connection.execute(insert(table), rows)
+    return keys
+
+
+async def key_of(connection: AsyncConnection, table: Table, code: str) -> UUID:
+    return (await connection.execute(select(table.c.id).where(table.c.code == code))).scalar_one()
+
+
+async def organisation(connection: AsyncConnection) -> UUID:
+    """The example's own."""
+    return (await connection.execute(select(tables.organisations.c.id))).scalar_one()
