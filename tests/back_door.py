@@ -18,6 +18,12 @@ async def change_offer(sessions: Sessions, code: str, **values: Any) -> None:
         await catalogue.touch(connection, await organisation(connection))
 
 
+async def touch(sessions: Sessions) -> None:
+    """Lets the processes know that the catalogue changed."""
+    async with sessions.writing() as connection:
+        await catalogue.touch(connection, await organisation(connection))
+
+
 async def limit_offer(sessions: Sessions, code: str, **values: Any) -> None:
     """Gives the offer a limit: of its own, or of one element."""
     async with sessions.writing() as connection:
@@ -25,6 +31,15 @@ async def limit_offer(sessions: Sessions, code: str, **values: Any) -> None:
         offer = await key_of(connection, tables.offers, code)
         await connection.execute(insert(tables.offer_limits).values(organisation_id=own, offer_id=offer, **values))
         await catalogue.touch(connection, own)
+
+
+async def set_quota(sessions: Sessions, code: str, quota: int) -> None:
+    """Changes the quota that the offer has."""
+    async with sessions.writing() as connection:
+        table = tables.offer_limits
+        offer = await key_of(connection, tables.offers, code)
+        await connection.execute(update(table).where(table.c.offer_id == offer).values(quota=quota))
+        await catalogue.touch(connection, await organisation(connection))
 
 
 async def expire_baskets(sessions: Sessions) -> None:

@@ -32,7 +32,7 @@ BALANCE = 100_000
 
 _PRICING = "total { amount } balanceUsed { amount } lines { tickets { advantage { code } } } codes { code applied }"
 _BASKET = f"id state pricing {{ {_PRICING} }}"
-_ORDER = "id number state tickets { id barcode price { amount } }"
+_ORDER = "id number state pricing { total { amount } } tickets { id barcode price { amount } }"
 _REFUSED = "... on CodeRefused { refusals { code } } ... on Failure { message }"
 DOCUMENT = f"""
 mutation createBasket($input: CreateBasketInput!) {{ answer: createBasket(input: $input) {{ __typename

@@ -53,7 +53,7 @@ RULES: Final = {
         HAVING sum(r.tickets) > o.tickets_per_code""",
     "a code is held by the basket that has it in the ledger": """
         SELECT c.code, c.status, c.basket_id, r.basket_id FROM codes c
-        FULL JOIN (SELECT DISTINCT code_id, basket_id FROM redemptions JOIN codes ON codes.id = code_id
+        FULL JOIN (SELECT DISTINCT code_id, h.basket_id FROM redemptions h JOIN codes ON codes.id = code_id
             WHERE state = 'HELD' AND kind = 'SINGLE_USE') r ON r.code_id = c.id
         WHERE (c.status = 'HELD' OR r.code_id IS NOT NULL) AND (c.status <> 'HELD' OR c.basket_id IS DISTINCT FROM r.basket_id)
         """,

@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from socket import socket
@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[1]
 def two_processes(url: str) -> Iterator[list[str]]:
     """The addresses of two server processes on one database, so that a test says who answers what."""
     with TemporaryDirectory(prefix="sesame-tests-") as folder:
-        ports = [_free_port(), _free_port()]
+        ports = [free_port(), _free_port()]
         command = [sys.executable, "-m", "uvicorn", "sesame.app:create", "--factory", "--log-level", "critical"]
         environment = environment_for(url, Path(folder))
         with (Path(folder) / "log").open("wb") as log:
@@ -54,7 +54,7 @@ def is_healthy(address: str) -> bool:
         return False
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

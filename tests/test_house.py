@@ -5,9 +5,9 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from graphql import build_schema, parse, validate
 from importlinter.cli import lint_imports
 
+from graphql import build_schema, parse, validate
 from resolvers.schema import schema
 from services.texts import Language
 

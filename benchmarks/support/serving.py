@@ -9,7 +9,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,29 +23,33 @@ _PATIENCE = 60
 
 
 @contextmanager
-def sesame() -> Iterator["Sesame"]:
-    """A server on the example's data in a folder of its own, gone at the end."""
+def sesame(workers: int = WORKERS, changed: Callable[[dict[str, Any]], None] | None = None) -> Iterator["Sesame"]:
+    """A server on the example's data, as ``changed`` leaves it, in a folder of its own, gone at the end."""
     with tempfile.TemporaryDirectory() as folder:
         os.chmod(folder, 0o755)  # noqa: PTH101, S103 - PostgreSQL runs as another user where this runs as root
         environment = {**os.environ, "SESAME_DATA_DIR": f"{folder}/data", "SESAME_LOG_LEVEL": "warning"}
         data = Path(folder) / "data.json"
-        data.write_text(json.dumps(moved_to(json.loads(EXAMPLE.read_text()), datetime.now(UTC))))
+        document = moved_to(json.loads(EXAMPLE.read_text()), datetime.now(UTC))
+        if changed is not None:
+            changed(document)
+        data.write_text(json.dumps(document))
         _command(environment, "load", str(data))
         port = _free_port()
-        serve = [sys.executable, "-m", "sesame", "serve", "--port", str(port), "--workers", str(WORKERS)]
-        with _running(serve, environment, f"http://127.0.0.1:{port}/health"):
-            yield Sesame(port, environment)
+        serve = [sys.executable, "-m", "sesame", "serve", "--port", str(port), "--workers", str(workers)]
+        with _running(serve, environment, f"http://127.0.0.1:{port}/health") as process:
+            yield Sesame(port, process.pid, environment)
 
 
 class Sesame:
-    """A running server: its port, and tokens for it."""
+    """A running server: its port and process, its environment, and tokens for it."""
 
-    def __init__(self, port: int, environment: dict[str, str]) -> None:
+    def __init__(self, port: int, pid: int, environment: dict[str, str]) -> None:
         self.port = port
-        self._environment = environment
+        self.pid = pid
+        self.environment = environment
 
     def token(self, *arguments: str) -> str:
-        return _command(self._environment, "token", *arguments, "--organisation", "theatre").strip()
+        return _command(self.environment, "token", *arguments, "--organisation", "theatre").strip()
 
     def ask(self, token: str, query: str, variables: dict[str, object] | None = None) -> dict[str, Any]:
         """The data of one GraphQL answer. Raises RuntimeError where there are errors."""
@@ -77,11 +81,11 @@ def peer(body: bytes) -> Iterator[int]:
 
 
 @contextmanager
-def _running(command: list[str], environment: dict[str, str], health: str) -> Iterator[None]:
+def _running(command: list[str], environment: dict[str, str], health: str) -> "Iterator[subprocess.Popen[bytes]]":
     process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
     try:
         _wait_until_healthy(process, health)
-        yield
+        yield process
     finally:
         process.terminate()
         process.wait(_PATIENCE)

@@ -1,15 +1,15 @@
 """Baskets: open sales that hold what they need until they expire. Only the database's clock decides when."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Update, insert, text, update
+from sqlalchemy import Row, Update, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from db.tables import baskets
+from db.tables import baskets, codes
 
 MAXIMUM_LIFESPAN = "interval '4 hours'"
 
@@ -43,8 +43,8 @@ class BasketContent:
 class Basket:
     """A row, with its state as it is now: an open basket past its time is EXPIRED, swept or not.
 
-    ``pricing`` is the price given and held; ``held_codes`` are the single-use codes that it still holds; ``order`` is
-    the order that it became.
+    ``pricing`` is the price given and held; ``held_codes`` are the single-use codes that it still holds, except after
+    ``lock``, which may have read them before it had waited for the row; ``order`` is the order that it became.
     """
 
     id: UUID
@@ -72,7 +72,12 @@ _EXPIRED = text("""
 SELECT id FROM baskets WHERE organisation_id = :organisation AND state = 'OPEN' AND expires_at <= now()
 ORDER BY id LIMIT 500 FOR NO KEY UPDATE SKIP LOCKED
 """)
-
+_EXPIRED_WITH = text("""
+SELECT id FROM baskets b WHERE organisation_id = :organisation AND state = 'OPEN' AND expires_at <= now() AND EXISTS (
+    SELECT FROM redemptions r WHERE r.organisation_id = b.organisation_id AND r.basket_id = b.id AND r.state = 'HELD'
+        AND r.offer_id = ANY(:offers))
+ORDER BY id FOR NO KEY UPDATE
+""")
 _WITH_EXPIRED = text("SELECT DISTINCT organisation_id FROM baskets WHERE state = 'OPEN' AND expires_at <= now()")
 
 
@@ -86,6 +91,12 @@ async def lock(connection: AsyncConnection, organisation: UUID, basket: UUID) ->
     """The basket, kept from all other changes until the transaction ends."""
     row = (await connection.execute(_LOCK, {"organisation": organisation, "ids": [basket]})).one_or_none()
     return None if row is None else _basket(row)
+
+
+async def held_codes(connection: AsyncConnection, organisation: UUID, basket: UUID) -> frozenset[UUID]:
+    """The single-use codes that a basket holds."""
+    of = (codes.c.organisation_id == organisation) & (codes.c.basket_id == basket)
+    return frozenset((await connection.scalars(select(codes.c.id).where(of))).all())
 
 
 async def add(
@@ -115,14 +126,22 @@ async def save(
     )
 
 
-async def end(connection: AsyncConnection, organisation: UUID, basket: UUID, state: str) -> None:
-    """Marks a basket CONFIRMED, CANCELLED or EXPIRED."""
-    await connection.execute(_one(organisation, basket).values(state=state))
+async def end(connection: AsyncConnection, organisation: UUID, ids: Collection[UUID], state: str) -> None:
+    """Marks baskets CONFIRMED, CANCELLED or EXPIRED."""
+    if ids:
+        of = (baskets.c.organisation_id == organisation) & baskets.c.id.in_(ids)
+        await connection.execute(update(baskets).where(of).values(state=state))
 
 
 async def lock_expired(connection: AsyncConnection, organisation: UUID) -> list[UUID]:
-    """Open baskets past their time, except those that somebody else is ending right now."""
+    """Some open baskets past their time, none that somebody else is ending right now."""
     return list((await connection.scalars(_EXPIRED, {"organisation": organisation})).all())
+
+
+async def lock_expired_with(connection: AsyncConnection, organisation: UUID, offers: Collection[UUID]) -> list[UUID]:
+    """All open baskets past their time that hold tickets of these offers; waits for whoever is ending one right now."""
+    parameters = {"organisation": organisation, "offers": list(offers)}
+    return list((await connection.scalars(_EXPIRED_WITH, parameters)).all())
 
 
 async def organisations_with_expired(connection: AsyncConnection) -> list[UUID]:

@@ -46,7 +46,10 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """A row; ``generated`` of ``quantity`` codes exist. ``error`` says why it is FAILED, in the batch's language."""
+    """A row; ``generated`` of ``quantity`` codes exist. ``error`` says why it is FAILED, in the batch's language.
+
+    ``resends`` is how often it was taken up again after its end.
+    """
 
     id: UUID
     organisation: UUID
@@ -62,11 +65,21 @@ class Batch:
     error: str | None
     created_at: datetime
     sent_at: datetime | None
+    resends: int = 0
 
     @property
     def is_complete(self) -> bool:
         """Whether all its codes exist."""
         return self.generated == self.quantity
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """How a batch that was at its end goes on."""
+
+    state: BatchState
+    destination: str | None
+    document_type: DocumentType
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,9 +166,12 @@ async def get(
     return {row.id: _batch(row) for row in await connection.execute(query)}
 
 
-async def lock(connection: AsyncConnection, organisation: UUID, batch: UUID) -> Batch | None:
-    """The batch, kept from all other changes until the transaction ends."""
-    query = _select(organisation).where(batches.c.id == batch).with_for_update(key_share=True)
+async def lock(connection: AsyncConnection, organisation: UUID, batch: UUID, *, wait: bool = True) -> Batch | None:
+    """The batch, kept from all other changes until the transaction ends.
+
+    None where there is none, and without ``wait`` also while somebody else keeps it.
+    """
+    query = _select(organisation).where(batches.c.id == batch).with_for_update(key_share=True, skip_locked=not wait)
     row = (await connection.execute(query)).one_or_none()
     return None if row is None else _batch(row)
 
@@ -170,6 +186,20 @@ async def advance(
 async def sent(connection: AsyncConnection, organisation: UUID, batch: UUID, at: datetime) -> None:
     """The mail server has taken the mail: the batch is DONE."""
     await _change(connection, organisation, batch, state=BatchState.DONE, sent_at=at, error=None)
+
+
+async def take_up(connection: AsyncConnection, organisation: UUID, batch: UUID, again: Again) -> None:
+    """Lets a batch that was at its end go on."""
+    await _change(
+        connection,
+        organisation,
+        batch,
+        state=again.state,
+        destination=again.destination,
+        document_type=again.document_type,
+        error=None,
+        resends=batches.c.resends + 1,
+    )
 
 
 async def fail(connection: AsyncConnection, organisation: UUID, batch: UUID, error: str) -> None:
@@ -208,4 +238,5 @@ def _batch(row: Row[Any]) -> Batch:
         error=row.error,
         created_at=row.created_at,
         sent_at=row.sent_at,
+        resends=row.resends,
     )

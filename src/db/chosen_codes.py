@@ -70,9 +70,9 @@ SELECT {_NAMES}, (
 FROM codes c WHERE organisation_id = :organisation AND kind = 'CUSTOM' AND offer_id = ANY(CAST(:offers AS uuid[]))
 ORDER BY id
 """)
-_LIMIT_USES: Final = text("""
-UPDATE codes SET max_uses = :most
-WHERE organisation_id = :organisation AND id = :code AND (CAST(:most AS integer) IS NULL OR uses <= :most)
+_LOCKED_ACCESS: Final = text(f"{_ACCESS.text} FOR NO KEY UPDATE")
+_LOCKED: Final = text(f"""
+SELECT {_NAMES}, uses FROM codes WHERE organisation_id = :organisation AND id = :code FOR NO KEY UPDATE
 """)
 _COUNT_USES: Final = text("""
 UPDATE codes c SET uses = (
@@ -88,10 +88,11 @@ async def with_text(connection: AsyncConnection, organisation_id: UUID, wanted: 
 
 
 async def access_codes(
-    connection: AsyncConnection, organisation_id: UUID, offers: Collection[UUID]
+    connection: AsyncConnection, organisation_id: UUID, offers: Collection[UUID], *, lock: bool = False
 ) -> list[StoredCode]:
-    """The access codes of advantages, those that they had before included."""
-    return _stored(await connection.execute(_ACCESS, {"organisation": organisation_id, "offers": list(offers)}))
+    """The access codes of advantages, those that they had before included, kept from changes where asked for."""
+    query = _LOCKED_ACCESS if lock else _ACCESS
+    return _stored(await connection.execute(query, {"organisation": organisation_id, "offers": list(offers)}))
 
 
 async def custom_codes(
@@ -113,17 +114,19 @@ async def save(connection: AsyncConnection, organisation_id: UUID, rows: Sequenc
     await upsert(connection, organisation_id, codes, rows)
 
 
-async def limit_uses(connection: AsyncConnection, organisation_id: UUID, code: ChosenCode, most: int | None) -> bool:
-    """Gives a custom code another maximum of orders; whether it could, for no maximum is below what is used.
+async def count_uses(connection: AsyncConnection, organisation_id: UUID, code: UUID) -> None:
+    """Makes the uses of a custom code what the ledger says, and keeps sales waiting until the transaction ends.
 
-    Uses are only kept up while there is a maximum. A first one starts with what the ledger says, and keeps sales
-    waiting until the transaction ends.
+    To come before a first maximum: uses are only kept up while there is one.
     """
-    parameters = {"organisation": organisation_id, "code": code.id, "most": most}
-    if code.max_uses is None and most is not None:
-        await stop_sales(connection)
-        await connection.execute(_COUNT_USES, parameters)
-    return (await connection.execute(_LIMIT_USES, parameters)).rowcount > 0
+    await stop_sales(connection)
+    await connection.execute(_COUNT_USES, {"organisation": organisation_id, "code": code})
+
+
+async def lock(connection: AsyncConnection, organisation_id: UUID, code: UUID) -> StoredCode:
+    """A code as it is now, kept from all other changes, sales that count against its maximum included."""
+    [found] = _stored(await connection.execute(_LOCKED, {"organisation": organisation_id, "code": code}))
+    return found
 
 
 def _stored(rows: Iterable[Row[Any]]) -> list[StoredCode]:

@@ -101,10 +101,11 @@ change AS (
 
 _CLAIM = text(f"""
 WITH new AS ({_NEW}), old AS (
-    DELETE FROM redemptions WHERE organisation_id = :organisation AND basket_id = :basket AND state = 'HELD' RETURNING *
+    DELETE FROM redemptions
+    WHERE organisation_id = :organisation AND basket_id = ANY(:baskets) AND state = 'HELD' RETURNING *
 ), single_use AS (
-    SELECT id, basket_id IS NOT DISTINCT FROM CAST(:basket AS uuid) AS mine FROM codes
-    WHERE organisation_id = :organisation AND kind = 'SINGLE_USE' AND (id = ANY(:codes) OR basket_id = :basket)
+    SELECT id, coalesce(basket_id = ANY(:baskets), false) AS mine FROM codes
+    WHERE organisation_id = :organisation AND kind = 'SINGLE_USE' AND (id = ANY(:codes) OR basket_id = ANY(:baskets))
     ORDER BY id FOR UPDATE
 ), single_use_moved AS (
     UPDATE codes c
@@ -112,12 +113,13 @@ WITH new AS ({_NEW}), old AS (
         basket_id = CASE WHEN c.id = ANY(:codes) THEN CAST(:basket AS uuid) END
     FROM single_use s
     WHERE c.organisation_id = :organisation AND c.id = s.id
-        AND (c.status = 'AVAILABLE' OR (c.status = 'HELD' AND c.basket_id = :basket))
+        AND (c.status = 'AVAILABLE' OR (c.status = 'HELD' AND c.basket_id = ANY(:baskets)))
     RETURNING c.id, c.offer_id, c.contact_id, c.status, s.mine
 ), custom AS (
     SELECT c.id, w.uses FROM codes c JOIN (
         SELECT code_id, sum(uses) AS uses FROM (
-            SELECT DISTINCT code_id, 1 AS uses FROM new UNION ALL SELECT DISTINCT code_id, -1 FROM old
+            SELECT DISTINCT code_id, 1 AS uses FROM new
+            UNION ALL SELECT code_id, -1 FROM (SELECT DISTINCT basket_id, code_id FROM old) given
         ) moves GROUP BY 1 HAVING sum(uses) <> 0
     ) w ON c.id = w.code_id
     WHERE c.organisation_id = :organisation AND c.kind = 'CUSTOM' AND c.max_uses IS NOT NULL
@@ -164,11 +166,12 @@ SELECT
     ARRAY(SELECT DISTINCT offer_id FROM counted) AS changed
 """)
 
-_RELEASE_CODE = text(f"""
+_RELEASE_CODES = text(f"""
 WITH new AS (
     SELECT * FROM redemptions WHERE false
 ), old AS (
-    DELETE FROM redemptions WHERE organisation_id = :organisation AND code_id = :code AND state = 'HELD' RETURNING *
+    DELETE FROM redemptions
+    WHERE organisation_id = :organisation AND code_id = ANY(CAST(:codes AS uuid[])) AND state = 'HELD' RETURNING *
 ), codes_moved AS (
     SELECT id FROM old
 ), {_LIMITS}
@@ -253,14 +256,37 @@ WHERE organisation_id = :organisation AND basket_id = :basket AND code_id IS NOT
 
 
 async def claim(
-    connection: AsyncConnection, organisation: UUID, basket: UUID, contact: UUID | None, holds: Sequence[Hold]
+    connection: AsyncConnection,
+    organisation: UUID,
+    basket: UUID,
+    contact: UUID | None,
+    holds: Sequence[Hold],
+    ending: Sequence[UUID] = (),
 ) -> Claimed:
     """Makes ``holds`` all that the basket holds: takes what is new, gives back what is no longer among them.
 
-    Where something was missing the caller must roll back: the rest has been taken by then.
+    All that the baskets ``ending`` hold is given back first, so that it can be taken. Where something was missing the
+    caller must roll back: the rest has been taken by then.
     """
+    return await _claim(connection, organisation, [basket, *ending], basket, contact, holds)
+
+
+async def release(connection: AsyncConnection, organisation: UUID, baskets: Sequence[UUID]) -> frozenset[UUID]:
+    """Gives back all that these baskets hold; the offers that changed."""
+    return (await _claim(connection, organisation, baskets, None, None, ())).changed
+
+
+async def _claim(
+    connection: AsyncConnection,
+    organisation: UUID,
+    baskets: Sequence[UUID],
+    basket: UUID | None,
+    contact: UUID | None,
+    holds: Sequence[Hold],
+) -> Claimed:
     parameters = {
         "organisation": organisation,
+        "baskets": list(baskets),
         "basket": basket,
         "contact": contact,
         **_counting(),
@@ -278,18 +304,18 @@ async def claim(
     return Claimed(frozenset(row.codes), frozenset(row.limits), frozenset(row.changed))
 
 
-async def release_code(connection: AsyncConnection, organisation: UUID, code: UUID) -> None:
-    """Takes a code's tickets out of whatever basket holds them, with what they took of every limit.
+async def release_codes(connection: AsyncConnection, organisation: UUID, codes: Sequence[UUID]) -> None:
+    """Takes the tickets of codes out of whatever baskets hold them, with what they took of every limit.
 
-    The code's own status and count are the caller's to move, in the same transaction and before this.
+    The codes' own status and count are the caller's to move, in the same transaction and before this.
     """
     parameters = {
         "organisation": organisation,
-        "code": code,
+        "codes": list(codes),
         "contact": None,
         **_counting(),
     }
-    await connection.execute(_RELEASE_CODE, parameters)
+    await connection.execute(_RELEASE_CODES, parameters)
 
 
 async def use(

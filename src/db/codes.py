@@ -1,17 +1,16 @@
 """Codes: rows with a state machine. AVAILABLE → HELD by one basket → USED by one order, or INVALIDATED."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Select, select, text
+from sqlalchemy import ARRAY, Row, Select, Text, any_, bindparam, literal_column, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.tables import codes as table
-from db.tables import offers
 
 
 class CodeStatus(StrEnum):
@@ -56,7 +55,10 @@ class Code:
 
 @dataclass(frozen=True, slots=True)
 class CodeFilter:
-    """Which codes: those that satisfy every part that is set. ``used_from`` is included, ``used_until`` is not."""
+    """Which codes: those that satisfy every part that is set.
+
+    ``used_from`` is included, ``used_until`` is not; ``until`` is the id of the last that counts.
+    """
 
     season: UUID | None = None
     offer: UUID | None = None
@@ -66,16 +68,7 @@ class CodeFilter:
     code: str | None = None
     used_from: datetime | None = None
     used_until: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ListedCode:
-    """A code as a batch's list has it."""
-
-    id: UUID
-    code: str
-    shown: str | None
-    status: CodeStatus
+    until: UUID | None = None
 
 
 # One conditional statement: whoever uses or invalidates the code at the same time is either seen here or sees this.
@@ -92,71 +85,46 @@ FROM found WHERE c.organisation_id = :organisation AND c.id = found.id
 RETURNING c.*, found.status AS status_before
 """)
 
-# A code covers tickets of its offer, but none in particular: the codes of an order share the scanned ones in the order
-# of their ids, each up to what it covers, so that they add up.
-_TICKETS_CONTROLLED = text("""
-WITH asked AS (
-    SELECT id, order_id FROM codes WHERE organisation_id = :organisation AND id = ANY(:ids) AND order_id IS NOT NULL
-        AND (CAST(:contact AS uuid) IS NULL OR contact_id = :contact)
-), covered AS (
-    SELECT o.id AS order_id, r.offer_id, r.code_id, sum(r.tickets) AS tickets
-    FROM orders o JOIN redemptions r ON r.organisation_id = o.organisation_id AND r.basket_id = o.basket_id
-    WHERE o.organisation_id = :organisation AND o.id IN (SELECT order_id FROM asked)
-        AND r.state = 'USED' AND r.code_id IS NOT NULL
-    GROUP BY 1, 2, 3
-), queued AS (
-    SELECT *, sum(tickets) OVER (PARTITION BY order_id, offer_id ORDER BY code_id) - tickets AS before FROM covered
+# Each in the order of its id, as claims take codes: nobody waits for somebody who waits for them.
+_INVALIDATE_MANY = text("""
+WITH found AS (
+    SELECT id, status FROM codes
+    WHERE organisation_id = :organisation AND id = ANY(CAST(:ids AS uuid[])) AND status IN ('AVAILABLE', 'HELD')
+    ORDER BY id FOR NO KEY UPDATE
 )
-SELECT q.code_id, greatest(0, least(q.tickets, (
-    SELECT count(*) FROM tickets t
-    WHERE t.organisation_id = :organisation AND t.order_id = q.order_id AND t.controlled_at IS NOT NULL
-        AND (t.advantage_id = q.offer_id OR f.kind = 'PROMOTIONAL_CODE')
-) - q.before))::integer AS scanned
-FROM queued q JOIN asked a ON a.id = q.code_id
-JOIN offers f ON f.organisation_id = :organisation AND f.id = q.offer_id
+UPDATE codes c SET status = 'INVALIDATED', basket_id = NULL,
+    invalidated_at = :now, invalidated_by = :actor, invalidation_reason = :reason
+FROM found WHERE c.organisation_id = :organisation AND c.id = found.id
+RETURNING c.id, c.kind, c.offer_id, c.contact_id, found.status AS status_before
+""")
+
+# A ticket knows the code that opened its advantage. A promotional code covers what its order has of its offer: an order
+# has one code of it at most.
+_TICKETS_CONTROLLED = text("""
+SELECT c.id, count(*)::integer AS scanned FROM codes c
+JOIN LATERAL (
+    SELECT DISTINCT r.basket_id FROM redemptions r
+    WHERE r.organisation_id = c.organisation_id AND r.code_id = c.id AND r.state = 'USED'
+) used ON true
+JOIN orders o ON o.organisation_id = c.organisation_id AND o.basket_id = used.basket_id
+JOIN tickets t ON t.organisation_id = c.organisation_id AND t.order_id = o.id AND t.controlled_at IS NOT NULL
+    AND (t.code_id = c.id OR t.advantage_id IS DISTINCT FROM c.offer_id
+        AND t.redeemed @> jsonb_build_array(jsonb_build_array(c.offer_id)))
+WHERE c.organisation_id = :organisation AND c.id = ANY(CAST(:ids AS uuid[]))
+    AND (CAST(:contact AS uuid) IS NULL OR c.contact_id = :contact)
+GROUP BY c.id
 """)
 
 
-async def of_batch(
-    connection: AsyncConnection, organisation: UUID, batch: UUID, after: UUID | None, most: int
-) -> list[ListedCode]:
-    """The next codes of a batch's list, in order of id."""
-    query = (
-        select(table.c.id, table.c.code, table.c.shown, table.c.status)
-        .where(table.c.organisation_id == organisation, table.c.batch_id == batch)
-        .order_by(table.c.id)
-        .limit(most)
-    )
-    if after is not None:
-        query = query.where(table.c.id > after)
-    return [
-        ListedCode(key, code, shown, CodeStatus(status)) for key, code, shown, status in await connection.execute(query)
-    ]
+@dataclass(frozen=True, slots=True)
+class Invalidated:
+    """A code that was invalidated, and the status that it had."""
 
-
-async def page(
-    connection: AsyncConnection, organisation: UUID, wanted: CodeFilter, after: UUID | None, most: int
-) -> list[Code]:
-    """The next codes that the filter lets through, in order of id; its code is normalised."""
-    query = _select(organisation).order_by(table.c.id).limit(most)
-    equal = {"offer_id": wanted.offer, "contact_id": wanted.contact, "batch_id": wanted.batch, "code": wanted.code}
-    for name, value in equal.items():
-        if value is not None:
-            query = query.where(table.c[name] == value)
-    if wanted.status:
-        query = query.where(table.c.status.in_(wanted.status))
-    if wanted.used_from is not None:
-        query = query.where(table.c.used_at >= wanted.used_from)
-    if wanted.used_until is not None:
-        query = query.where(table.c.used_at < wanted.used_until)
-    if wanted.season is not None:
-        of_season = select(offers.c.id).where(
-            offers.c.organisation_id == organisation, offers.c.season_id == wanted.season
-        )
-        query = query.where(table.c.offer_id.in_(of_season))
-    if after is not None:
-        query = query.where(table.c.id > after)
-    return [_code(row) for row in await connection.execute(query)]
+    id: UUID
+    kind: CodeKind
+    offer: UUID
+    contact: UUID | None
+    before: CodeStatus
 
 
 async def get(
@@ -164,7 +132,7 @@ async def get(
 ) -> dict[UUID, Code]:
     """Codes by id; only those made for one structure ``contact`` where it is given."""
     query = _narrowed(_select(organisation).where(table.c.id.in_(ids)), contact)
-    return {row.id: _code(row) for row in await connection.execute(query)}
+    return {row.id: code_of(row) for row in await connection.execute(query)}
 
 
 async def find(
@@ -173,20 +141,20 @@ async def find(
     """The code of this normalised text; only one made for ``contact`` where it is given."""
     query = _narrowed(_select(organisation).where(table.c.code == code), contact)
     row = (await connection.execute(query)).one_or_none()
-    return None if row is None else _code(row)
+    return None if row is None else code_of(row)
 
 
 async def tickets_controlled(
     connection: AsyncConnection, organisation: UUID, ids: Collection[UUID], *, contact: UUID | None = None
 ) -> dict[UUID, int]:
-    """The scanned tickets of each code's order, as far as the code covers them; codes of no order are left out."""
+    """The scanned tickets of what each code was used for; codes that have none are left out."""
     parameters = {"organisation": organisation, "ids": list(ids), "contact": contact}
-    return {row.code_id: row.scanned for row in await connection.execute(_TICKETS_CONTROLLED, parameters)}
+    return {row.id: row.scanned for row in await connection.execute(_TICKETS_CONTROLLED, parameters)}
 
 
 async def has_custom(connection: AsyncConnection, organisation: UUID, offer: UUID) -> bool:
     """Whether a promotional code is entered by chosen codes."""
-    query = _select(organisation).where(table.c.offer_id == offer, table.c.kind == CodeKind.CUSTOM)
+    query = _select(organisation).where(table.c.offer_id == offer, table.c.kind == literal_column("'CUSTOM'"))
     return bool(await connection.scalar(select(query.exists())))
 
 
@@ -213,7 +181,31 @@ async def invalidate(
         "now": now,
     }
     row = (await connection.execute(_INVALIDATE, parameters)).one_or_none()
-    return None if row is None else (_code(row), CodeStatus(row.status_before))
+    return None if row is None else (code_of(row), CodeStatus(row.status_before))
+
+
+async def invalidate_many(
+    connection: AsyncConnection, organisation: UUID, ids: Sequence[UUID], *, actor: str, reason: str, now: datetime
+) -> list[Invalidated]:
+    """Invalidates those that are AVAILABLE or HELD, whichever baskets hold them; leaves the others alone."""
+    parameters = {"organisation": organisation, "ids": list(ids), "actor": actor, "reason": reason, "now": now}
+    return [
+        Invalidated(row.id, CodeKind(row.kind), row.offer_id, row.contact_id, CodeStatus(row.status_before))
+        for row in await connection.execute(_INVALIDATE_MANY, parameters)
+    ]
+
+
+async def ids_of(
+    connection: AsyncConnection, organisation: UUID, texts: Collection[str], *, contact: UUID | None = None
+) -> dict[str, tuple[UUID, CodeStatus]]:
+    """The id and status of each code that exists by this normalised text; made for ``contact`` where it is given."""
+    query = _narrowed(
+        select(table.c.code, table.c.id, table.c.status).where(
+            table.c.organisation_id == organisation, table.c.code == any_(bindparam("texts", list(texts), ARRAY(Text)))
+        ),
+        contact,
+    )
+    return {code: (key, CodeStatus(status)) for code, key, status in await connection.execute(query)}
 
 
 def _select(organisation: UUID) -> Select[Any]:
@@ -224,7 +216,8 @@ def _narrowed(query: Select[Any], contact: UUID | None) -> Select[Any]:
     return query if contact is None else query.where(table.c.contact_id == contact)
 
 
-def _code(row: Row[Any]) -> Code:
+def code_of(row: Row[Any]) -> Code:
+    """The code that a row of its table holds."""
     return Code(
         id=row.id,
         code=row.code,

@@ -1,6 +1,6 @@
 """The asyncpg connection beneath a session, for what SQLAlchemy does not speak: COPY, and the queue itself."""
 
-from collections.abc import AsyncIterable, Callable, Sequence
+from collections.abc import AsyncIterable, Callable, Iterable, Sequence
 from typing import Protocol, cast
 
 from asyncpg.exceptions import (  # type: ignore[import-untyped]  # asyncpg comes without types
@@ -26,6 +26,8 @@ class Driver(Protocol):
         columns: Sequence[str],
         format: str,  # noqa: A002
     ) -> str: ...
+
+    async def copy_records_to_table(self, table_name: str, *, records: Iterable[tuple[object, ...]]) -> str: ...
 
 
 async def driver_within(connection: AsyncConnection) -> Driver:

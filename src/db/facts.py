@@ -47,11 +47,13 @@ class TakenFact:
 
 
 @dataclass(frozen=True, slots=True)
-class OwnHold:
-    """What the basket itself holds already and gives back when it is priced anew."""
+class FreeHold:
+    """What is held and yet free: the basket's ``own``, which it gives back when it is priced anew, and what baskets past
+    their time hold.
+    """
 
+    own: bool
     offer: UUID
-    code: UUID | None
     contact: UUID | None
     elements: tuple[UUID, ...]
     tickets: int
@@ -59,14 +61,13 @@ class OwnHold:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """``has_expired``: holds of baskets past their time still stand and must be released before limits are believed."""
+    """``taken`` counts all holds, those that are ``free`` too; codes that are free are so already."""
 
     catalogue_version: int
     contact: ContactFact | None
     codes: tuple[CodeFact, ...]
     taken: tuple[TakenFact, ...]
-    own: tuple[OwnHold, ...]
-    has_expired: bool
+    free: tuple[FreeHold, ...]
 
 
 _FACTS = text("""
@@ -83,9 +84,16 @@ WITH entered AS (
     WHERE i.organisation_id = :organisation AND i.contact_id = :contact AND o.state = 'RUNNING'
 ), relevant AS (
     SELECT unnest(CAST(:offers AS uuid[])) AS id UNION SELECT offer_id FROM entered UNION SELECT id FROM targeted
-), own AS (
-    SELECT * FROM redemptions
+), expired AS (
+    SELECT id FROM baskets
+    WHERE organisation_id = :organisation AND state = 'OPEN' AND expires_at <= now() AND id IS DISTINCT FROM :basket
+), free AS (
+    SELECT true AS own, * FROM redemptions
     WHERE organisation_id = :organisation AND basket_id = :basket AND state = 'HELD'
+    UNION ALL
+    SELECT false, * FROM redemptions
+    WHERE organisation_id = :organisation AND basket_id IN (SELECT id FROM expired) AND state = 'HELD'
+        AND offer_id IN (SELECT id FROM relevant)
 )
 SELECT
     (SELECT catalogue_version FROM organisations WHERE id = :organisation) AS catalogue_version,
@@ -95,7 +103,10 @@ SELECT
         WHERE organisation_id = :organisation AND contact_id = :contact) AS indicators,
     (SELECT json_agg(campaign_id) FROM campaign_contacts
         WHERE organisation_id = :organisation AND contact_id = :contact) AS campaigns,
-    (SELECT json_agg(json_build_array(id, code, kind, status, offer_id, contact_id, basket_id, uses, max_uses))
+    (SELECT json_agg(json_build_array(id, code, kind,
+        CASE WHEN status = 'HELD' AND basket_id IN (SELECT id FROM expired) THEN 'AVAILABLE' ELSE status END,
+        offer_id, contact_id, basket_id,
+        uses - (SELECT count(DISTINCT basket_id) FROM free WHERE code_id = entered.id), max_uses))
         FROM entered) AS codes,
     (SELECT json_agg(json_build_array(offer_id, element_kind, element_id, false, taken)) FROM offer_limits
         WHERE organisation_id = :organisation AND quota IS NOT NULL
@@ -104,10 +115,8 @@ SELECT
         JOIN offer_limits l USING (organisation_id, offer_id, element_id)
         WHERE c.organisation_id = :organisation AND c.contact_id = :contact
             AND c.offer_id IN (SELECT id FROM relevant)) AS shares,
-    (SELECT json_agg(json_build_array(offer_id, code_id, contact_id, product_id, performance_id, seat_category_id,
-        audience_sub_category_id, tickets)) FROM own) AS own,
-    EXISTS (SELECT FROM baskets WHERE organisation_id = :organisation AND state = 'OPEN'
-        AND expires_at <= now() AND id IS DISTINCT FROM :basket) AS has_expired
+    (SELECT json_agg(json_build_array(own, offer_id, contact_id, product_id, performance_id, seat_category_id,
+        audience_sub_category_id, tickets)) FROM free) AS free
 """)
 
 
@@ -136,8 +145,7 @@ async def read(
         contact=_contact(contact, row.contact, row.indicators, row.campaigns),
         codes=tuple(map(_code, row.codes or ())),
         taken=tuple(map(_taken, (row.quotas or []) + (row.shares or []))),
-        own=tuple(map(_own, row.own or ())),
-        has_expired=row.has_expired,
+        free=tuple(map(_free, row.free or ())),
     )
 
 
@@ -170,10 +178,10 @@ def _taken(row: tuple[str, str | None, str, bool, int]) -> TakenFact:
     return TakenFact(UUID(offer), kind, None if kind is None else UUID(element), of_contact, tickets)
 
 
-def _own(row: tuple[str, str | None, str | None, str, str | None, str | None, str, int]) -> OwnHold:
-    offer, code, contact, *elements, tickets = row
+def _free(row: tuple[bool, str, str | None, str, str | None, str | None, str, int]) -> FreeHold:
+    own, offer, contact, *elements, tickets = row
     present = tuple(UUID(element) for element in elements if isinstance(element, str))
-    return OwnHold(UUID(offer), _uuid(code), _uuid(contact), present, int(tickets))
+    return FreeHold(own, UUID(offer), _uuid(contact), present, int(tickets))
 
 
 def _uuid(value: str | None) -> UUID | None:

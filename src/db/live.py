@@ -1,4 +1,4 @@
-"""Signals between processes that counts changed, by LISTEN and NOTIFY, and a cheap look at what they say."""
+"""Signals between processes by LISTEN and NOTIFY, and a cheap look at the versions of what they speak of."""
 
 import asyncio
 from collections.abc import Callable, Collection, Mapping
@@ -8,53 +8,65 @@ from uuid import UUID
 
 import asyncpg  # type: ignore[import-untyped]  # asyncpg comes without types
 from sqlalchemy import BigInteger, cast, func, make_url, select, text
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from db.sessions import Sessions
+from db.signals import Heard, Lost, hear, signals
 from db.tables import redemption_counts
 
 CHANNEL: Final = "sesame_counts"
 
-Lost = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
-"""What a lost or refused connection raises."""
-
-Heard = Callable[[UUID, frozenset[UUID]], None]
-"""Takes an organisation and what changed there."""
-
 _PATIENCE = 5.0
 _HEARTBEAT = 10.0
-_HEX = 32
-_SUBJECTS_A_PAYLOAD = 200  # PostgreSQL takes payloads below 8,000 bytes.
 _NOTIFY = text("SELECT pg_notify(:channel, payload) FROM unnest(CAST(:payloads AS text[])) payload")
+_BROKEN = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
 
-async def notify(connection: AsyncConnection, changed: Mapping[UUID, Collection[UUID]]) -> None:
-    """Signals what changed, by organisation, in one statement.
+class PostgresCarrier:
+    """The default: needs nothing but the database.
 
-    Never inside a transaction that does anything else: commits with NOTIFY queue behind one lock.
+    ``url`` leads to PostgreSQL itself: behind a transaction pooler nothing is heard.
     """
-    payloads = [payload for organisation, subjects in changed.items() for payload in _payloads(organisation, subjects)]
-    await connection.execute(_NOTIFY, {"channel": CHANNEL, "payloads": payloads})
+
+    def __init__(self, sessions: Sessions, url: str) -> None:
+        self._sessions = sessions
+        self._url = url
+
+    async def send(self, changed: Mapping[UUID, Collection[UUID]]) -> None:
+        """In one statement of its own, for commits with NOTIFY queue behind one lock. Raises Lost."""
+        try:
+            async with self._sessions.reading() as connection:
+                await connection.execute(_NOTIFY, {"channel": CHANNEL, "payloads": list(signals(changed))})
+        except (OSError, SQLAlchemyError) as error:
+            raise Lost(str(error)) from error
+
+    async def listen(self, heard: Heard, began: Callable[[], None]) -> None:
+        """Looks every ten seconds whether the connection is still there. Raises Lost."""
+        try:
+            connection = await asyncpg.connect(**_arguments(self._url))
+            try:
+                await _until_lost(connection, heard, began)
+            finally:
+                connection.terminate()
+        except _BROKEN as error:
+            raise Lost(str(error)) from error
+
+    async def close(self) -> None:
+        """The sessions are somebody else's."""
 
 
-async def listen(url: str, heard: Heard, began: Callable[[], None]) -> None:
-    """Hears every signal on a connection of its own, and returns when that is lost; ``began`` once it listens.
-
-    ``url`` leads to PostgreSQL itself: behind a transaction pooler nothing is heard. Raises one of ``Lost``.
-    """
+async def _until_lost(connection: asyncpg.Connection, heard: Heard, began: Callable[[], None]) -> None:
     lost = asyncio.Event()
-    connection = await asyncpg.connect(**_arguments(url))
-    try:
-        connection.add_termination_listener(lambda _: lost.set())
-        await connection.add_listener(CHANNEL, lambda *signal: _hear(signal[-1], heard))
-        began()
-        while not lost.is_set():
-            with suppress(TimeoutError):
-                await asyncio.wait_for(lost.wait(), _HEARTBEAT)
-                return
-            # A connection can be gone without a word: a machine that vanished closes nothing.
-            await connection.execute("SELECT 1", timeout=_PATIENCE)
-    finally:
-        connection.terminate()
+    connection.add_termination_listener(lambda _: lost.set())
+    await connection.add_listener(CHANNEL, lambda *signal: hear(signal[-1], heard))
+    began()
+    while not lost.is_set():
+        with suppress(TimeoutError):
+            await asyncio.wait_for(lost.wait(), _HEARTBEAT)
+            return
+        # A connection can be gone without a word: a machine that vanished closes nothing.
+        await connection.execute("SELECT 1", timeout=_PATIENCE)
 
 
 async def versions(connection: AsyncConnection, organisation: UUID, offers: Collection[UUID] | None) -> dict[UUID, int]:
@@ -75,18 +87,3 @@ def _arguments(url: str) -> dict[str, Any]:
     parsed = make_url(url)
     _, arguments = parsed.get_dialect()().create_connect_args(parsed)
     return {**arguments, "timeout": _PATIENCE}
-
-
-def _payloads(organisation: UUID, subjects: Collection[UUID]) -> list[str]:
-    keys = [subject.hex for subject in subjects]
-    starts = range(0, len(keys), _SUBJECTS_A_PAYLOAD)
-    return [organisation.hex + "".join(keys[start : start + _SUBJECTS_A_PAYLOAD]) for start in starts]
-
-
-def _hear(payload: str, heard: Heard) -> None:
-    try:
-        keys = [UUID(payload[start : start + _HEX]) for start in range(0, len(payload), _HEX)]
-    except ValueError:
-        return  # Anybody who may connect may signal; what is no signal of ours says nothing.
-    if keys:
-        heard(keys[0], frozenset(keys[1:]))

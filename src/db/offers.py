@@ -137,7 +137,9 @@ SELECT
     EXISTS (SELECT FROM batches
         WHERE organisation_id = :organisation AND offer_id = :offer AND state IN ('PENDING', 'GENERATING'))
     OR EXISTS (SELECT FROM codes
-        WHERE organisation_id = :organisation AND offer_id = :offer AND status IN ('AVAILABLE', 'HELD')) AS codes
+        WHERE organisation_id = :organisation AND offer_id = :offer AND kind <> 'SINGLE_USE' AND status = 'AVAILABLE')
+    OR (SELECT coalesce(sum(generated - used - invalidated), 0) > 0 FROM redemption_counts
+        WHERE organisation_id = :organisation AND offer_id = :offer) AS codes
 """)
 
 
@@ -178,20 +180,28 @@ async def has_code(connection: AsyncConnection, organisation_id: UUID, kind: str
     return bool(await connection.scalar(select(found.exists())))
 
 
+_REMAINING = text("""
+WITH expired AS (
+    SELECT r.offer_id, r.tickets FROM baskets b
+    JOIN redemptions r ON r.organisation_id = b.organisation_id AND r.basket_id = b.id AND r.state = 'HELD'
+    WHERE b.organisation_id = :organisation AND b.state = 'OPEN' AND b.expires_at <= now()
+)
+SELECT offer_id, CAST(quota - taken + coalesce((SELECT sum(tickets) FROM expired e WHERE e.offer_id = l.offer_id), 0)
+    AS bigint) AS left
+FROM offer_limits l
+WHERE organisation_id = :organisation AND offer_id = ANY(:offers) AND quota IS NOT NULL AND element_id = :whole
+""").bindparams(whole=WHOLE_OFFER)
+
+
 async def save(connection: AsyncConnection, organisation_id: UUID, rows: Sequence[OfferRow]) -> None:
     """Makes offers, or changes those that exist; limits and codes are saved on their own."""
     await upsert(connection, organisation_id, offers, rows)
 
 
 async def remaining(connection: AsyncConnection, organisation_id: UUID, ids: Sequence[UUID]) -> dict[UUID, int]:
-    """Tickets left of the quotas of the offers that have one; what baskets hold counts as taken."""
-    query = select(offer_limits.c.offer_id, offer_limits.c.quota - offer_limits.c.taken).where(
-        offer_limits.c.organisation_id == organisation_id,
-        offer_limits.c.offer_id.in_(ids),
-        offer_limits.c.element_id == WHOLE_OFFER,
-        offer_limits.c.quota.is_not(None),
-    )
-    return {offer: int(left) for offer, left in await connection.execute(query)}
+    """Tickets left of the quotas of the offers that have one; what baskets hold counts as taken until they expire."""
+    rows = await connection.execute(_REMAINING, {"organisation": organisation_id, "offers": list(ids)})
+    return {row.offer_id: row.left for row in rows}
 
 
 async def taken(connection: AsyncConnection, organisation_id: UUID, ids: Sequence[UUID]) -> dict[UUID, dict[UUID, int]]:

@@ -16,6 +16,7 @@ from resolvers.offers import Offer, offer_of
 from services import batches as services
 from services.batches import BatchRequest, BatchState, DocumentType
 from services.errors import NotFound as Missing
+from services.imports import ImportRequest
 
 strawberry.enum(BatchState, description="PENDING → GENERATING → SENDING → DONE, or FAILED with its reason.")
 strawberry.enum(DocumentType, description="What the contact is sent when its codes are made.")
@@ -114,6 +115,44 @@ GenerateCodesResult = Annotated[
 ]
 
 
+@strawberry.input
+class ImportCodesInput:
+    offer_id: strawberry.ID
+    contact_id: strawberry.ID
+    codes: list[str] = strawberry.field(description="1 to 10,000; larger lists are for the command line.")
+    remark: str | None = None
+    accept_guessable: bool = strawberry.field(
+        default=False, description="Whether codes may be taken in of which too many of those possible are good."
+    )
+    idempotency_key: str | None = None
+
+    def read(self) -> ImportRequest:
+        """The request with ids read; raises WrongId with every one that is wrong."""
+        ids = Ids()
+        request = ImportRequest(
+            offer=ids.read(self.offer_id, *OFFER, path=("offerId",)),
+            contact=ids.read(self.contact_id, "Contact", path=("contactId",)),
+            remark=self.remark,
+            accept_guessable=self.accept_guessable,
+        )
+        ids.check()
+        return request
+
+
+@strawberry.input
+class ResendCodeBatchInput:
+    batch_id: strawberry.ID
+    destination: str | None = strawberry.field(
+        default=None, description="In place of the address that the batch had, or else the contact has."
+    )
+    idempotency_key: str | None = None
+
+
+ResendCodeBatchResult = Annotated[
+    CodeBatch | InvalidInput | NotFound | Conflict, strawberry.union("ResendCodeBatchResult")
+]
+
+
 @strawberry.type
 class BatchesMutation:
     @strawberry.mutation(description="Has codes made outside the request; the batch can be watched.")
@@ -121,7 +160,31 @@ class BatchesMutation:
         context = info.context
         viewer = await context.viewer()
         key = await context.services.batches.request(viewer, input.read(), input.idempotency_key)
-        batch = await load_batch(context, key)
-        if batch is None:
-            raise Missing(("batch",))
-        return batch
+        return await _existing(context, key)
+
+    @strawberry.mutation(
+        description="Takes in codes that exist already, up to 10,000 a call; codes already known are reported, and "
+        "nothing is taken in."
+    )
+    async def import_codes(self, info: Info, input: ImportCodesInput) -> GenerateCodesResult:  # noqa: A002
+        context = info.context
+        viewer = await context.viewer()
+        key = await context.services.imports.take_in(viewer, input.read(), input.codes, input.idempotency_key)
+        return await _existing(context, key)
+
+    @strawberry.mutation(
+        description="Mails the list of a batch that is DONE again; takes one that FAILED up where it stopped."
+    )
+    async def resend_code_batch(self, info: Info, input: ResendCodeBatchInput) -> ResendCodeBatchResult:  # noqa: A002
+        context = info.context
+        viewer = await context.viewer()
+        batch = decode(input.batch_id, "CodeBatch", path=("batchId",))
+        await context.services.batches.resend(viewer, batch, input.destination, input.idempotency_key)
+        return await _existing(context, batch)
+
+
+async def _existing(context: Context, key: UUID) -> CodeBatch:
+    batch = await load_batch(context, key)
+    if batch is None:
+        raise Missing(("batch",))
+    return batch

@@ -11,14 +11,16 @@ from resolvers.batches import CodeBatch, load_batch
 from resolvers.connections import Connection, connection, window
 from resolvers.contacts import Contact, load_contact
 from resolvers.context import Context, Info
+from resolvers.enums import Language
 from resolvers.errors import Conflict, InvalidInput, NotFound
-from resolvers.ids import OFFER, Ids, Node, encode
+from resolvers.ids import OFFER, Ids, Node, decode, encode
 from resolvers.offers import Offer, offer_of
 from resolvers.orders import Order, load_order
 from services import codes as services
 from services.catalogue import Catalogue
 from services.codes import CodeFilter as Filter
 from services.codes import CodeStatus, shown
+from services.invalidation import Selection
 
 strawberry.enum(CodeStatus, description="AVAILABLE → HELD by one basket → USED by one order, or INVALIDATED.")
 
@@ -121,6 +123,19 @@ class CodesQuery:
         catalogue = await context.catalogue()
         return connection(rows, page, lambda row: AdvantageCode.of(row, catalogue), lambda row: row.id)
 
+    @strawberry.field(
+        description="Where the list of these codes can be downloaded as CSV, with `&separator=,` for commas; the link "
+        "is signed and expires."
+    )
+    async def codes_csv_url(
+        self, info: Info, filter: CodeFilter | None = None, language: Language | None = None  # noqa: A002
+    ) -> str:
+        context = info.context
+        wanted = Filter() if filter is None else filter.read()
+        return context.services.tracking_lists.url(
+            await context.viewer(), wanted, language or context.language, context.now
+        )
+
 
 @strawberry.input
 class InvalidateCodeInput:
@@ -133,6 +148,43 @@ InvalidateCodeResult = Annotated[
 ]
 
 
+@strawberry.input(one_of=True, description="Which codes: exactly one of the three.")
+class CodesSelectionInput:
+    batch_id: strawberry.Maybe[strawberry.ID]
+    filter: strawberry.Maybe[CodeFilter]
+    codes: strawberry.Maybe[list[str]]
+
+    def read(self) -> Selection:
+        """The selection with ids read; raises WrongId."""
+        if self.batch_id:
+            return Selection(batch=decode(self.batch_id.value, "CodeBatch", path=("batchId",)))
+        if self.filter:
+            return Selection(filter=self.filter.value.read())
+        return Selection(codes=tuple(self.codes.value if self.codes else ()))
+
+
+@strawberry.input
+class InvalidateCodesInput:
+    selection: CodesSelectionInput
+    reason: str = strawberry.field(description="1 to 500 characters; it stays with each code.")
+    dry_run: bool = strawberry.field(default=False, description="Only say what would happen.")
+
+
+@strawberry.type(description="What came of an invalidation, or would come of it, in codes.")
+class CodesInvalidated:
+    invalidated: int
+    held: int = strawberry.field(description="Of the invalidated: those that baskets held, and lose.")
+    used: int = strawberry.field(description="Left as they are: their orders are to be cancelled instead.")
+    already_invalidated: int = strawberry.field(description="Left as they were, with their earlier reason.")
+    unknown: list[str] = strawberry.field(description="Those of the list that do not exist.")
+    dry_run: bool
+
+
+InvalidateCodesResult = Annotated[
+    CodesInvalidated | InvalidInput | NotFound | Conflict, strawberry.union("InvalidateCodesResult")
+]
+
+
 @strawberry.type
 class CodesMutation:
     @strawberry.mutation(description="Makes a code worthless, at once and for good.")
@@ -140,3 +192,20 @@ class CodesMutation:
         context = info.context
         row = await context.services.codes.invalidate(await context.viewer(), input.code, input.reason, context.now)
         return AdvantageCode.of(row, await context.catalogue())
+
+    @strawberry.mutation(
+        description="Makes many codes worthless, for good; what was done stays done, and asking again goes on."
+    )
+    async def invalidate_codes(self, info: Info, input: InvalidateCodesInput) -> InvalidateCodesResult:  # noqa: A002
+        context = info.context
+        outcome = await context.services.invalidation.run(
+            await context.viewer(), input.selection.read(), input.reason, context.now, dry_run=input.dry_run
+        )
+        return CodesInvalidated(
+            invalidated=outcome.invalidated,
+            held=outcome.held,
+            used=outcome.used,
+            already_invalidated=outcome.already,
+            unknown=list(outcome.unknown),
+            dry_run=input.dry_run,
+        )

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar, cast
+from uuid import UUID
 
 import strawberry
 
@@ -14,15 +15,20 @@ from services.baskets import Baskets
 from services.batches import Batches
 from services.catalogue import Catalogue, Catalogues
 from services.codes import Codes
+from services.configuration import Configuration
 from services.contacts import Contacts
 from services.counts import Counts
 from services.credentials import Credentials
+from services.custom_codes import CustomCodes
 from services.dashboard import Dashboards
 from services.eligibility import Eligibility
+from services.imports import Imports
+from services.invalidation import Invalidation
 from services.live_counts import LiveCounts
 from services.offers import Offers
 from services.orders import Orders
 from services.texts import Language
+from services.tracking_lists import TrackingLists
 from services.viewer import Viewer
 
 K = TypeVar("K")
@@ -46,8 +52,27 @@ class Services:
     dashboards: Dashboards
     batches: Batches
     codes: Codes
+    imports: Imports
+    invalidation: Invalidation
+    tracking_lists: TrackingLists
+    configuration: Configuration
+    custom_codes: CustomCodes
     live_counts: LiveCounts
     audit: Audit
+
+
+@dataclass(slots=True)
+class Feed:
+    """What the resolver of a subscription tells whoever shares its events among several clients.
+
+    The event under way says all there is to say of ``subject`` at ``version``, as the ``reading`` of that number found
+    it. ``refresh`` has everything come once more, and returns the number of the first reading that is new enough.
+    """
+
+    refresh: Callable[[], Awaitable[int]] | None = None
+    subject: UUID | None = None
+    version: int = 0
+    reading: int = 0
 
 
 class Context:
@@ -62,20 +87,34 @@ class Context:
         self.connection_params: Mapping[str, object] = {}
         self._clock = clock
         self._headers = headers
+        self._shared_by: Viewer | None = None
+        self.feed = Feed()
         self.renew()
 
-    def renew(self) -> None:
-        """Forgets what was loaded: the next look is at the present instant, and the credentials are asked again."""
+    def renew(self, catalogue: Catalogue | None = None) -> None:
+        """Forgets what was loaded: the next look is at the present instant, and the credentials are asked again.
+
+        ``catalogue`` is a snapshot to go by, where one of this instant is at hand.
+        """
         self.now = self._clock()
         self.viewer = Once(self._viewer)
-        self.catalogue = Once(self._catalogue)
+        self.catalogue = Once(self._catalogue, catalogue)
         self._loaders: dict[object, Loader[Any, Any]] = {}
 
     def fresh(self) -> "Context":
         """A context for another operation of the same connection."""
-        context = Context(self.services, self._clock, self._headers)
-        context.connection_params = self.connection_params
+        return self if self._shared_by is not None else self._copy()
+
+    def shared_by(self, viewer: Viewer) -> "Context":
+        """A context for one operation on behalf of all who have the rights of ``viewer``, credentials aside."""
+        context = self._copy()
+        context._shared_by = viewer
         return context
+
+    @property
+    def authorization(self) -> str | None:
+        """The credentials as they were sent."""
+        return self._param("authorization") or self._headers.get("authorization")
 
     @property
     def language(self) -> Language:
@@ -92,11 +131,17 @@ class Context:
         return await cast("Loader[K, V]", loader).load(key)
 
     async def _viewer(self) -> Viewer:
-        authorization = self._param("authorization") or self._headers.get("authorization")
-        return await self.services.credentials.viewer(authorization, self.now)
+        if self._shared_by is not None:
+            return self._shared_by
+        return await self.services.credentials.viewer(self.authorization, self.now)
 
     async def _catalogue(self) -> Catalogue:
         return await self.services.catalogues.seen_by(await self.viewer())
+
+    def _copy(self) -> "Context":
+        context = Context(self.services, self._clock, self._headers)
+        context.connection_params = self.connection_params
+        return context
 
     def _param(self, name: str) -> str | None:
         for key, value in self.connection_params.items():

@@ -1,32 +1,50 @@
 """Files to download by signed links; whoever has the link needs no other credentials."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from http import HTTPStatus
-from uuid import UUID
 
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from resolvers.language import negotiated
-from services.code_lists import SEPARATORS, CodeLists
+from services.code_lists import SEPARATORS, CodeList, CodeLists
 from services.errors import NotFound
 from services.links import BrokenLink, ExpiredLink, Links
 from services.texts import text
+from services.tracking_lists import TrackingList, TrackingLists
+
+Find = Callable[[Request, str], Awaitable[CodeList | TrackingList]]
+"""Finds the list that a request's token opens."""
 
 
-def routes(lists: CodeLists, links: Links, clock: Callable[[], datetime]) -> list[Route]:
-    """The paths that ``links`` name: ``/batches/<id>.csv?token=…``, with ``&separator=,`` for commas."""
+def routes(lists: CodeLists, tracking: TrackingLists, links: Links, clock: Callable[[], datetime]) -> list[Route]:
+    """The paths that ``links`` name, each with ``?token=…``, and with ``&separator=,`` for commas.
 
-    async def batch_csv(request: Request) -> Response:
-        batch: UUID = request.path_params["batch"]
+    ``/batches/<id>.csv`` is a batch's list, ``/codes.csv`` what a filter finds.
+    """
+
+    async def of_batch(request: Request, token: str) -> CodeList:
+        batch = request.path_params["batch"]
+        return await lists.of_batch(links.organisation_of(batch, token, clock()), batch)
+
+    async def tracked(_: Request, token: str) -> TrackingList:
+        return await tracking.behind(token, clock())
+
+    return [
+        Route("/batches/{batch:uuid}.csv", _download(of_batch), methods=["GET"]),
+        Route("/codes.csv", _download(tracked), methods=["GET"]),
+    ]
+
+
+def _download(find: Find) -> Callable[[Request], Awaitable[Response]]:
+    async def download(request: Request) -> Response:
         separator = request.query_params.get("separator", SEPARATORS[0])
         if separator not in SEPARATORS:
             return _refusal(request, HTTPStatus.BAD_REQUEST, "unknown_separator")
         try:
-            organisation = links.organisation_of(batch, request.query_params.get("token", ""), clock())
-            codes = await lists.of_batch(organisation, batch)
+            codes = await find(request, request.query_params.get("token", ""))
         except BrokenLink:
             return _refusal(request, HTTPStatus.FORBIDDEN, "link_broken")
         except ExpiredLink:
@@ -41,7 +59,7 @@ def routes(lists: CodeLists, links: Links, clock: Callable[[], datetime]) -> lis
         }
         return StreamingResponse(codes.csv(separator), media_type="text/csv", headers=headers)
 
-    return [Route("/batches/{batch:uuid}.csv", batch_csv, methods=["GET"])]
+    return download
 
 
 def _refusal(request: Request, status: HTTPStatus, why: str) -> Response:

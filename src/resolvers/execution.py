@@ -8,11 +8,12 @@ import strawberry
 import structlog
 from strawberry.extensions import FieldExtension
 from strawberry.schema.config import StrawberryConfig
+from strawberry.schema.schema_converter import GraphQLCoreConverter
 from strawberry.types import ExecutionContext
-from strawberry.types.base import get_object_definition
+from strawberry.types.base import StrawberryObjectDefinition, get_object_definition
 from strawberry.types.graphql import OperationType
 
-from graphql import GraphQLError
+from graphql import GraphQLError, GraphQLInputObjectType
 from resolvers.context import Context
 from resolvers.errors import HANDLERS
 from resolvers.faults import told
@@ -86,7 +87,7 @@ def build_schema(
     """The executable schema of these root types. ``types`` are those that only an interface leads to."""
     if mutation is not None:
         _let_finish(mutation)
-    return Schema(
+    schema = Schema(
         query=query,
         mutation=mutation,
         subscription=subscription,
@@ -95,6 +96,16 @@ def build_schema(
         exception_handlers=HANDLERS,
         config=StrawberryConfig(scalar_map=SCALARS),
     )
+    _say_one_of(schema)
+    return schema
+
+
+def _say_one_of(schema: Schema) -> None:
+    """Lets graphql-core itself see to @oneOf: Strawberry's own check knows no path, and introspection says nothing."""
+    for each in schema._schema.type_map.values():
+        if isinstance(each, GraphQLInputObjectType):
+            definition = each.extensions.get(GraphQLCoreConverter.DEFINITION_BACKREF)
+            each.is_one_of = isinstance(definition, StrawberryObjectDefinition) and definition.is_one_of
 
 
 def _let_finish(mutation: type) -> None:

@@ -71,6 +71,11 @@ class Ids:
             self.read(each, *kinds, path=(*path, str(position))) for position, each in enumerate(global_ids)
         )
 
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """Every problem met so far, for services that list them with their own."""
+        return tuple(self._problems)
+
     def check(self) -> None:
         """Raises WrongId with every problem met."""
         if self._problems:

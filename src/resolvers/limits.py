@@ -13,7 +13,6 @@ from graphql.type import GraphQLCompositeType, GraphQLField, GraphQLOutputType
 from graphql.validation import MaxIntrospectionDepthRule
 from strawberry.extensions import SchemaExtension
 from strawberry.schema.exceptions import CannotGetOperationTypeError
-from strawberry.schema.schema import validate_document
 from strawberry.types.execution import ParseOptions
 
 from graphql import (
@@ -35,6 +34,7 @@ from graphql import (
     is_non_null_type,
     parse,
     specified_rules,
+    validate,
 )
 from resolvers.connections import DEFAULT_FIRST, MOST_FIRST
 
@@ -94,6 +94,17 @@ class Documents(SchemaExtension):
         yield
 
 
+def operation_in(schema: GraphQLSchema, source: str, name: str | None) -> OperationDefinitionNode | None:
+    """The operation that would be executed; None where that cannot be said, or the document cannot be read."""
+    try:
+        document = _document(schema, source)
+    except GraphQLError:
+        return None
+    operations = [each for each in document.parsed.definitions if isinstance(each, OperationDefinitionNode)]
+    named = [each for each in operations if name is None or (each.name is not None and each.name.value == name)]
+    return named[0] if len(named) == 1 else None
+
+
 class _Document:
     """A document, and what is known of it once somebody asked."""
 
@@ -111,7 +122,7 @@ class _Document:
             return [GraphQLError(f"Fragments may spread others {_MOST_SPREADS_IN_A_ROW} deep at most.")]
         if depth > MOST_DEPTH:
             return [GraphQLError(f"The document is {depth} fields deep; {MOST_DEPTH} is the most.")]
-        return validate_document(self._schema, self.parsed, _RULES)
+        return validate(self._schema, self.parsed, _RULES)
 
     def too_large(self, variables: Mapping[str, object] | None) -> Sequence[GraphQLError]:
         values = self._worst.values

@@ -40,13 +40,19 @@ class Subscription:
         ids.check()
         context = info.context
         viewer = await context.viewer()
-        watch = context.services.live_counts.counts(viewer, season=season, offer=offer, contact=contact)
-        async with aclosing(watch) as updates:
+        watch = await context.services.live_counts.watch(
+            viewer, context.now, season=season, offer=offer, contact=contact
+        )
+        feed = context.feed
+        feed.refresh = watch.refresh
+        async with aclosing(watch.updates()) as updates:
             async for update in updates:
                 # The credentials are asked again for each event: they may have ended meanwhile.
-                context.renew()
+                context.renew(update.reading.catalogue)
+                await context.viewer()
+                feed.subject, feed.version, feed.reading = update.offer, update.counts.version, update.reading.number
                 yield RedemptionCountsUpdate(
-                    offer=offer_of(update.offer, await context.catalogue()),
+                    offer=offer_of(update.offer, update.reading.catalogue),
                     contact=await load_contact(context, update.holder),
                     counts=RedemptionCounts.of(update.counts),
                 )

@@ -32,13 +32,19 @@ class Loader(Generic[K, V]):
 
 
 class Once(Generic[T]):
-    """Awaits ``make`` once however many ask for its result, unharmed by the cancellation of any of them."""
+    """Awaits ``make`` once however many ask for its result, unharmed by the cancellation of any of them.
 
-    def __init__(self, make: Callable[[], Coroutine[object, object, T]]) -> None:
+    Where it is ``known`` already, nothing is awaited.
+    """
+
+    def __init__(self, make: Callable[[], Coroutine[object, object, T]], known: T | None = None) -> None:
         self._make = make
+        self._known = known
         self._task: asyncio.Task[T] | None = None
 
     async def __call__(self) -> T:
+        if self._known is not None:
+            return self._known
         if self._task is None:
             self._task = asyncio.create_task(self._make())
             self._task.add_done_callback(_retrieved)

@@ -7,12 +7,27 @@ from uuid import UUID
 
 import strawberry
 
-from resolvers.catalogue import SalesChannel, Season
+from resolvers.catalogue import DeliveryMode, PointOfSale, SalesChannel, Season
 from resolvers.connections import Connection, connection_in_memory, window
 from resolvers.context import Context, Info
 from resolvers.counts import RedemptionCounts, load_counts
 from resolvers.enums import Language, OfferState, ProductFamily, TargetType
 from resolvers.ids import Ids, Node, encode
+from resolvers.offer_reach import OfferLimits, Scope
+from resolvers.offer_terms import (
+    AdvantageBenefit,
+    AdvantageTarget,
+    CustomCode,
+    LocalizedText,
+    PromotionBenefit,
+    PromotionRestriction,
+    SaleEnd,
+    advantage_benefit,
+    is_staff,
+    load_custom_codes,
+    promotion_benefit,
+    target_of,
+)
 from resolvers.scalars import Money, money
 from services.catalogue import Catalogue
 from services.offer_details import OfferDetails
@@ -29,6 +44,10 @@ class Offer(Node):
     valid_until: datetime | None
     quota: int | None = strawberry.field(description="Tickets that may profit over all orders, none without a quota.")
     picture: str | None
+    version: int = strawberry.field(description="Grows with every change, for `expectedVersion`.")
+    returns_codes: bool = strawberry.field(
+        description="Whether its single-use codes are available again when their order is cancelled."
+    )
     details: strawberry.Private[OfferDetails]
     catalogue: strawberry.Private[Catalogue]
 
@@ -41,6 +60,14 @@ class Offer(Node):
     @strawberry.field
     def public_name(self, info: Info, language: Language | None = None) -> str:
         return localised(self.details.public_name, language or info.context.language)
+
+    @strawberry.field(description="The staff's name in every language that it has. For staff.")
+    async def internal_names(self, info: Info) -> LocalizedText | None:
+        return LocalizedText.of(self.details.internal_name) if await is_staff(info.context) else None
+
+    @strawberry.field(description="In every language that it has.")
+    def public_names(self) -> LocalizedText:
+        return LocalizedText.of(self.details.public_name)
 
     @strawberry.field(
         description="Tickets that may still profit, none where there is no quota; baskets in progress count as taken."
@@ -55,6 +82,28 @@ class Offer(Node):
             SalesChannel.of(row, self.catalogue) for row in self.catalogue.sales_channels.values() if row.id in chosen
         ]
 
+    @strawberry.field(description="Whether it is sold in every channel, those to come included.")
+    def every_channel(self) -> bool:
+        return not self.details.offer.channels
+
+    @strawberry.field(description="The only ones that sell it; none is all of its channels.")
+    def points_of_sale(self) -> list[PointOfSale]:
+        chosen, rows = self.details.offer.points_of_sale, self.catalogue.points_of_sale
+        return [PointOfSale.of(rows[key], self.catalogue) for key in sorted(chosen)]
+
+    @strawberry.field(description="The only ones that it is for; none is all.")
+    def delivery_modes(self) -> list[DeliveryMode]:
+        chosen, rows = self.details.offer.delivery_modes, self.catalogue.delivery_modes
+        return [DeliveryMode.of(rows[key], self.catalogue) for key in sorted(chosen)]
+
+    @strawberry.field
+    def scope(self) -> Scope:
+        return Scope.of(self.details.offer.scope, self.catalogue)
+
+    @strawberry.field
+    def limits(self) -> OfferLimits:
+        return OfferLimits.of(self.details.offer, self.catalogue)
+
     @strawberry.field(description="For staff; partners see what their own codes account for.")
     async def counts(self, info: Info) -> RedemptionCounts:
         return await load_counts(info.context, self.details.id)
@@ -65,6 +114,9 @@ class Advantage(Offer):
     family: ProductFamily
     target_type: TargetType
     season: Season
+    target: AdvantageTarget
+    benefit: AdvantageBenefit
+    sale_end: SaleEnd | None = strawberry.field(description="Null is without limit.")
 
     @classmethod
     def of(cls, details: OfferDetails, offer: facts.Advantage, catalogue: Catalogue) -> Self:
@@ -79,11 +131,16 @@ class Advantage(Offer):
             valid_until=offer.valid_until,
             quota=offer.limits.quota,
             picture=details.picture,
+            version=details.version,
+            returns_codes=details.returns_codes,
             details=details,
             catalogue=catalogue,
             family=offer.family,
             target_type=target_type_of(offer.target),
             season=Season.of(catalogue.seasons[season]),
+            target=target_of(offer, catalogue),
+            benefit=advantage_benefit(offer.benefit, catalogue),
+            sale_end=None if offer.sale_end_tolerance is None else SaleEnd(tolerance_minutes=offer.sale_end_tolerance),
         )
 
 
@@ -91,6 +148,19 @@ class Advantage(Offer):
 class PromotionalCode(Offer):
     minimum_basket: Money | None
     combinable: bool
+    benefit: PromotionBenefit
+
+    @strawberry.field(description="For staff; null for others.")
+    async def restricted_to(self, info: Info) -> PromotionRestriction | None:
+        if not (await is_staff(info.context) and isinstance(self.details.offer, facts.PromotionalCode)):
+            return None
+        return PromotionRestriction.of(self.details.offer.restriction, self.catalogue)
+
+    @strawberry.field(description="The chosen ones. For staff; null for others.")
+    async def custom_codes(self, info: Info) -> list[CustomCode] | None:
+        if not await is_staff(info.context):
+            return None
+        return await load_custom_codes(info.context, self.details.id)
 
     @classmethod
     def of(cls, details: OfferDetails, offer: facts.PromotionalCode, catalogue: Catalogue) -> Self:
@@ -103,10 +173,13 @@ class PromotionalCode(Offer):
             valid_until=offer.valid_until,
             quota=offer.limits.quota,
             picture=details.picture,
+            version=details.version,
+            returns_codes=details.returns_codes,
             details=details,
             catalogue=catalogue,
             minimum_basket=money(minimum, catalogue.organisation.currency) if minimum else None,
             combinable=offer.combinable,
+            benefit=promotion_benefit(offer.benefit, catalogue),
         )
 
 

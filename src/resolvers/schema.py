@@ -9,6 +9,7 @@ from resolvers.baskets import BasketsMutation, BasketsQuery
 from resolvers.batches import BatchesMutation, BatchesQuery
 from resolvers.catalogue import CatalogueQuery
 from resolvers.codes import CodesMutation, CodesQuery
+from resolvers.configuration import ConfigurationMutation
 from resolvers.contacts import ContactsQuery
 from resolvers.dashboard import DashboardQuery
 from resolvers.eligibility import EligibilityQuery
@@ -37,7 +38,7 @@ class Query(
 
 
 @strawberry.type
-class Mutation(BasketsMutation, OrdersMutation, BatchesMutation, CodesMutation):
+class Mutation(ConfigurationMutation, BasketsMutation, OrdersMutation, BatchesMutation, CodesMutation):
     pass
 
 

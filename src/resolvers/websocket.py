@@ -1,17 +1,28 @@
 """The graphql-transport-ws protocol over a WebSocket, where whatever breaks it closes the connection with 4400."""
 
-from collections.abc import AsyncGenerator, Mapping
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import ExitStack, suppress
+from functools import partial
 from json import JSONDecodeError
-from typing import Any, TypeGuard
+from typing import Any, Final, TypeGuard, cast
 
+import orjson
 import structlog
 from starlette.websockets import WebSocketDisconnect, WebSocketState
 from strawberry.asgi import ASGIWebSocketAdapter
 from strawberry.http.exceptions import NonJsonMessageReceived, NonTextMessageReceived, WebSocketDisconnected
 from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import BaseGraphQLTransportWSHandler
+from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import Operation as WebSocketOperation
 from strawberry.subscriptions.protocols.graphql_transport_ws.types import Message
 
 from resolvers.context import Context
+from resolvers.requests import Operation
+from resolvers.subscriptions import Subscriber, Subscriptions, refused
+from services.errors import Unauthenticated
+
+PUSH: Final = "sesame.push"
+"""A connection's extension by which the server offers ``send``: sends a text message at once, or returns False."""
 
 _log = structlog.get_logger()
 
@@ -33,10 +44,14 @@ class Adapter(ASGIWebSocketAdapter):
                 raise NonJsonMessageReceived from error
 
     async def send_json(self, message: Mapping[str, object]) -> None:
+        await self.send_text(self.view.encode_json_string(message))
+
+    async def send_text(self, text: str) -> None:
+        """Waits while the client reads more slowly than this is sent. Raises WebSocketDisconnected."""
         if self.ws.application_state is not WebSocketState.CONNECTED:
             raise WebSocketDisconnected
         try:
-            await self.ws.send_text(self.view.encode_json_string(message))
+            await self.ws.send_text(text)
         except (WebSocketDisconnect, RuntimeError) as error:
             # Starlette raises RuntimeError for what is sent once the connection was closed meanwhile.
             raise WebSocketDisconnected from error
@@ -48,7 +63,16 @@ class Adapter(ASGIWebSocketAdapter):
 
 
 class Handler(BaseGraphQLTransportWSHandler[Context, None]):
-    """Looks at the shape of each message before Strawberry's handler takes it for granted."""
+    """Looks at the shape of each message before Strawberry's handler takes it for granted.
+
+    Subscriptions that several clients may share need no task of their own; all end when their credentials do.
+    """
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._subscriptions: Subscriptions = cast(Any, self.view).subscriptions
+        self._leaving: dict[str, ExitStack] = {}
+        self._ending: set[asyncio.Task[None]] = set()
 
     async def handle_message(self, message: Message) -> None:
         if _is_message(message):
@@ -59,6 +83,105 @@ class Handler(BaseGraphQLTransportWSHandler[Context, None]):
     async def handle_task_exception(self, error: Exception) -> None:
         if not isinstance(error, WebSocketDisconnected):
             _log.error("a WebSocket operation failed", exc_info=error)
+
+    async def run_operation(self, operation: WebSocketOperation[Context, None]) -> None:
+        asked = Operation(operation.query, operation.variables, operation.operation_name)
+        if not self._subscriptions.are_meant(asked):
+            await super().run_operation(operation)
+            return
+        context = self.context.fresh()
+        subscriber = _Subscriber(self, operation)
+        leave = await self._subscriptions.join(asked, context, subscriber)
+        leaving = self._leaving[operation.id] = ExitStack()
+        leaving.enter_context(self._subscriptions.vigil.over(context, partial(self._refuse, operation, context)))
+        if leave is not None:
+            leaving.callback(leave)
+            leaving.callback(subscriber.close)
+            return
+        try:
+            await super().run_operation(operation)
+        finally:
+            leaving.close()
+
+    async def cleanup_operation(self, operation_id: str) -> None:
+        self._leave(operation_id)
+        await super().cleanup_operation(operation_id)
+
+    def forget_id(self, id: str) -> None:  # noqa: A002 - Strawberry's name for it
+        self._leave(id)
+        super().forget_id(id)
+
+    def end(self, operation: WebSocketOperation[Context, None], result: bytes | None) -> None:
+        """Says so, after a last result where there is one."""
+        task = asyncio.create_task(self._end(operation, result))
+        self._ending.add(task)
+        task.add_done_callback(self._ending.discard)
+
+    async def _end(self, operation: WebSocketOperation[Context, None], result: bytes | None) -> None:
+        if self.operations.get(operation.id) is not operation or operation.task is None:
+            return
+        self._leave(operation.id)
+        operation.task.cancel()
+        with suppress(WebSocketDisconnected):
+            if result is not None:
+                await cast(Adapter, self.websocket).send_text(next_message(operation.id, result).decode())
+            await operation.send_operation_message({"id": operation.id, "type": "complete"})
+
+    def _leave(self, operation_id: str) -> None:
+        leaving = self._leaving.pop(operation_id, None)
+        if leaving is not None:
+            leaving.close()
+
+    def _refuse(
+        self, operation: WebSocketOperation[Context, None], context: Context, failure: Unauthenticated
+    ) -> None:
+        self.end(operation, refused(failure, context.language))
+
+
+class _Subscriber(Subscriber):
+    """Sends at once where the server offers ``sesame.push``, a synchronous way past its queues; else by a task."""
+
+    __slots__ = ("_draining", "_handler", "_operation", "_push_now")
+
+    def __init__(self, handler: Handler, operation: WebSocketOperation[Context, None]) -> None:
+        super().__init__()
+        self._handler = handler
+        self._operation = operation
+        extensions = cast(Adapter, handler.websocket).ws.scope.get("extensions") or {}
+        self._push_now: Callable[[bytes], bool] | None = extensions.get(PUSH, {}).get("send")
+        self._draining: asyncio.Task[None] | None = None
+
+    def end(self, result: bytes | None) -> None:
+        self._handler.end(self._operation, result)
+
+    def close(self) -> None:
+        self._waiting.clear()
+        if self._draining is not None:
+            self._draining.cancel()
+
+    def _push(self, body: bytes) -> bool:
+        if self._push_now is None or self._draining is not None:
+            return False
+        return self._push_now(next_message(self._operation.id, body))
+
+    def _wait(self) -> None:
+        if self._draining is None:
+            self._draining = asyncio.create_task(self._drain())
+
+    async def _drain(self) -> None:
+        try:
+            while self._waiting:
+                message = next_message(self._operation.id, self._next())
+                await cast(Adapter, self._handler.websocket).send_text(message.decode())
+        except WebSocketDisconnected:
+            pass
+        finally:
+            self._draining = None
+
+
+def next_message(operation_id: str, result: bytes) -> bytes:
+    """The message that brings a result, which stands in it as it is."""
+    return b'{"id":%b,"type":"next","payload":%b}' % (orjson.dumps(operation_id), result)
 
 
 def _is_message(message: object) -> TypeGuard[Message]:

@@ -19,10 +19,9 @@ from services.basket_input import BasketChange, BasketRequest, apply_change, che
 from services.catalogue import Catalogues
 from services.code_format import normalise
 from services.errors import CodeRefused, Conflict, NotFound
-from services.expiry import without_expired
-from services.holding import Holding
+from services.holding import hold
 from services.idempotency import Answer, Once
-from services.prices import Quote
+from services.prices import Prices
 from services.pricing.facts import Refusal, RefusalCode
 from services.pricing.result import PricedCode, Pricing
 from services.texts import text
@@ -59,27 +58,22 @@ class Basket:
 class Baskets:
     """Use cases of baskets; each change is one transaction."""
 
-    def __init__(
-        self, sessions: Sessions, catalogues: Catalogues, transactions: Transactions, holding: Holding
-    ) -> None:
+    def __init__(self, sessions: Sessions, catalogues: Catalogues, transactions: Transactions, prices: Prices) -> None:
         self._sessions = sessions
         self._catalogues = catalogues
         self._transactions = transactions
-        self._holding = holding
+        self._prices = prices
 
-    async def price(
-        self, viewer: Viewer, request: BasketRequest, now: datetime, trial: Trial = NOTHING
-    ) -> Pricing:
+    async def price(self, viewer: Viewer, request: BasketRequest, now: datetime, trial: Trial = NOTHING) -> Pricing:
         """The price of a basket that is kept nowhere, with what staff may suppose of it.
 
         Raises InvalidInput with every problem, Forbidden where somebody else supposes anything.
         """
         content = check(request, viewer, await self._catalogues.seen_by(viewer), trial)
 
-        async def look(connection: AsyncConnection) -> Quote:
-            return await self._holding.look(connection, viewer, content, trial.at or now, include=trial.include)
-
-        return (await without_expired(self._sessions, self._transactions, viewer.organisation_id, look)).pricing
+        async with self._sessions.reading() as connection:
+            instant, include = trial.at or now, trial.include
+            return (await self._prices.quote(connection, viewer, content, now=instant, include=include)).pricing
 
     async def create(self, viewer: Viewer, request: BasketRequest, now: datetime, key: str | None = None) -> Basket:
         """A new basket that holds what its price depends on.
@@ -92,11 +86,11 @@ class Baskets:
 
         async def attempt(connection: AsyncConnection, changed: set[UUID]) -> Answer:
             basket = new_id()
-            quote = await self._holding.quote(connection, changed, viewer, content, now)
+            quote = await self._prices.quote(connection, viewer, content, now=now)
             pricing = stored_pricing.dump(quote.pricing, quote.single_use_codes)
             minutes = quote.catalogue.organisation.basket_minutes
             await db.add(connection, viewer.organisation_id, basket, content, pricing, minutes)
-            await self._holding.claim(connection, changed, viewer.organisation_id, basket, content.contact, quote)
+            await hold(connection, changed, viewer.organisation_id, basket, content.contact, quote)
             return {"basket": basket}
 
         answer = await self._transactions.once(viewer.organisation_id, once, attempt)
@@ -163,8 +157,8 @@ class Baskets:
 
         async def attempt(connection: AsyncConnection, changed: set[UUID]) -> Answer:
             row = await self.locked(connection, viewer, basket)
-            changed |= (await claims.claim(connection, row.organisation, basket, None, ())).changed
-            await db.end(connection, row.organisation, basket, BasketState.CANCELLED)
+            changed |= await claims.release(connection, row.organisation, [basket])
+            await db.end(connection, row.organisation, [basket], BasketState.CANCELLED)
             await audit_sale(connection, viewer, "cancelBasket", "Basket", basket, {})
             return {"basket": basket}
 
@@ -204,8 +198,8 @@ class Baskets:
         now: datetime,
     ) -> Pricing:
         """Gives a locked basket this content and its price now, and makes it hold just that."""
-        quote = await self._holding.quote(connection, changed, viewer, content, now, row.id)
-        await self._holding.claim(connection, changed, row.organisation, row.id, content.contact, quote)
+        quote = await self._prices.quote(connection, viewer, content, now=now, basket=row.id)
+        await hold(connection, changed, row.organisation, row.id, content.contact, quote)
         pricing = stored_pricing.dump(quote.pricing, quote.single_use_codes)
         minutes = quote.catalogue.organisation.basket_minutes
         await db.save(connection, row.organisation, row.id, content, pricing, minutes)
@@ -229,7 +223,7 @@ class Baskets:
         stored = stored_pricing.load(row.pricing)
         pricing = stored.pricing
         if row.state == BasketState.OPEN and not stored.held_codes <= row.held_codes:
-            pricing = (await self._holding.look(connection, viewer, row.content, now, row.id)).pricing
+            pricing = (await self._prices.quote(connection, viewer, row.content, now=now, basket=row.id)).pricing
         return Basket(row.id, BasketState(row.state), row.content.contact, row.expires_at, pricing, row.order)
 
 

@@ -10,18 +10,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db import audit
 from db import batches as db
-from db import codes as db_codes
-from db.batches import Batch, BatchState, ContactFacts, DocumentType
+from db.batches import Batch, BatchState, DocumentType
 from db.ids import new_id
 from db.queue import enqueue
 from db.sessions import Sessions
+from services.batch_checks import MOST_CODES, Receiver, destination, receiver, remark_problems
 from services.catalogue import Catalogues
 from services.errors import Conflict, InvalidInput, NotFound, Problem
-from services.free_text import is_writable
 from services.idempotency import Answer, Once
 from services.links import Links
-from services.mail import plain_address
-from services.pricing.facts import Advantage, Offer, OfferState, SingleUseTarget
 from services.shares import may_follow, share_of
 from services.texts import Language, text
 from services.transactions import Transactions
@@ -29,8 +26,6 @@ from services.viewer import StaffRole, Viewer
 
 __all__ = ["Batch", "BatchRequest", "BatchState", "Batches", "DocumentType", "place"]
 
-MOST_CODES: Final = 5_000_000
-LONGEST_REMARK: Final = 1_000
 JOB: Final = "batch"
 """The queue's name for the work on a batch. Its payload is the organisation's and the batch's id."""
 
@@ -70,18 +65,40 @@ class Batches:
         once = Once(viewer, key, "generateCodes", request)
 
         async def attempt(connection: AsyncConnection, changed: set[UUID]) -> Answer:
-            offer = catalogue.offers.get(request.offer)
-            contact = await db.contact_facts(connection, organisation, request.contact)
-            if offer is None:
-                raise NotFound(("offerId",), text("unknown_offer"))
-            if contact is None:
-                raise NotFound(("contactId",), text("unknown_contact"))
-            has_custom_codes = await db_codes.has_custom(connection, organisation, offer.id)
-            order = _checked(request, contact, takes_codes=_takes_codes(offer, has_custom_codes=has_custom_codes))
-            if offer.state is OfferState.CLOSED:
-                raise Conflict(text("offer_closed"))
+            found = await receiver(connection, catalogue, request.offer, request.contact)
+            order = _checked(request, found)
+            found.check_open()
             batch = new_id()
             await place(connection, organisation, batch, order, viewer.actor)
+            return {"batch": batch}
+
+        return (await self._transactions.once(organisation, once, attempt))["batch"]
+
+    async def resend(self, viewer: Viewer, batch: UUID, to: str | None = None, key: str | None = None) -> UUID:
+        """Has the list of a batch that is DONE mailed again, and one that FAILED taken up where it stopped; its id.
+
+        ``to`` takes the place of the address that it had; of a batch without a mail it is the first. Raises Forbidden,
+        NotFound, InvalidInput, and Conflict while the batch is still being worked on.
+        """
+        viewer.require_role(StaffRole.CODES)
+        organisation = viewer.organisation_id
+        once = Once(viewer, key, "resendCodeBatch", (batch, to))
+
+        async def attempt(connection: AsyncConnection, changed: set[UUID]) -> Answer:
+            row = await db.lock(connection, organisation, batch, wait=False)
+            if row is None and await db.get(connection, organisation, [batch]):
+                raise Conflict(text("batch_under_way"))
+            if row is None:
+                raise NotFound(("batchId",), text("unknown_batch"))
+            if row.state not in {BatchState.DONE, BatchState.FAILED}:
+                raise Conflict(text("batch_under_way"))
+            again = await _taken_up(connection, row, to)
+            await db.take_up(connection, organisation, batch, again)
+            details: dict[str, object] = {"destination": again.destination, "state": again.state}
+            entry = audit.Entry(viewer.actor, "resendCodeBatch", "CodeBatch", batch, details)
+            await audit.record(connection, organisation, entry)
+            await enqueue(connection, JOB, organisation.bytes + batch.bytes)
+            changed.add(batch)
             return {"batch": batch}
 
         return (await self._transactions.once(organisation, once, attempt))["batch"]
@@ -111,39 +128,34 @@ async def place(connection: AsyncConnection, organisation: UUID, batch: UUID, or
     await enqueue(connection, JOB, organisation.bytes + batch.bytes)
 
 
-def _takes_codes(offer: Offer, *, has_custom_codes: bool) -> bool:
-    """A promotional code is entered by codes that were chosen or by random ones, not by both."""
-    if isinstance(offer, Advantage):
-        return isinstance(offer.target, SingleUseTarget)
-    return not has_custom_codes
+async def _taken_up(connection: AsyncConnection, batch: Batch, to: str | None) -> db.Again:
+    """How a batch at its end goes on: what it lacks is made, then its list is mailed where that is wanted."""
+    wants_mail = batch.state is BatchState.DONE or to is not None
+    document_type = DocumentType.EMAIL_WITH_CODE_LIST if wants_mail else batch.document_type
+    contact = await db.contact_facts(connection, batch.organisation, batch.contact)
+    given = to if to is not None else batch.destination
+    address, problems = destination(given, contact.email if contact else None, document_type)
+    if problems:
+        raise InvalidInput(problems)
+    state = BatchState.SENDING if batch.is_complete else BatchState.PENDING
+    return db.Again(state, address, document_type)
 
 
-def _checked(request: BatchRequest, contact: ContactFacts, *, takes_codes: bool) -> db.Order:
+def _checked(request: BatchRequest, found: Receiver) -> db.Order:
     """What is to be made. Raises InvalidInput with every problem."""
-    problems = []
-    if not takes_codes:
-        problems.append(Problem(("offerId",), text("offer_takes_no_codes")))
-    if contact.kind != "STRUCTURE":
-        problems.append(Problem(("contactId",), text("contact_is_no_structure")))
+    problems = list(found.problems())
     if not 1 <= request.quantity <= MOST_CODES:
         problems.append(Problem(("quantity",), text("quantity_of_codes", most=MOST_CODES)))
-    given = request.destination if request.destination is not None else contact.email
-    destination = None if given is None else plain_address(given)
-    if given is not None and destination is None:
-        problems.append(Problem(("destination",), text("not_a_mail_address")))
-    if given is None and request.document_type is not DocumentType.NO_EMAIL:
-        problems.append(Problem(("destination",), text("no_mail_address")))
-    remark = request.remark or None
-    if remark is not None and not is_writable(remark, most=LONGEST_REMARK):
-        problems.append(Problem(("remark",), text("remark_unusable", most=LONGEST_REMARK)))
+    address, wrong = destination(request.destination, found.contact.email, request.document_type)
+    problems += [*wrong, *remark_problems(request.remark)]
     if problems:
         raise InvalidInput(problems)
     return db.Order(
         offer=request.offer,
         contact=request.contact,
         quantity=request.quantity,
-        destination=destination,
+        destination=address,
         document_type=request.document_type,
         language=request.language,
-        remark=remark,
+        remark=request.remark or None,
     )

@@ -10,8 +10,9 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from db import batches as db_batches
-from db import codes as db
+from db import code_pages as db
 from db.batches import Batch, Particulars
+from db.codes import CodeStatus
 from db.sessions import Sessions
 from services.code_format import display
 from services.errors import NotFound
@@ -20,7 +21,7 @@ from services.texts import Language, localised, text
 SEPARATORS: Final = (";", ",")
 
 _PAGE: Final = 5_000
-_BYTE_ORDER_MARK: Final = "\ufeff"
+BYTE_ORDER_MARK: Final = "\ufeff"
 _COLUMNS: Final = ("code", "state", "offer", "valid_from", "valid_until", "link")
 # What makes a spreadsheet run a cell, full-width forms included.
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
@@ -60,7 +61,7 @@ class CodeList:
         """The file in pieces, in UTF-8 with a byte order mark, in the batch's language and the organisation's time."""
         language = Language(self.batch.language)
         titles = (text(f"csv_{column}").in_language(language) for column in _COLUMNS)
-        yield f"{_BYTE_ORDER_MARK}{_cells(titles, separator)}\r\n".encode()
+        yield f"{BYTE_ORDER_MARK}{cells(titles, separator)}\r\n".encode()
         middles = self._middles(language, separator)
         link = _link_prefix(self.particulars.shop_url)
         after: UUID | None = None
@@ -85,17 +86,17 @@ class CodeList:
         async with self.sessions.reading() as connection:
             return await db.of_batch(connection, self.batch.organisation, self.batch.id, after, _PAGE)
 
-    def _middles(self, language: Language, separator: str) -> dict[db.CodeStatus, str]:
+    def _middles(self, language: Language, separator: str) -> dict[CodeStatus, str]:
         """What stands between code and link, which is the same for all codes of a status."""
         zone = ZoneInfo(self.particulars.timezone)
         same = (
             localised(self.particulars.offer_name, language),
-            _local(self.particulars.valid_from, zone),
-            _local(self.particulars.valid_until, zone),
+            local(self.particulars.valid_from, zone),
+            local(self.particulars.valid_until, zone),
         )
         return {
-            status: _cells(("", text(f"code_{status.lower()}").in_language(language), *same, ""), separator)
-            for status in db.CodeStatus
+            status: cells(("", text(f"code_{status.lower()}").in_language(language), *same, ""), separator)
+            for status in CodeStatus
         }
 
 
@@ -108,11 +109,13 @@ def cell(value: str, separator: str) -> str:
     return value
 
 
-def _cells(values: Iterable[str], separator: str) -> str:
+def cells(values: Iterable[str], separator: str) -> str:
+    """A line of cells, without its end."""
     return separator.join(cell(value, separator) for value in values)
 
 
-def _local(instant: datetime | None, zone: ZoneInfo) -> str:
+def local(instant: datetime | None, zone: ZoneInfo) -> str:
+    """An instant as a spreadsheet reads it, in the time of a zone; nothing where there is none."""
     return "" if instant is None else instant.astimezone(zone).strftime("%Y-%m-%d %H:%M")
 
 

@@ -1,6 +1,6 @@
 """Codes: following what became of them, and invalidating them (docs/domain.md, Codes)."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final, NoReturn
@@ -8,10 +8,10 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from db import audit, claims, counts
+from db import audit, claims, code_pages, counts
 from db import codes as db
-from db.codes import Code, CodeFilter, CodeKind, CodeStatus
-from db.counts import RedemptionCounts
+from db.codes import Code, CodeFilter, CodeKind, CodeStatus, Invalidated
+from db.counts import Key, RedemptionCounts
 from db.sessions import Sessions
 from services.code_format import check_entered, display, is_mistyped, normalise
 from services.errors import Conflict, InvalidInput, NotFound, Problem
@@ -40,14 +40,11 @@ class Codes:
         codes. Raises Forbidden, InvalidInput.
         """
         require_follower(viewer)
-        wanted = _normalised(wanted)
-        own = share_of(viewer)
-        if own is not None:
-            if wanted.contact not in {None, own}:
-                return []
-            wanted = replace(wanted, contact=own)
+        own = narrowed(viewer, wanted)
+        if own is None:
+            return []
         async with self._sessions.reading() as connection:
-            return await db.page(connection, viewer.organisation_id, wanted, after, most)
+            return await code_pages.page(connection, viewer.organisation_id, own, after, most)
 
     async def find(self, viewer: Viewer, ids: Collection[UUID]) -> dict[UUID, Code]:
         """The codes among ``ids`` that the viewer may see: of a partner its own, of shoppers and contacts none."""
@@ -71,10 +68,8 @@ class Codes:
         who follow codes may do it, and partners with their own codes. Raises Forbidden, InvalidInput, NotFound, and
         Conflict for a code that is used or invalidated already.
         """
-        if viewer.audience is not Audience.PARTNER:
-            viewer.require_role(StaffRole.CODES)
-        reason = reason.strip()
-        _check_reason(reason)
+        require_invalidator(viewer)
+        reason = checked_reason(reason)
         if check_entered(entered) is not None:
             raise NotFound(("code",), text("unknown_code"))
         code = normalise(entered)
@@ -95,9 +90,9 @@ class Codes:
             details: dict[str, object] = {"reason": reason, "statusBefore": before}
             entry = audit.Entry(viewer.actor, "invalidateCode", "AdvantageCode", found.id, details)
             await audit.record(connection, viewer.organisation_id, entry)
-            if found.kind is CodeKind.SINGLE_USE:
-                await _count(connection, viewer.organisation_id, found, before)
-                changed.add(found.offer)
+            one = Invalidated(found.id, found.kind, found.offer, found.contact, before)
+            await settle(connection, viewer.organisation_id, [one])
+            changed.add(found.offer)
             return found
 
         return await self._transactions.run(viewer.organisation_id, attempt)
@@ -108,26 +103,53 @@ def shown(code: Code) -> str:
     return code.shown or display(code.code)
 
 
-def _normalised(wanted: CodeFilter) -> CodeFilter:
-    if wanted.code is None:
+def narrowed(viewer: Viewer, wanted: CodeFilter) -> CodeFilter | None:
+    """The filter with its code normalised, a partner's with its own codes alone; None where it asks for others'.
+
+    Raises InvalidInput.
+    """
+    if wanted.code is not None:
+        problem = check_entered(wanted.code)
+        if problem is not None:
+            raise InvalidInput([Problem(("filter", "code"), problem)])
+        wanted = replace(wanted, code=normalise(wanted.code))
+    own = share_of(viewer)
+    if own is None:
         return wanted
-    problem = check_entered(wanted.code)
-    if problem is not None:
-        raise InvalidInput([Problem(("filter", "code"), problem)])
-    return replace(wanted, code=normalise(wanted.code))
+    return replace(wanted, contact=own) if wanted.contact in {None, own} else None
 
 
-def _check_reason(reason: str) -> None:
+def require_invalidator(viewer: Viewer) -> None:
+    """Raises Forbidden but for staff who follow codes, and partners, who have codes of their own."""
+    if viewer.audience is not Audience.PARTNER:
+        viewer.require_role(StaffRole.CODES)
+
+
+def checked_reason(reason: str) -> str:
+    """The reason without space around it. Raises InvalidInput unless that has 1 to 500 characters."""
+    reason = reason.strip()
     if not is_writable(reason, least=1, most=LONGEST_REASON):
         raise InvalidInput([Problem(("reason",), text("reason_unusable", most=LONGEST_REASON))])
+    return reason
 
 
-async def _count(connection: AsyncConnection, organisation: UUID, code: Code, before: CodeStatus) -> None:
-    """Moves what a single-use code's invalidation changes besides itself."""
-    if before is CodeStatus.HELD:
-        await claims.release_code(connection, organisation, code.id)
-    change = RedemptionCounts(invalidated=1, held=-1 if before is CodeStatus.HELD else 0)
-    await counts.move(connection, organisation, {(code.offer, code.contact): change})
+async def settle(connection: AsyncConnection, organisation: UUID, done: Sequence[Invalidated]) -> None:
+    """Moves what the invalidation of single-use codes changes besides themselves: baskets, limits, counts."""
+    changes: dict[Key, RedemptionCounts] = {}
+    held = []
+    for code in done:
+        if code.kind is not CodeKind.SINGLE_USE:
+            continue
+        was_held = code.before is CodeStatus.HELD
+        if was_held:
+            held.append(code.id)
+        key = (code.offer, code.contact)
+        change = RedemptionCounts(invalidated=1, held=-was_held)
+        changes[key] = changes.get(key, RedemptionCounts()) + change
+    if held:
+        await claims.release_codes(connection, organisation, held)
+    if changes:
+        await counts.move(connection, organisation, changes)
 
 
 async def _explain(connection: AsyncConnection, viewer: Viewer, code: str) -> NoReturn:

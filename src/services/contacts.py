@@ -42,9 +42,7 @@ class Contacts:
         async with self._sessions.reading() as connection:
             return await db.search(connection, viewer.organisation_id, part, kind, after=after, limit=limit)
 
-    async def have_advantages(
-        self, catalogue: Catalogue, ids: Sequence[UUID], now: datetime
-    ) -> dict[UUID, bool]:
+    async def have_advantages(self, catalogue: Catalogue, ids: Sequence[UUID], now: datetime) -> dict[UUID, bool]:
         """Which contacts have a running advantage reserved for them, by a campaign or by an indicator's level."""
         async with self._sessions.reading() as connection:
             campaigns, indicators = await db.targeting(connection, catalogue.organisation.id, ids)

@@ -6,6 +6,7 @@ A slow reader keeps nobody waiting and queues nothing: it holds the set of offer
 import asyncio
 from collections.abc import Collection, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
@@ -15,17 +16,30 @@ from db import counts as db_counts
 from db import live as db
 from db.counts import RedemptionCounts
 from db.sessions import Sessions
+from services.catalogue import Catalogue, Catalogues
 from services.live import Live
 
 PACE: Final = 0.1
-"""Seconds between two reads: about ten updates a second and offer."""
+"""Seconds between two reads of one offer: about ten updates a second."""
 LOOK: Final = 1.5
 """Seconds between two looks at the versions of what is watched."""
+
+_AT_ONCE: Final = 8  # Few, so that what is told is new: while a thousand watchers are told of one offer, others change.
+_AFTER_FAILURE: Final = 0.5
 
 Shares = Mapping[UUID | None, RedemptionCounts]
 """An offer's counts by holder."""
 
 _log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The counts of an offer as they were read, by the catalogue of that time; ``number`` grows with each reading."""
+
+    number: int
+    shares: Shares
+    catalogue: Catalogue
 
 
 class Reader:
@@ -51,15 +65,18 @@ class Reader:
 class CountBoard:
     """Holds a database connection only while it reads; while nothing changes, does nothing but look now and then."""
 
-    def __init__(self, sessions: Sessions, live: Live, organisation: UUID) -> None:
+    def __init__(self, sessions: Sessions, catalogues: Catalogues, live: Live, organisation: UUID) -> None:
         self._sessions = sessions
+        self._catalogues = catalogues
         self._live = live
         self._organisation = organisation
-        self._latest: dict[UUID, Shares] = {}
+        self._latest: dict[UUID, Reading] = {}
         self._by_offer: dict[UUID, set[Reader]] = {}
         self._of_all: set[Reader] = set()
-        # Offers to read, each with those who wait for it whether it changed or not.
+        # Offers to read, the longest known first, each with those who wait for it whether it changed or not.
         self._dirty: dict[UUID, set[Reader]] = {}
+        self._not_before: dict[UUID, float] = {}
+        self._readings = 0
         self._wake = asyncio.Event()
         self._task = asyncio.create_task(self._run())
 
@@ -67,22 +84,28 @@ class CountBoard:
     def is_empty(self) -> bool:
         return not self._of_all and not self._by_offer
 
-    def latest(self, offer: UUID) -> Shares:
+    def latest(self, offer: UUID) -> Reading | None:
         """The newest counts known; never older than what was seen before."""
-        return self._latest.get(offer, {})
+        return self._latest.get(offer)
 
-    def join(self, offers: frozenset[UUID] | None, known: Collection[UUID]) -> Reader:
-        """A new reader, to whom ``known`` will show as changed once they are read."""
+    def join(self, offers: frozenset[UUID] | None) -> Reader:
+        """A new reader, to whom everything shows as changed that changes from now on."""
         reader = Reader(offers)
         if offers is None:
             self._of_all.add(reader)
         for offer in offers or ():
             self._by_offer.setdefault(offer, set()).add(reader)
-        # Read anew: what is at hand may lack what the one who asks has just done.
-        for offer in known:
+        return reader
+
+    def refresh(self, reader: Reader, offers: Collection[UUID]) -> int:
+        """Shows ``offers`` to the reader, changed or not; returns the number of the first reading that is new enough.
+
+        What is at hand, or being read, may lack what the one who asks has just done.
+        """
+        for offer in offers:
             self._dirty.setdefault(offer, set()).add(reader)
         self._wake.set()
-        return reader
+        return self._readings + 1
 
     def leave(self, reader: Reader) -> None:
         self._of_all.discard(reader)
@@ -111,50 +134,59 @@ class CountBoard:
         next_look = clock() + LOOK
         with self._live.watching(self._organisation, self._mark):
             while True:
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), max(0, next_look - clock()))
+                next_due = min((self._not_before.get(offer, 0) for offer in self._dirty), default=next_look)
+                if next_due > clock():
+                    self._wake.clear()
+                    with suppress(TimeoutError):
+                        async with asyncio.timeout_at(min(next_due, next_look)):
+                            await self._wake.wait()
                 try:
                     if clock() >= next_look:
                         next_look = clock() + LOOK
                         await self._look()
-                    await self._read()
+                    await self._read(clock())
                 except Exception as error:  # noqa: BLE001 - whatever it was, the next round tries again
                     _log.warning("live counts could not be read", reason=str(error))
-                await asyncio.sleep(PACE)
+                    await asyncio.sleep(_AFTER_FAILURE)
 
     async def _look(self) -> None:
         """Finds what changed without a signal."""
         watched = None if self._of_all else list(self._by_offer)
         async with self._sessions.reading() as connection:
             found = await db.versions(connection, self._organisation, watched)
-        known = {offer: sum(each.version for each in shares.values()) for offer, shares in self._latest.items()}
-        self._mark(frozenset(offer for offer, version in found.items() if version > known.get(offer, 0)))
+        self._mark(frozenset(offer for offer, version in found.items() if version > self._version(offer)))
 
-    async def _read(self) -> None:
-        self._wake.clear()
-        dirty, self._dirty = self._dirty, {}
-        if not dirty:
+    def _version(self, offer: UUID) -> int:
+        reading = self._latest.get(offer)
+        return sum(each.version for each in reading.shares.values()) if reading else 0
+
+    async def _read(self, now: float) -> None:
+        """Reads some of what is due, that which waits longest first."""
+        due = [offer for offer in self._dirty if self._not_before.get(offer, 0) <= now][:_AT_ONCE]
+        if not due:
             return
+        dirty = {offer: self._dirty.pop(offer) for offer in due}
+        self._readings += 1
         try:
+            catalogue = await self._catalogues.current(self._organisation)
             async with self._sessions.reading() as connection:
-                found = await db_counts.read(connection, self._organisation, offer_ids=list(dirty))
+                found = await db_counts.read(connection, self._organisation, offer_ids=due)
         except Exception:
             for offer, waiting in dirty.items():
                 self._dirty.setdefault(offer, set()).update(waiting)
-            self._wake.set()
             raise
         shares: dict[UUID, dict[UUID | None, RedemptionCounts]] = {offer: {} for offer in dirty}
         for (offer, holder), counts in found.items():
             shares[offer][holder] = counts
         for offer, waiting in dirty.items():
-            self._show(offer, shares[offer], waiting)
+            self._not_before[offer] = now + PACE
+            self._show(offer, Reading(self._readings, shares[offer], catalogue), waiting)
 
-    def _show(self, offer: UUID, shares: Shares, waiting: set[Reader]) -> None:
+    def _show(self, offer: UUID, reading: Reading, waiting: set[Reader]) -> None:
         readers = self._by_offer.get(offer, set()) | self._of_all
-        moved = shares != self._latest.get(offer, {})
-        if readers and moved:
-            self._latest[offer] = shares
-        # Whoever joined during this read waits for the next: this one may be older than what it has just done.
-        told = readers - self._dirty.get(offer, set()) if moved else waiting & readers
-        for reader in told:
+        latest = self._latest.get(offer)
+        moved = reading.shares != (latest.shares if latest else {})
+        if readers:
+            self._latest[offer] = reading
+        for reader in readers if moved else waiting & readers:
             reader.mark(offer)

@@ -6,13 +6,10 @@ from datetime import datetime
 from itertools import islice
 from uuid import UUID
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from db import batches as db_batches
 from db.sessions import Sessions
 from services.catalogue import Catalogue, Catalogues
 from services.errors import InvalidInput, Problem
-from services.expiry import without_expired
 from services.facts import NOWHERE, Facts, FactsReader
 from services.offers import is_for
 from services.pricing.engine import eligibility
@@ -20,7 +17,6 @@ from services.pricing.facts import ContactFacts, Offer, Refusal, RefusalCode, Sa
 from services.pricing.limits import is_counted
 from services.sale_input import check_codes, check_contact, check_delivery_mode, check_point_of_sale
 from services.texts import text
-from services.transactions import Transactions
 from services.trial import Trial, check_trial
 from services.viewer import Audience, Viewer
 
@@ -78,12 +74,9 @@ class _Question:
 class Eligibility:
     """Says which offers are open."""
 
-    def __init__(
-        self, sessions: Sessions, catalogues: Catalogues, transactions: Transactions, facts: FactsReader
-    ) -> None:
+    def __init__(self, sessions: Sessions, catalogues: Catalogues, facts: FactsReader) -> None:
         self._sessions = sessions
         self._catalogues = catalogues
-        self._transactions = transactions
         self._facts = facts
 
     async def page(
@@ -91,8 +84,8 @@ class Eligibility:
     ) -> EligibilityPage:
         """The ``most`` offers after an offer's id that are open, with ``include_ineligible`` all that may be seen.
 
-        Exact: counters, shares, codes and the contact are read now, whatever instant is asked about; what expired
-        baskets held is given back first. Raises InvalidInput with every problem, Forbidden.
+        Exact: counters, shares, codes and the contact are read now, whatever instant is asked about. Raises
+        InvalidInput with every problem, Forbidden.
         """
         question = _check(request, viewer, await self._catalogues.seen_by(viewer))
         instant, include = request.at or now, frozenset(request.include)
@@ -102,10 +95,8 @@ class Eligibility:
             seen = _visible(viewer, own, catalogue, None, now)
             return [offer.id for offer in seen if is_counted(offer) and _is_after(offer, after)]
 
-        async def look(connection: AsyncConnection) -> Facts:
-            return await self._facts.read(connection, viewer, question, limited, now=instant, include=include)
-
-        facts = await without_expired(self._sessions, self._transactions, viewer.organisation_id, look)
+        async with self._sessions.reading() as connection:
+            facts = await self._facts.read(connection, viewer, question, limited, now=instant, include=include)
         opened = {code.offer for code in facts.codes if code.offer is not None}
         seen = _visible(viewer, own | opened, facts.catalogue, facts.sale.contact, now)
         offers = sorted((offer for offer in seen if _is_after(offer, after)), key=lambda offer: offer.id)

@@ -1,7 +1,5 @@
-"""Ends baskets past their time, so that an expired hold never blocks anybody."""
+"""Ends baskets past their time that nobody else met (docs/domain.md, Codes)."""
 
-from collections.abc import Awaitable, Callable
-from typing import Protocol, TypeVar
 from uuid import UUID
 
 import structlog
@@ -12,50 +10,6 @@ from db.sessions import Sessions
 from services.transactions import Transactions
 
 _log = structlog.get_logger()
-
-
-class Look(Protocol):
-    """What was found at an instant; ``has_expired`` where baskets past their time still count as taken in it."""
-
-    @property
-    def has_expired(self) -> bool: ...
-
-
-Found = TypeVar("Found", bound=Look)
-
-
-async def without_expired(
-    sessions: Sessions,
-    transactions: Transactions,
-    organisation: UUID,
-    look: Callable[[AsyncConnection], Awaitable[Found]],
-) -> Found:
-    """What ``look`` finds where no expired hold stands in the way: it looks again once those are given back."""
-
-    async def release(connection: AsyncConnection, changed: set[UUID]) -> bool:
-        return await release_expired(connection, organisation, changed)
-
-    released = True
-    while True:
-        async with sessions.reading() as connection:
-            found = await look(connection)
-        if not (found.has_expired and released):
-            return found
-        released = await transactions.run(organisation, release)
-
-
-async def release_expired(connection: AsyncConnection, organisation: UUID, changed: set[UUID]) -> bool:
-    """Gives back all that expired baskets hold, within the caller's transaction; whether there was any to end.
-
-    No timer need be exact: whoever meets an expired basket calls this first, and only the database's clock decides. The
-    offers whose counts change are added to ``changed``.
-    """
-    expired = await baskets.lock_expired(connection, organisation)
-    for basket in expired:
-        claimed = await claims.claim(connection, organisation, basket, None, ())
-        changed |= claimed.changed
-        await baskets.end(connection, organisation, basket, "EXPIRED")
-    return bool(expired)
 
 
 class Sweeper:
@@ -73,7 +27,16 @@ class Sweeper:
         for organisation in due:
 
             async def attempt(connection: AsyncConnection, changed: set[UUID], of: UUID = organisation) -> bool:
-                return await release_expired(connection, of, changed)
+                return await _end_some(connection, changed, of)
 
             while await self._transactions.run(organisation, attempt):
                 _log.info("expired baskets ended", organisation=str(organisation))
+
+
+async def _end_some(connection: AsyncConnection, changed: set[UUID], organisation: UUID) -> bool:
+    """Ends some expired baskets, and gives back what they hold; whether there were any."""
+    expired = await baskets.lock_expired(connection, organisation)
+    if expired:
+        changed |= await claims.release(connection, organisation, expired)
+        await baskets.end(connection, organisation, expired, "EXPIRED")
+    return bool(expired)

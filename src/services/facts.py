@@ -58,7 +58,8 @@ class Facts:
     """All that pricing is told of an instant.
 
     ``taken`` leaves out what the basket itself holds, which are the offers ``held``. ``holders`` maps a single-use code
-    to the structure that it was generated for. ``has_expired``: baskets past their time still count as taken.
+    to the structure that it was generated for. ``has_expired``: some of what is free is still held by baskets past
+    their time, which whoever takes it must end.
     """
 
     catalogue: Catalogue
@@ -116,9 +117,9 @@ class FactsReader:
             sale=sale,
             codes=(*entered, *_tried(include, entered, catalogue)),
             taken=_taken_by_others(found),
-            held=frozenset(hold.offer for hold in found.own),
+            held=frozenset(hold.offer for hold in found.free if hold.own),
             holders={code.id: code.holder for code in found.codes if code.kind == "SINGLE_USE"},
-            has_expired=found.has_expired,
+            has_expired=any(not hold.own for hold in found.free),
         )
 
 
@@ -167,7 +168,7 @@ def _entered(
             detail = "mistyped" if is_mistyped(normalise(shown)) else None
             entered.append(EnteredCode(shown, refusals=(Refusal(RefusalCode.UNKNOWN_CODE, detail=detail),)))
         else:
-            entered.append(EnteredCode(shown, code.id, code.offer, tuple(_refusals(code, found, basket))))
+            entered.append(EnteredCode(shown, code.id, code.offer, tuple(_refusals(code, basket))))
     return entered
 
 
@@ -178,7 +179,7 @@ def _sold_here(offer: Offer | None, sale: Sale) -> bool:
     )
 
 
-def _refusals(code: db.CodeFact, found: db.Facts, basket: UUID | None) -> list[Refusal]:
+def _refusals(code: db.CodeFact, basket: UUID | None) -> list[Refusal]:
     """What stands against a stored code itself, whatever its offer says."""
     if code.status == "INVALIDATED":
         return [Refusal(RefusalCode.CODE_INVALIDATED)]
@@ -186,8 +187,7 @@ def _refusals(code: db.CodeFact, found: db.Facts, basket: UUID | None) -> list[R
         return [Refusal(RefusalCode.CODE_ALREADY_USED)]
     if code.status == "HELD" and code.basket != basket:
         return [Refusal(RefusalCode.CODE_HELD)]
-    own_uses = any(hold.code == code.id for hold in found.own)
-    if code.max_uses is not None and code.uses - own_uses >= code.max_uses:
+    if code.max_uses is not None and code.uses >= code.max_uses:
         return [Refusal(RefusalCode.QUOTA_EXHAUSTED, required=Tickets(code.max_uses), detail="uses")]
     return []
 
@@ -203,18 +203,20 @@ def _tried(include: frozenset[UUID], entered: Collection[EnteredCode], catalogue
 
 
 def _taken_by_others(found: db.Facts) -> dict[LimitKey, int]:
-    """What is taken of each limit, less what the basket itself gives back."""
+    """What is taken of each limit, less what is free: the basket gives back its own, and expired holds are none."""
     contact = None if found.contact is None else found.contact.id
+    free_of: dict[UUID, list[db.FreeHold]] = {}
+    for hold in found.free:
+        free_of.setdefault(hold.offer, []).append(hold)
     taken = {}
     for fact in found.taken:
-        own = sum(
+        free = sum(
             hold.tickets
-            for hold in found.own
-            if hold.offer == fact.offer
-            and (fact.element is None or fact.element in hold.elements)
+            for hold in free_of.get(fact.offer, ())
+            if (fact.element is None or fact.element in hold.elements)
             and (not fact.of_contact or hold.contact == contact)
         )
         kind = None if fact.element_kind is None else ElementKind(fact.element_kind)
         element = None if kind is None or fact.element is None else Element(kind, fact.element)
-        taken[LimitKey(fact.offer, element, fact.of_contact)] = fact.tickets - own
+        taken[LimitKey(fact.offer, element, fact.of_contact)] = fact.tickets - free
     return taken

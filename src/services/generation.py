@@ -7,6 +7,7 @@ happened, goes on exactly there.
 import asyncio
 from collections.abc import Callable
 from datetime import datetime
+from email.message import EmailMessage
 from typing import Final
 from uuid import UUID
 
@@ -19,7 +20,7 @@ from db.counts import RedemptionCounts
 from db.driver import UniqueViolation
 from db.sessions import Sessions
 from services.code_format import random_codes
-from services.code_lists import CodeLists
+from services.code_lists import CodeList, CodeLists
 from services.errors import NotFound
 from services.letters import Download, code_list_letter
 from services.links import LIFETIME, Links
@@ -107,26 +108,38 @@ class Generation:
         return await self._transactions.run(organisation, attempt)
 
     async def _send(self, organisation: UUID, batch: UUID, now: datetime) -> BatchState:
+        """Mails the list, and keeps the batch to itself meanwhile: no other worker sends what one is sending.
+
+        Once the server has taken the mail and that is committed, nothing sends it again. A process that ends in between
+        leaves it to be sent a second time, with the same Message-ID, rather than never.
+        """
         codes = await self._lists.of_batch(organisation, batch)
         if codes.batch.destination is None:
             await self.fail(organisation, batch, text("no_mail_address"))
             return BatchState.FAILED
-        attached = await codes.content(LARGEST_ATTACHMENT) or Download(
-            self._links.to_batch_csv(organisation, batch, now), now + LIFETIME
-        )
-        letter = code_list_letter(codes, self._mailer.sender, codes.batch.destination, attached, now)
-        try:
-            await self._mailer.send(letter)
-        except MailRefused as refused:
-            await self.fail(organisation, batch, text("mail_refused", answer=str(refused)))
-            return BatchState.FAILED
+        letter = await self._letter(codes, codes.batch.destination, now)
 
-        async def attempt(connection: AsyncConnection, changed: set[UUID]) -> None:
-            await db.sent(connection, organisation, batch, now)
+        async def attempt(connection: AsyncConnection, changed: set[UUID]) -> BatchState:
+            row = await _locked(connection, organisation, batch)
+            if row.state is not BatchState.SENDING or row.resends != codes.batch.resends:
+                return row.state
             changed.add(batch)
+            try:
+                await self._mailer.send(letter)
+            except MailRefused as refused:
+                reason = text("mail_refused", answer=str(refused))
+                await db.fail(connection, organisation, batch, reason.in_language(Language(row.language)))
+                return BatchState.FAILED
+            await db.sent(connection, organisation, batch, now)
+            return BatchState.DONE
 
-        await self._transactions.run(organisation, attempt)
-        return BatchState.DONE
+        return await self._transactions.run(organisation, attempt)
+
+    async def _letter(self, codes: CodeList, destination: str, now: datetime) -> EmailMessage:
+        attached = await codes.content(LARGEST_ATTACHMENT) or Download(
+            self._links.to_batch_csv(codes.batch.organisation, codes.batch.id, now), now + LIFETIME
+        )
+        return code_list_letter(codes, self._mailer.sender, destination, attached, now)
 
 
 async def _locked(connection: AsyncConnection, organisation: UUID, batch: UUID) -> Batch:

@@ -8,13 +8,12 @@ from uuid import UUID
 
 import structlog
 
-from db import live as db
-from db.sessions import Sessions
+from db.signals import Carrier, Lost
 
 Changed = Callable[[frozenset[UUID] | None], None]
 """Takes the offers and batches that changed; None where signals may have been missed, so that anything may have."""
 
-WINDOW: Final = 0.05
+WINDOW: Final = 0.02
 """Seconds between two publications of this process: what changes meanwhile goes into the next, once."""
 
 _log = structlog.get_logger()
@@ -22,15 +21,14 @@ _BACK_OFF: Final = (0.1, 0.2, 0.5, 1.0, 2.0)
 
 
 class Live:
-    """One a process. ``url`` is a direct way to PostgreSQL, for the one connection that listens.
+    """One a process, over the one connection on which its ``carrier`` listens.
 
     Publishing works without listening, as in a worker. Signals are a matter of speed only: whoever watches also looks
     at versions now and then, so that a process that dies between commit and signal loses nothing.
     """
 
-    def __init__(self, sessions: Sessions, url: str) -> None:
-        self._sessions = sessions
-        self._url = url
+    def __init__(self, carrier: Carrier) -> None:
+        self._carrier = carrier
         self._watchers: dict[UUID, set[Changed]] = {}
         self._pending: dict[UUID, set[UUID]] = {}
         self._publishing: asyncio.Task[None] | None = None
@@ -68,14 +66,14 @@ class Live:
                 await self._listening
         if self._publishing is not None:
             await self._publishing
+        await self._carrier.close()
 
     async def _publish(self) -> None:
         while self._pending:
             pending, self._pending = self._pending, {}
             try:
-                async with self._sessions.reading() as connection:
-                    await db.notify(connection, pending)
-            except Exception as error:  # noqa: BLE001 - nobody waits for it, and the next must not stay behind
+                await self._carrier.send(pending)
+            except Lost as error:
                 _log.warning("changes were not signalled; watchers find them by their versions", reason=str(error))
             await asyncio.sleep(WINDOW)
 
@@ -93,8 +91,8 @@ class Live:
         while True:
             reason = "closed"
             try:
-                await db.listen(self._url, self._hear, began)
-            except db.Lost as error:
+                await self._carrier.listen(self._hear, began)
+            except Lost as error:
                 reason = str(error)
             _log.warning("not listening for changes", reason=reason)
             await asyncio.sleep(_BACK_OFF[min(failures, len(_BACK_OFF) - 1)])

@@ -4,21 +4,24 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
+from db import contacts as db_contacts
 from db.counts import RedemptionCounts
 from db.sessions import Sessions
 from services.batches import Batch, Batches, BatchState
 from services.catalogue import Catalogue, Catalogues
-from services.count_board import LOOK, PACE, CountBoard, Shares
+from services.count_board import LOOK, PACE, CountBoard, Reader, Reading, Shares
 from services.errors import Forbidden, NotFound
 from services.live import Live
+from services.offers import Offers
 from services.shares import share_of
 from services.texts import text
 from services.viewer import Audience, Viewer
 
-__all__ = ["CountsUpdate", "LiveCounts"]
+__all__ = ["CountsUpdate", "CountsWatch", "LiveCounts"]
 
 _NOTHING: Final = RedemptionCounts()
 _ENDS: Final = frozenset({BatchState.DONE, BatchState.FAILED})
@@ -26,54 +29,72 @@ _ENDS: Final = frozenset({BatchState.DONE, BatchState.FAILED})
 
 @dataclass(frozen=True, slots=True)
 class CountsUpdate:
-    """The counts of an offer, or of one ``holder``'s share of it."""
+    """The counts of an offer, or of one ``holder``'s share of it, and the ``reading`` that found them."""
 
     offer: UUID
     holder: UUID | None
     counts: RedemptionCounts
+    reading: Reading
+
+
+@dataclass(frozen=True, slots=True)
+class _Selection:
+    """What is watched; ``offer`` is set where one was asked by name."""
+
+    season: UUID | None
+    offer: UUID | None
+    holder: UUID | None
+
+    def offers(self, catalogue: Catalogue) -> list[UUID]:
+        """Promotional codes belong to no season and show in each."""
+        if self.offer is not None:
+            return [self.offer]
+        if self.season is None:
+            return list(catalogue.offer_details)
+        return [key for key in catalogue.offer_details if self.includes(key, catalogue)]
+
+    def includes(self, offer: UUID, catalogue: Catalogue) -> bool:
+        details = catalogue.offer_details.get(offer)
+        return details is not None and (self.season is None or details.season_id in {self.season, None})
+
+    def share(self, shares: Shares) -> RedemptionCounts | None:
+        """Of one holder's share, only offers show where it has one, but for an offer asked by name."""
+        if self.holder is None:
+            return sum(shares.values(), _NOTHING)
+        return shares.get(self.holder, _NOTHING if self.offer is not None else None)
 
 
 class LiveCounts:
     """One a process."""
 
-    def __init__(self, sessions: Sessions, catalogues: Catalogues, batches: Batches, live: Live) -> None:
+    def __init__(
+        self, sessions: Sessions, catalogues: Catalogues, offers: Offers, batches: Batches, live: Live
+    ) -> None:
         self._sessions = sessions
         self._catalogues = catalogues
+        self._offers = offers
         self._batches = batches
         self._live = live
         self._boards: dict[UUID, CountBoard] = {}
 
-    async def counts(
-        self, viewer: Viewer, *, season: UUID | None, offer: UUID | None, contact: UUID | None
-    ) -> AsyncGenerator[CountsUpdate, None]:
-        """Every offer in question as it is now, then each after it changed, and never anything older.
+    async def watch(
+        self, viewer: Viewer, now: datetime, *, season: UUID | None, offer: UUID | None, contact: UUID | None
+    ) -> "CountsWatch":
+        """Every offer in question, or one contact's share of them; a partner watches its own.
 
-        Promotional codes belong to no season and show in each. Of one contact's share, only offers where it has one,
-        but for an offer asked by name. A partner watches its own share. Raises Forbidden, NotFound.
+        How an offer sells is open to staff and, as far as it is theirs, to partners: raises Forbidden for everybody
+        else. To a partner, offers and contacts that it may not see are unknown. Raises NotFound.
         """
-        holder = _holder(viewer, contact)
+        if not viewer.is_staff and viewer.audience is not Audience.PARTNER:
+            raise Forbidden(text("forbidden"))
         catalogue = await self._catalogues.seen_by(viewer)
-        _check(catalogue, season, offer)
-        watched = None if offer is None else frozenset({offer})
-        known = list(catalogue.offer_details) if watched is None else [*watched]
-        board = self._board(viewer.organisation_id)
-        reader = board.join(watched, known)
-        sent: dict[UUID, int] = {}
-        try:
-            while True:
-                for changed in await reader.changed():
-                    counts = _share(board.latest(changed), holder, by_name=offer is not None)
-                    if counts is None or counts.version <= sent.get(changed, -1):
-                        continue
-                    if not await self._in_season(viewer.organisation_id, changed, season):
-                        continue
-                    sent[changed] = counts.version
-                    yield CountsUpdate(changed, holder, counts)
-        finally:
-            board.leave(reader)
-            if board.is_empty:
-                board.stop()
-                self._boards.pop(viewer.organisation_id, None)
+        if season is not None and season not in catalogue.seasons:
+            raise NotFound(("seasonId",))
+        if offer is not None and offer not in await self._offers.visible(viewer, catalogue, now):
+            raise NotFound(("offerId",))
+        if contact is not None and not await self._may_see(viewer, contact):
+            raise NotFound(("contactId",))
+        return CountsWatch(self, viewer.organisation_id, _Selection(season, offer, share_of(viewer) or contact))
 
     async def batch(self, viewer: Viewer, batch: UUID) -> AsyncGenerator[Batch, None]:
         """The batch as it is now, then after each change until it is DONE or FAILED. Raises NotFound."""
@@ -94,43 +115,68 @@ class LiveCounts:
                 with suppress(TimeoutError):
                     await asyncio.wait_for(changed.wait(), LOOK)
 
-    def _board(self, organisation: UUID) -> CountBoard:
+    async def offers_of(self, organisation: UUID, selection: _Selection) -> list[UUID]:
+        return selection.offers(await self._catalogues.current(organisation))
+
+    def board(self, organisation: UUID) -> CountBoard:
+        """The organisation's, at work from the first who joins until ``left`` by the last."""
         board = self._boards.get(organisation)
         if board is None:
-            board = self._boards[organisation] = CountBoard(self._sessions, self._live, organisation)
+            board = CountBoard(self._sessions, self._catalogues, self._live, organisation)
+            self._boards[organisation] = board
         return board
 
-    async def _in_season(self, organisation: UUID, offer: UUID, season: UUID | None) -> bool:
-        if season is None:
-            return True
-        catalogue = self._catalogues.cached(organisation)
-        if catalogue is None or offer not in catalogue.offer_details:
-            catalogue = await self._catalogues.current(organisation)
-        details = catalogue.offer_details.get(offer)
-        return details is not None and details.season_id in {season, None}
+    def left(self, organisation: UUID) -> None:
+        if self._boards[organisation].is_empty:
+            self._boards.pop(organisation).stop()
+
+    async def _may_see(self, viewer: Viewer, contact: UUID) -> bool:
+        own = share_of(viewer)
+        if own is not None:
+            return contact == own
+        async with self._sessions.reading() as connection:
+            return contact in await db_contacts.find(connection, viewer.organisation_id, [contact])
 
 
-def _holder(viewer: Viewer, contact: UUID | None) -> UUID | None:
-    """Whose share is watched. How an offer sells is open to staff and, as far as it is theirs, to partners."""
-    if not viewer.is_staff and viewer.audience is not Audience.PARTNER:
-        raise Forbidden(text("forbidden"))
-    own = share_of(viewer)
-    if own is not None and contact not in {own, None}:
-        raise Forbidden(text("forbidden"))
-    return own or contact
+class CountsWatch:
+    """One who watches: ``updates`` once, ``refresh`` while they are taken."""
 
+    def __init__(self, counts: LiveCounts, organisation: UUID, selection: _Selection) -> None:
+        self._counts = counts
+        self._organisation = organisation
+        self._selection = selection
+        self._joined: tuple[CountBoard, Reader] | None = None
 
-def _check(catalogue: Catalogue, season: UUID | None, offer: UUID | None) -> None:
-    if season is not None and season not in catalogue.seasons:
-        raise NotFound(("seasonId",))
-    if offer is not None and offer not in catalogue.offer_details:
-        raise NotFound(("offerId",))
+    async def updates(self) -> AsyncGenerator[CountsUpdate, None]:
+        """Every offer in question as it is now, then each after it changed, and never anything older."""
+        board = self._counts.board(self._organisation)
+        reader = board.join(None if self._selection.offer is None else frozenset({self._selection.offer}))
+        self._joined = board, reader
+        try:
+            since = await self.refresh()
+            versions: dict[UUID, int] = {}
+            while True:
+                for offer in await reader.changed():
+                    reading = board.latest(offer)
+                    if reading is None or reading.number < since:
+                        continue
+                    counts = self._selection.share(reading.shares)
+                    if counts is None or counts.version < versions.get(offer, 0):
+                        continue
+                    if self._selection.includes(offer, reading.catalogue):
+                        versions[offer] = counts.version
+                        yield CountsUpdate(offer, self._selection.holder, counts, reading)
+        finally:
+            board.leave(reader)
+            self._counts.left(self._organisation)
 
-
-def _share(shares: Shares, holder: UUID | None, *, by_name: bool) -> RedemptionCounts | None:
-    if holder is None:
-        return sum(shares.values(), _NOTHING)
-    return shares.get(holder, _NOTHING if by_name else None)
+    async def refresh(self) -> int:
+        """Has everything come once more, changed or not; returns the number of the first reading that is new enough."""
+        offers = await self._counts.offers_of(self._organisation, self._selection)
+        if self._joined is None:
+            return 0
+        board, reader = self._joined
+        return board.refresh(reader, offers)
 
 
 def _setting(event: asyncio.Event, batch: UUID) -> Callable[[frozenset[UUID] | None], None]:

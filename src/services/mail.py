@@ -12,7 +12,9 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import aiosmtplib
 
 TIMEOUT: Final = 30
-"""Seconds that a mail server may take for each of its answers."""
+"""Seconds that a mail server may take to greet and to let us in, for each of its answers."""
+TRANSFER_TIMEOUT: Final = 300
+"""Seconds that it may take for each answer about a mail, the transfer of a large one included (RFC 5321, 4.5.3.2)."""
 
 _LOCAL: Final = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
 _DOMAIN: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*")
@@ -55,17 +57,19 @@ class SmtpMailer:
         self.sender = options.get("from", f"no-reply@{self._host}")
 
     async def send(self, message: EmailMessage) -> None:
+        client = aiosmtplib.SMTP(
+            hostname=self._host,
+            port=self._port,
+            username=self._user,
+            password=self._password,
+            use_tls=self._tls,
+            start_tls=False if self._tls else self._start_tls,
+            timeout=TIMEOUT,
+        )
         try:
-            await aiosmtplib.send(
-                message,
-                hostname=self._host,
-                port=self._port,
-                username=self._user,
-                password=self._password,
-                use_tls=self._tls,
-                start_tls=False if self._tls else self._start_tls,
-                timeout=TIMEOUT,
-            )
+            # What goes wrong while it says goodbye is suppressed there: by then the mail has been taken.
+            async with client:
+                await client.send_message(message, timeout=TRANSFER_TIMEOUT)
         except aiosmtplib.SMTPRecipientsRefused as error:
             raise _failure(min(error.recipients, key=lambda refused: refused.code)) from error
         except aiosmtplib.SMTPResponseException as error:

@@ -44,6 +44,15 @@ class Offers:
         async with self._sessions.reading() as connection:
             return await db.remaining(connection, organisation, ids)
 
+    async def taken(self, organisation: UUID, ids: Sequence[UUID]) -> dict[UUID, dict[UUID | None, int]]:
+        """Tickets that count against each limit of the offers, by element, None for the offer as a whole."""
+        async with self._sessions.reading() as connection:
+            found = await db.taken(connection, organisation, ids)
+        return {
+            offer: {None if element == db.WHOLE_OFFER else element: tickets for element, tickets in counts.items()}
+            for offer, counts in found.items()
+        }
+
 
 def is_for(offer: Offer, campaigns: Set[UUID], levels: Mapping[UUID, str], now: datetime) -> bool:
     """Whether this is a running advantage for everyone, or for a contact of these campaigns and indicator levels."""

@@ -80,7 +80,7 @@ class Orders:
         async def attempt(connection: AsyncConnection, changed: set[UUID]) -> Answer | CodeRefused:
             row = await self._baskets.locked(connection, viewer, basket)
             stored = stored_pricing.load(row.pricing)
-            lost = stored.held_codes - row.held_codes
+            lost = stored.held_codes - await db_baskets.held_codes(connection, row.organisation, basket)
             if lost:
                 await self._baskets.reprice(connection, changed, viewer, row, row.content, now)
                 return CodeRefused([Refusal(RefusalCode.CODE_INVALIDATED) for _ in lost])
@@ -201,7 +201,7 @@ class Orders:
         codes, offers = await claims.use(connection, row.organisation, row.id, order, contact)
         if codes != stored.held_codes:
             raise Overtaken
-        await db_baskets.end(connection, row.organisation, row.id, "CONFIRMED")
+        await db_baskets.end(connection, row.organisation, [row.id], "CONFIRMED")
         changed |= offers
         return order
 

@@ -10,6 +10,8 @@ import structlog
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import BaseRoute, Route, WebSocketRoute
@@ -18,6 +20,7 @@ from starlette.types import ASGIApp
 from db.sessions import Sessions
 from resolvers import downloads
 from resolvers.context import Clock
+from resolvers.event_stream import EventStreams
 from resolvers.http import GraphQLApp
 from resolvers.schema import schema
 from services.code_lists import CodeLists
@@ -27,6 +30,16 @@ from sesame.processes import leave_with_parent
 from sesame.settings import Settings
 
 _HEALTH_SECONDS: Final = 2
+
+ANY_ORIGIN: Final = Middleware(
+    CORSMiddleware,
+    allow_origins=["*"],
+    allow_methods=["GET", "POST"],
+    allow_headers=["Authorization", "Content-Type", "Accept-Language", "X-Request-ID"],
+    expose_headers=["X-Request-ID"],
+    max_age=86_400,
+)
+"""Pages of any origin may ask: a token says who does, never a cookie that a browser adds by itself."""
 
 _log = structlog.get_logger("sesame.app")
 
@@ -44,17 +57,19 @@ def create() -> ASGIApp:
             application.router.routes.extend(routes(own, lambda: datetime.now(UTC)))
             yield
 
-    return logs.RequestLog(Starlette(lifespan=lifespan))
+    return logs.RequestLog(Starlette(lifespan=lifespan, middleware=[ANY_ORIGIN]))
 
 
 def routes(own: House, clock: Clock) -> list[BaseRoute]:
     """Every path of a server."""
-    graphql = GraphQLApp(schema, build_services(own), clock)
+    services = build_services(own)
+    graphql = GraphQLApp(schema, services, clock)
     return [
         Route("/graphql", graphql),
         WebSocketRoute("/graphql", graphql),
+        Route("/graphql/stream", EventStreams(graphql)),
         Route("/health", _health(own.sessions)),
-        *downloads.routes(CodeLists(own.sessions), own.links, clock),
+        *downloads.routes(CodeLists(own.sessions), services.tracking_lists, own.links, clock),
     ]
 
 

@@ -24,6 +24,17 @@ _LARGEST_MESSAGE: Final = 1024 * 1024
 # Of each process beside its pool: one that listens, one to spare.
 _EXTRA_CONNECTIONS: Final = 2
 
+_PING_SECONDS: Final = 50  # Below the minute after which proxies cut what is silent.
+_OF_EACH_CONNECTION: Final = {
+    # Milliseconds: who takes nothing for so long is gone, or as good as gone.
+    "TCP_USER_TIMEOUT": 30_000,
+    # Bytes that wait in the kernel for a slow reader; what comes next waits here, where the newest replaces the older.
+    "TCP_NOTSENT_LOWAT": 16_384,
+    # Seconds of silence before the kernel asks whether the other side is still there, and between two questions.
+    "TCP_KEEPIDLE": 30,
+    "TCP_KEEPINTVL": 10,
+}
+
 _log = structlog.get_logger("sesame.serving")
 
 
@@ -58,6 +69,10 @@ def _listening(host: str, port: int) -> socket.socket:
     """The listening socket; who connects early waits until the server is up."""
     listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    for option, value in _OF_EACH_CONNECTION.items():
+        if hasattr(socket, option):  # Of Linux, most of them.
+            listener.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     try:
         listener.bind((host, port))
         listener.listen()
@@ -102,7 +117,11 @@ def _run(listener: socket.socket, workers: int) -> None:
         log_config=None,
         access_log=False,
         server_header=False,
+        ws="sesame.websockets:Protocol",
         ws_max_size=_LARGEST_MESSAGE,
+        ws_ping_interval=_PING_SECONDS,
+        # Compression would take ten times the memory of all the rest, for messages of a few hundred bytes.
+        ws_per_message_deflate=False,
         timeout_graceful_shutdown=_DRAIN_SECONDS,
     )
     if workers == 1:

@@ -45,6 +45,14 @@ def _smtp_url(secret: SecretStr) -> SecretStr:
     return secret
 
 
+def _redis_url(secret: SecretStr) -> SecretStr:
+    parts = urlsplit(secret.get_secret_value())
+    schemes = {"valkey": "redis", "valkeys": "rediss", "redis": "redis", "rediss": "rediss", "unix": "unix"}
+    if parts.scheme not in schemes or not (parts.hostname or (parts.scheme == "unix" and parts.path)):
+        raise ValueError("is not a Redis or Valkey server; expected redis://:PASSWORD@HOST:PORT or rediss://…")
+    return SecretStr(parts._replace(scheme=schemes[parts.scheme]).geturl())
+
+
 def _web_address(address: str) -> str:
     parts = urlsplit(address)
     if parts.scheme not in ("http", "https") or not parts.hostname:
@@ -71,6 +79,9 @@ class Settings(BaseSettings):
 
     database_url: Annotated[SecretStr, AfterValidator(_asyncpg_url)] | None = Field(
         default=None, description="PostgreSQL to use; unset: an embedded one inside the data folder"
+    )
+    redis_url: Annotated[SecretStr, AfterValidator(_redis_url)] | None = Field(
+        default=None, description="Redis or Valkey that tells processes what changed; unset: PostgreSQL does"
     )
     data_dir: Annotated[Path, AfterValidator(_absolute)] = Field(
         default=Path(".sesame"), description="the data folder: embedded PostgreSQL, secret key, outbox"

@@ -1,22 +1,24 @@
 """Which offers are open to whom, and that nobody learns of one that is not theirs."""
 
+from datetime import timedelta
 from itertools import product as combinations
 from typing import Any
 
 import pytest
 from sqlalchemy import delete, update
+from tests.back_door import change_offer, expire_baskets, key_of, limit_offer, set_quota, touch
+from tests.conftest import NOW, Server
+from tests.graphql.operations import BackOffice, Client, Shop
 
 from db import tables
 from db.ids import new_id
 from resolvers.ids import encode
-from tests.back_door import change_offer, expire_baskets, limit_offer, organisation
-from tests.conftest import Server
-from tests.graphql.operations import BackOffice, Client, Shop
 
 OPENING_SEATS = ("ZINMAN-0119", "CAT1", "FULL")
 HELENE = ("HELENE-1217", "CAT1", "FULL")
 RESERVED = {"REGULARS", "REVIVAL", "STAFFTYD", "PROMOTYD", "COUPON3", "TENOFF", "TICKET2"}
 ALL = {"OPENING", *RESERVED}
+TOMORROW = NOW + timedelta(days=1)
 
 
 async def eligible(server: Server, token: str | None = None, **asked: Any) -> dict[str, list[dict[str, Any]]]:
@@ -50,6 +52,19 @@ async def code_of(server: Server, offer: str) -> str:
 async def performance(server: Server, code: str) -> str:
     [line] = await Shop(server).lines((code, "CAT1", "FULL", 1))
     return line["performanceId"]
+
+
+async def point_of_sale(server: Server, code: str) -> str:
+    channels = (await Client(server, "counter", server.staff).ask("Counter"))["salesChannels"]
+    [found] = [place["id"] for channel in channels for place in channel["pointsOfSale"] if place["code"] == code]
+    return found
+
+
+async def cursors(server: Server) -> list[str]:
+    """Of every offer, as staff get them."""
+    document = "{ eligibleOffers(first: 100, includeIneligible: true) { edges { cursor } } }"
+    answer = await server.ask(document, token=server.staff)
+    return [edge["cursor"] for edge in answer["data"]["eligibleOffers"]["edges"]]
 
 
 def codes(refusals: list[dict[str, Any]]) -> list[str]:
@@ -87,7 +102,8 @@ async def test_a_shopper_is_told_why_their_code_does_not_open(server: Server) ->
 
 async def test_a_contact_sees_the_offers_reserved_for_them(server: Server) -> None:
     assert set(await eligible(server, server.contact)) == {"OPENING", "REGULARS", "REVIVAL"}
-    found = await eligible(server, server.contact, includeIneligible=True, performanceId=await performance(server, "ZINMAN-0119"))
+    asked = {"performanceId": await performance(server, "ZINMAN-0119"), "includeIneligible": True}
+    found = await eligible(server, server.contact, **asked)
     assert {offer: codes(refusals) for offer, refusals in found.items()} == {
         "OPENING": [],
         "REGULARS": [],
@@ -105,20 +121,23 @@ async def test_a_contact_who_leaves_the_target_sees_its_offer_no_more(server: Se
 async def test_a_campaign_that_is_over_hides_its_offer_whatever_the_instant_asked_about(server: Server) -> None:
     async with server.own.sessions.writing() as connection:
         await connection.execute(update(tables.campaigns).values(ends_at=tables.campaigns.c.starts_at))
-    await change_offer(server.own.sessions, "REVIVAL")
+    await touch(server.own.sessions)
     asked = {"at": "2026-09-01T00:00:00+02:00", "includeIneligible": True}
     assert set(await eligible(server, server.contact, **asked)) == {"OPENING", "REGULARS"}
 
 
 async def test_another_contact_sees_none_of_them(server: Server) -> None:
-    token = await server.own.credentials.contact_token("theatre", "NOUVEAU", "SHOP", server_until(server))
+    token = await server.own.credentials.contact_token("theatre", "NOUVEAU", "SHOP", TOMORROW)
     assert set(await eligible(server, token, includeIneligible=True)) == {"OPENING"}
 
 
 async def test_a_partner_sees_the_offers_of_its_own_codes(server: Server) -> None:
     secutix = await server.own.credentials.partner_key("theatre", "SECUTIX", "SHOP")
     found = await eligible(server, secutix, includeIneligible=True)
-    assert {offer: codes(refusals) for offer, refusals in found.items()} == {"OPENING": [], "PROMOTYD": ["NOT_TARGETED"]}
+    assert {offer: codes(refusals) for offer, refusals in found.items()} == {
+        "OPENING": [],
+        "PROMOTYD": ["NOT_TARGETED"],
+    }
     assert set(await eligible(server, secutix, codes=[await code_of(server, "PROMOTYD")])) == {"OPENING", "PROMOTYD"}
 
 
@@ -131,8 +150,8 @@ async def test_staff_see_every_offer_in_every_state_and_why_it_is_not_open(serve
     await change_offer(server.own.sessions, "REGULARS", state="DRAFT")
     found = await for_contact(server, includeIneligible=True)
     assert set(found) == ALL
-    assert codes(found["REGULARS"]) == ["OFFER_NOT_RUNNING", "NOT_TARGETED"]
-    assert codes(found["PROMOTYD"]) == ["WRONG_CHANNEL", "WRONG_CHANNEL", "NOT_TARGETED"] or found["PROMOTYD"]
+    assert set(codes(found["REGULARS"])) == {"OFFER_NOT_RUNNING", "NOT_TARGETED"}
+    assert set(codes(found["PROMOTYD"])) == {"WRONG_CHANNEL", "NOT_TARGETED"}
 
 
 async def test_staff_see_what_is_open_to_a_contact(server: Server) -> None:
@@ -142,15 +161,14 @@ async def test_staff_see_what_is_open_to_a_contact(server: Server) -> None:
 
 
 async def test_staff_may_ask_about_another_point_of_sale(server: Server) -> None:
-    [channel] = [each for each in (await Client(server, "counter", server.staff).ask("Counter"))["salesChannels"] if each["code"] == "PARTNERS"]
-    tyd = channel["pointsOfSale"][0]["id"]
-    found = await for_contact(server, pointOfSaleId=tyd, codes=["TYD-STAFF"], includeIneligible=True)
+    asked = {"pointOfSaleId": await point_of_sale(server, "TYD"), "includeIneligible": True}
+    found = await for_contact(server, **asked, codes=["TYD-STAFF"])
     assert codes(found["STAFFTYD"]) == []
     assert codes(found["OPENING"]) == ["WRONG_CHANNEL"]
 
 
 async def test_where_no_point_of_sale_is_known_none_is_asked_about(server: Server) -> None:
-    token = await server.own.credentials.staff_token("theatre", ["VIEWER"], server_until(server))
+    token = await server.own.credentials.staff_token("theatre", ["VIEWER"], TOMORROW)
     assert set(await eligible(server, token, codes=["TYD-STAFF"])) == {"OPENING", "STAFFTYD"}
 
 
@@ -186,8 +204,6 @@ async def test_no_question_shows_a_shopper_an_offer_that_is_not_theirs(server: S
 
 
 async def test_no_cursor_shows_a_shopper_an_offer_that_is_not_theirs(server: Server) -> None:
-    answer = await Client(server, "counter", server.staff).ask("ContactOffers", first=100, includeIneligible=True)
-    assert len(answer["eligibleOffers"]["edges"]) == len(ALL)
     for cursor in await cursors(server):
         page = await Shop(server).ask("EligibleOffers", after=cursor, includeIneligible=True)
         assert {edge["node"]["offer"]["code"] for edge in page["eligibleOffers"]["edges"]} <= {"OPENING"}
@@ -205,7 +221,6 @@ async def test_a_public_offer_that_does_not_run_is_shown_to_nobody_but_staff(ser
 async def test_only_staff_may_name_another_contact(server: Server, audience: str) -> None:
     token = getattr(server, audience)
     known, unknown = await BackOffice(server).contact_id("SECUTIX"), encode("Contact", new_id())
-    assert await problems(server, token, contactId=known) if False else True
     document = "query Q($id: ID) { eligibleOffers(contactId: $id) { edges { node { eligible } } } }"
     answers = [await server.ask(document, {"id": each}, token=token) for each in (known, unknown)]
     assert answers[0] == answers[1]
@@ -213,10 +228,8 @@ async def test_only_staff_may_name_another_contact(server: Server, audience: str
 
 
 async def test_only_staff_may_name_another_point_of_sale(server: Server) -> None:
-    points = (await server.ask("{ salesChannels { pointsOfSale { id code } } }"))["data"]["salesChannels"]
-    [hall] = [each["id"] for channel in points for each in channel["pointsOfSale"] if each["code"] == "HALL"]
     document = "query Q($id: ID) { eligibleOffers(pointOfSaleId: $id) { edges { node { eligible } } } }"
-    answer = await server.ask(document, {"id": hall})
+    answer = await server.ask(document, {"id": await point_of_sale(server, "HALL")})
     assert answer["errors"][0]["extensions"]["problems"][0]["path"] == ["pointOfSaleId"]
 
 
@@ -224,7 +237,7 @@ async def test_only_staff_may_name_another_point_of_sale(server: Server) -> None
 
 
 async def test_a_quota_that_baskets_hold_is_exhausted_until_they_expire(server: Server) -> None:
-    await set_quota(server, "OPENING", 4)
+    await set_quota(server.own.sessions, "OPENING", 4)
     asked = {"performanceId": await performance(server, "ZINMAN-0119"), "includeIneligible": True}
     await Shop(server).basket((*OPENING_SEATS, 4))
     [refusal] = (await eligible(server, **asked))["OPENING"]
@@ -251,9 +264,7 @@ async def test_a_limit_of_one_element_closes_the_offer_for_that_element(
     shop = Shop(server)
     [line] = await shop.lines((*OPENING_SEATS, 1))
     async with server.own.sessions.reading() as connection:
-        element = await connection.scalar(
-            tables.seat_categories.select().where(tables.seat_categories.c.code == seat).with_only_columns(tables.seat_categories.c.id)
-        )
+        element = await key_of(connection, tables.seat_categories, seat)
     await limit_offer(server.own.sessions, "OPENING", element_id=element, element_kind="SEAT_CATEGORY", quota=0)
     found = await eligible(server, performanceId=line["performanceId"])
     assert ("OPENING" in found) is open_
@@ -278,8 +289,8 @@ async def test_the_sale_end_is_asked_at_the_instant(server: Server) -> None:
 async def test_a_delivery_mode_counts_where_it_is_named(server: Server, mode: str | None, *, open_: bool) -> None:
     modes = {each["code"]: each["id"] for each in (await Shop(server).ask("Season"))["deliveryModes"]}
     async with server.own.sessions.reading() as connection:
-        printed = (await connection.execute(tables.delivery_modes.select().where(tables.delivery_modes.c.code == "PRINT"))).one()
-    await change_offer(server.own.sessions, "OPENING", delivery_mode_ids=[printed.id])
+        printed = await key_of(connection, tables.delivery_modes, "PRINT")
+    await change_offer(server.own.sessions, "OPENING", delivery_mode_ids=[printed])
     found = await eligible(server, deliveryModeId=modes.get(mode or ""), includeIneligible=True)
     assert (found["OPENING"] == []) is open_
 
@@ -293,13 +304,6 @@ async def test_an_offer_open_for_a_product_is_open_for_one_of_its_performances(s
 
 
 # ── Pages, languages, bad input ──────────────────────────────────────────────────────────────────
-
-
-async def cursors(server: Server) -> list[str]:
-    """Of every offer, as staff get them."""
-    document = "{ eligibleOffers(first: 100, includeIneligible: true) { edges { cursor } } }"
-    answer = await server.ask(document, token=server.staff)
-    return [edge["cursor"] for edge in answer["data"]["eligibleOffers"]["edges"]]
 
 
 async def test_pages_follow_one_another_without_a_gap(server: Server) -> None:
@@ -344,7 +348,7 @@ async def test_refusals_are_told_in_the_language_asked_for(server: Server, langu
 async def test_things_are_named_in_french_where_they_lack_the_language(server: Server) -> None:
     async with server.own.sessions.writing() as connection:
         await connection.execute(update(tables.sales_channels).values(name={"fr": "Filière"}))
-    await change_offer(server.own.sessions, "OPENING")
+    await touch(server.own.sessions)
     [refusal] = (await eligible(server, server.partner, includeIneligible=True, language="DE"))["OPENING"]
     assert (refusal["required"], refusal["actual"]) == ("Filière, Filière", "Filière")
 
@@ -375,13 +379,3 @@ async def test_staff_are_told_of_an_unknown_contact(server: Server) -> None:
     answer = await Client(server, "counter", server.staff).send("ContactOffers", contactId=encode("Contact", new_id()))
     [problem] = answer["errors"][0]["extensions"]["problems"]
     assert problem["path"] == ["contactId"]
-
-
-async def set_quota(server: Server, code: str, quota: int) -> None:
-    async with server.own.sessions.writing() as connection:
-        offers = tables.offers.select().where(tables.offers.c.code == code).with_only_columns(tables.offers.c.id)
-        table = tables.offer_limits
-        offer = (await connection.execute(offers)).scalar_one()
-        await connection.execute(update(table).where(table.c.offer_id == offer).values(quota=quota))
-        assert await organisation(connection)
-    await change_offer(server.own.sessions, code)

@@ -8,7 +8,6 @@ from typing import Any
 import httpx
 from gql import Client, GraphQLRequest
 from gql.transport.websockets import WebsocketsTransport
-
 from tests.conftest import Server
 from tests.graphql.operations import OPERATIONS, BackOffice, Shop
 

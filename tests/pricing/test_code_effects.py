@@ -181,7 +181,7 @@ def test_a_code_with_a_limit_per_contact_needs_to_know_the_contact() -> None:
 
 
 def test_a_second_code_says_which_limit_the_first_one_used_up() -> None:
-    (first, second) = single_use(limits=Limits(per_order=1)).price((2, ticket()), codes=[ONE, TWO]).codes
+    (first, second) = single_use(limits=Limits(quota=9, per_order=1)).price((2, ticket()), codes=[ONE, TWO]).codes
     assert first.applied
     assert second.refusals == (Refusal(RefusalCode.ORDER_LIMIT_EXCEEDED, Tickets(1), Tickets(2)),)
 

@@ -335,6 +335,12 @@ def test_an_element_that_is_used_up_closes_an_offer_for_its_tickets_only() -> No
     assert shop.refusals(ticket(), ticket(seat="CAT2")) == ()
 
 
+def test_only_limits_that_stand_in_the_way_of_these_tickets_are_told() -> None:
+    full = [ElementLimits(element(ElementKind.SEAT_CATEGORY, "CAT1"), Limits(quota=0))]
+    full.append(ElementLimits(element(ElementKind.SEAT_CATEGORY, "CAT2"), Limits(per_order=0)))
+    assert reasons(offered(element_limits=tuple(full)).refusals(ticket())) == ["QUOTA_EXHAUSTED"]
+
+
 def test_limits_of_several_elements_can_close_an_offer_together_and_say_the_same_once() -> None:
     limits = [ElementLimits(element(ElementKind.SEAT_CATEGORY, seat), Limits(per_order=0)) for seat in ("CAT1", "CAT2")]
     shop = offered(element_limits=tuple(limits))

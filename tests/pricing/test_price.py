@@ -1,5 +1,7 @@
 """A basket's price, step by step; amounts in cents of the example theatre."""
 
+from datetime import timedelta
+
 import pytest
 from playhouse import (
     BLANDINE,
@@ -7,6 +9,7 @@ from playhouse import (
     PERCENT,
     REGULARS,
     REVIVAL,
+    SHOW,
     UNKNOWN,
     Shop,
     advantage,
@@ -224,6 +227,12 @@ def test_a_code_that_leaves_the_saving_as_it_is_is_not_consumed() -> None:
     assert (prices(pricing), verdicts(pricing)) == ([0, 7], [["NO_BENEFIT"]])
 
 
+def test_of_equal_savings_on_unlike_tickets_the_earlier_performance_comes_first() -> None:
+    shop = Shop([advantage("A", AmountOff(500), limits=Limits(per_order=1))])
+    early, late = ticket(performance="Z"), ticket(performance="A", starts_at=SHOW + timedelta(days=1))
+    assert prices(shop.price((1, late), (1, early))) == [8000, 7500]
+
+
 # ── What is considered ───────────────────────────────────────────────────────────────────────────
 
 
@@ -242,8 +251,9 @@ def test_an_offer_that_is_tried_keeps_its_other_conditions() -> None:
     assert prices(shop.price((1, ticket()), include=ids("A"))) == [8000]
 
 
-def test_an_offer_that_is_tried_still_needs_its_code() -> None:
-    shop = Shop([advantage("A", AmountOff(500), SingleUseTarget(), state=OfferState.VALIDATED)])
+@pytest.mark.parametrize("target", [PartnerTarget(), SingleUseTarget(), SingleUseTarget(None)])
+def test_an_offer_that_is_tried_still_needs_its_code(target: PartnerTarget | SingleUseTarget) -> None:
+    shop = Shop([advantage("A", AmountOff(500), target, state=OfferState.VALIDATED)])
     assert prices(shop.price((1, ticket()), include=ids("A"))) == [8000]
     assert prices(shop.price((1, ticket()), codes=[entered("C", "A")], include=ids("A"))) == [7500]
 

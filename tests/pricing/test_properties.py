@@ -18,7 +18,7 @@ Property = Callable[[Random], None]
 def for_all(check: Property) -> Property:
     """Asks a property of many random sales."""
     randoms = st.randoms(use_true_random=False)
-    return settings(max_examples=40, deadline=None, database=None, suppress_health_check=list(HealthCheck))(
+    return settings(max_examples=30, deadline=None, database=None, suppress_health_check=list(HealthCheck))(
         given(randoms)(check)
     )
 

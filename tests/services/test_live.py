@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 from uuid import UUID
@@ -11,13 +11,13 @@ import asyncpg
 import pytest
 from sqlalchemy import make_url, text
 from sqlalchemy.ext.asyncio import AsyncConnection
-from theatre import Theatre, build
+from theatre import NOW, Theatre, build
 
 from db import batches as db_batches
 from db import counts as db_counts
 from db.counts import RedemptionCounts
 from db.ids import new_id
-from db.live import CHANNEL
+from db.live import CHANNEL, PostgresCarrier
 from db.sessions import Sessions
 from services.batches import Batch, Batches, BatchState, DocumentType
 from services.catalogue import Catalogues
@@ -25,6 +25,7 @@ from services.errors import Forbidden, NotFound
 from services.links import Links
 from services.live import Live
 from services.live_counts import CountsUpdate, LiveCounts
+from services.offers import Offers
 from services.transactions import Transactions
 from services.viewer import StaffRole, Viewer
 
@@ -62,7 +63,14 @@ class Process:
 
     def watch(self, viewer: Viewer | None = None, **asked: UUID | None) -> AsyncGenerator[CountsUpdate, None]:
         selection = {"season": None, "offer": None, "contact": None, **asked}
-        updates = self.counts.counts(viewer or self.theatre.staff(StaffRole.VIEWER), **selection)
+
+        async def watched() -> AsyncGenerator[CountsUpdate, None]:
+            watch = await self.counts.watch(viewer or self.theatre.staff(StaffRole.VIEWER), NOW, **selection)
+            async with aclosing(watch.updates()) as updates:
+                async for update in updates:
+                    yield update
+
+        updates = watched()
         self.watches.push_async_callback(updates.aclose)
         return updates
 
@@ -70,14 +78,14 @@ class Process:
 @asynccontextmanager
 async def process(url: str, theatre: Theatre, *, listens: bool = True) -> AsyncIterator[Process]:
     sessions = CountedSessions(url, pool_size=3)
-    live = Live(sessions, url)
+    live = Live(PostgresCarrier(sessions, url))
     catalogues = Catalogues(sessions)
     links = Links("a secret of thirty-two characters", "http://localhost")
     batches = Batches(sessions, catalogues, Transactions(sessions, live.publish), links)
     if listens:
         live.listen()
     async with AsyncExitStack() as watches:
-        yield Process(sessions, live, LiveCounts(sessions, catalogues, batches, live), theatre, watches)
+        yield Process(sessions, live, LiveCounts(sessions, catalogues, Offers(sessions), batches, live), theatre, watches)
     await live.close()
     await sessions.close()
 
@@ -115,8 +123,8 @@ async def until(
 
 
 async def test_the_counts_come_at_once(here: Process) -> None:
-    updates = here.watch(offer=here.theatre.promotyd)
-    assert await soon(updates) == CountsUpdate(here.theatre.promotyd, None, RedemptionCounts())
+    update = await soon(here.watch(offer=here.theatre.promotyd))
+    assert (update.offer, update.holder, update.counts) == (here.theatre.promotyd, None, RedemptionCounts())
 
 
 async def test_a_snapshot_has_what_was_committed_before_it(here: Process) -> None:
@@ -235,14 +243,15 @@ async def test_of_one_contact_only_its_share_shows(here: Process) -> None:
     theatre = here.theatre
     await here.change(theatre.promotyd, theatre.secutix, generated=150)
     await here.change(theatre.promotyd, theatre.tyd, generated=7)
-    assert (await soon(here.watch(contact=theatre.tyd))) == CountsUpdate(
-        theatre.promotyd, theatre.tyd, RedemptionCounts(generated=7, version=1)
-    )
+    share = await soon(here.watch(contact=theatre.tyd))
+    assert (share.offer, share.holder) == (theatre.promotyd, theatre.tyd)
+    assert share.counts == RedemptionCounts(generated=7, version=1)
     assert (await soon(here.watch(offer=theatre.promotyd))).counts.generated == 157
 
 
 async def test_a_partner_watches_its_own_share(here: Process) -> None:
     theatre = here.theatre
+    await order_batch(here, theatre.tyd)
     await here.change(theatre.promotyd, theatre.secutix, generated=150)
     updates = here.watch(theatre.partner(theatre.tyd), offer=theatre.promotyd)
     assert (await soon(updates)).counts == RedemptionCounts()
@@ -251,12 +260,21 @@ async def test_a_partner_watches_its_own_share(here: Process) -> None:
     assert (await soon(updates)).counts == RedemptionCounts(generated=7, version=1)
 
 
-async def test_a_partner_may_not_watch_another_and_a_shopper_nothing(here: Process) -> None:
+async def test_to_a_partner_the_offers_and_contacts_of_others_are_unknown(here: Process) -> None:
     theatre = here.theatre
+    await order_batch(here, theatre.secutix)
+    tyd = theatre.partner(theatre.tyd)
+    for asked, unknown in (({"contact": theatre.secutix}, new_id()), ({"offer": theatre.promotyd}, new_id())):
+        with pytest.raises(NotFound) as foreign:
+            await soon(here.watch(tyd, **asked))
+        with pytest.raises(NotFound) as missing:
+            await soon(here.watch(tyd, **dict.fromkeys(asked, unknown)))
+        assert (foreign.value.path, foreign.value.text) == (missing.value.path, missing.value.text)
+
+
+async def test_a_shopper_watches_nothing(here: Process) -> None:
     with pytest.raises(Forbidden):
-        await soon(here.watch(theatre.partner(theatre.tyd), contact=theatre.secutix))
-    with pytest.raises(Forbidden):
-        await soon(here.watch(theatre.shopper()))
+        await soon(here.watch(here.theatre.shopper()))
 
 
 async def test_what_does_not_exist_cannot_be_watched(here: Process) -> None:
@@ -264,6 +282,8 @@ async def test_what_does_not_exist_cannot_be_watched(here: Process) -> None:
         await soon(here.watch(offer=new_id()))
     with pytest.raises(NotFound):
         await soon(here.watch(season=new_id()))
+    with pytest.raises(NotFound):
+        await soon(here.watch(contact=new_id()))
     with pytest.raises(NotFound):
         await soon(here.counts.batch(here.theatre.staff(StaffRole.CODES), new_id()))
 
@@ -328,10 +348,8 @@ async def test_a_signal_of_somebody_else_says_nothing(here: Process) -> None:
 
 
 async def test_a_batch_is_watched_until_its_end(here: Process, there: Process) -> None:
-    theatre, batch = here.theatre, new_id()
-    order = db_batches.Order(theatre.promotyd, theatre.secutix, 100, None, DocumentType.NO_EMAIL, "FR")
-    async with here.sessions.writing() as connection:
-        await db_batches.add(connection, theatre.organisation, batch, order, "staff:ada")
+    theatre = here.theatre
+    batch = await order_batch(here, theatre.secutix)
     updates = here.counts.batch(theatre.partner(theatre.secutix), batch)
     assert (await soon(updates)).state is BatchState.PENDING
     seen: list[Batch] = []
@@ -346,12 +364,18 @@ async def test_a_batch_is_watched_until_its_end(here: Process, there: Process) -
 
 
 async def test_a_batch_of_another_partner_cannot_be_watched(here: Process) -> None:
-    theatre, batch = here.theatre, new_id()
-    order = db_batches.Order(theatre.promotyd, theatre.secutix, 100, None, DocumentType.NO_EMAIL, "FR")
-    async with here.sessions.writing() as connection:
-        await db_batches.add(connection, theatre.organisation, batch, order, "staff:ada")
+    theatre = here.theatre
+    batch = await order_batch(here, theatre.secutix)
     with pytest.raises(NotFound):
         await soon(here.counts.batch(theatre.partner(theatre.tyd), batch))
+
+
+async def order_batch(here: Process, contact: UUID) -> UUID:
+    batch = new_id()
+    order = db_batches.Order(here.theatre.promotyd, contact, 100, None, DocumentType.NO_EMAIL, "FR")
+    async with here.sessions.writing() as connection:
+        await db_batches.add(connection, here.theatre.organisation, batch, order, "staff:ada")
+    return batch
 
 
 _LISTENERS = "FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%'"

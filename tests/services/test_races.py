@@ -1,38 +1,254 @@
-"""Many at once, on a real PostgreSQL: a code is held once, and no limit is passed."""
+"""Many at once, from two server processes on one PostgreSQL: nothing is sold twice, and nothing is lost."""
 
 import asyncio
 from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack
+from itertools import cycle
+from typing import Any
 
-from tests.conftest import Server
-from tests.graphql.operations import BackOffice, Shop
+import httpx
+import pytest
+from tests.conftest import Databases
+from tests.gala import BALANCE, Gala, build, send
+from tests.ledger import breaches, connect
+from tests.servers import two_processes
 
-SEATS = ("HELENE-1217", "CAT1", "FULL", 2)
-
-
-async def test_of_30_baskets_one_gets_a_code_and_all_others_are_told_that_it_is_held(server: Server) -> None:
-    shop, office = Shop(server), BackOffice(server)
-    [code] = await office.codes(1, offerId=await office.offer_id("PROMOTYD"))
-    baskets = await asyncio.gather(*(shop.basket(SEATS) for _ in range(30)))
-    answers = await asyncio.gather(*(shop.apply(basket["id"], code) for basket in baskets))
-    assert Counter(
-        answer["__typename"] if answer["__typename"] != "CodeRefused" else answer["refusals"][0]["code"]
-        for answer in answers
-    ) == {"AdvantageCodeApplied": 1, "CODE_HELD": 29}
+Answer = dict[str, Any]
 
 
-async def test_a_quota_is_never_passed_and_sold_to_the_last_ticket(server: Server) -> None:
-    """OPENING has 200 tickets, four an order."""
-    shop = Shop(server)
-    seats = ("ZINMAN-0119", "CAT1", "FULL", 6)
-    baskets = await asyncio.gather(*(shop.basket(seats) for _ in range(60)))
-    tickets = Counter(
-        ticket["advantage"] is not None for basket in baskets for ticket in basket["pricing"]["lines"][0]["tickets"]
+class Crowd:
+    """Clients of two server processes, each request to the other one than the last."""
+
+    def __init__(self, gala: Gala, url: str, clients: list[httpx.AsyncClient]) -> None:
+        self.gala = gala
+        self._url = url
+        self._turn = cycle(clients)
+        self._codes: Iterator[str] = iter(gala.codes)
+
+    def code(self) -> str:
+        """A single-use code that no other test has."""
+        return next(self._codes)
+
+    async def ask(self, operation: str, token: str | None = None, **wanted: object) -> Answer:
+        variables = wanted if operation == "basket" else {"input": wanted}
+        answer: Answer = await send(next(self._turn), token or self.gala.shopper, operation, variables)
+        return answer
+
+    async def basket(self, performance: str, quantity: int = 1, token: str | None = None, **others: object) -> str:
+        lines = [self.gala.line(performance, quantity=quantity)]
+        return str((await self.ask("createBasket", token, lines=lines, **others))["id"])
+
+    async def baskets(self, number: int, performance: str) -> list[str]:
+        return await asyncio.gather(*(self.basket(performance) for _ in range(number)))
+
+    async def apply(self, basket: str, code: str) -> str:
+        """What became of it: Applied, or the reasons why not."""
+        return told(await self.ask("applyAdvantageCode", basketId=basket, code=code))
+
+    async def cancel_all(self, baskets: list[str]) -> None:
+        await asyncio.gather(*(self.ask("cancelBasket", basketId=basket) for basket in baskets))
+
+    async def execute(self, statement: str) -> None:
+        connection = await connect(self._url)
+        await connection.execute(statement)
+        await connection.close()
+
+    async def value(self, query: str) -> Any:
+        connection = await connect(self._url)
+        try:
+            return await connection.fetchval(query)
+        finally:
+            await connection.close()
+
+    async def status(self, code: str) -> str:
+        wanted = code.replace(" ", "")
+        return str(await self.value(f"SELECT status FROM codes WHERE code = '{wanted}'"))  # noqa: S608
+
+    async def check(self) -> None:
+        assert await breaches(self._url) == []
+
+
+def told(answer: Answer) -> str:
+    if answer["__typename"] == "CodeRefused":
+        return "+".join(refusal["code"] for refusal in answer["refusals"])
+    return str(answer["__typename"])
+
+
+def with_advantage(answer: Answer) -> int:
+    return sum(ticket["advantage"] is not None for line in answer["pricing"]["lines"] for ticket in line["tickets"])
+
+
+@pytest.fixture(scope="module")
+async def crowd(databases: Databases) -> AsyncIterator[Crowd]:
+    async with databases.copy_of("migrated") as url, AsyncExitStack() as stack:
+        gala = await build(url)
+        addresses = stack.enter_context(two_processes(url))
+        limits = httpx.Limits(max_connections=60)
+        clients = [
+            await stack.enter_async_context(httpx.AsyncClient(base_url=address, limits=limits, timeout=60))
+            for address in addresses
+        ]
+        yield Crowd(gala, url, clients)
+
+
+async def test_of_50_baskets_one_gets_a_code_and_all_others_are_told_that_it_is_held(crowd: Crowd) -> None:
+    code, baskets = crowd.code(), await crowd.baskets(50, "BY-CODE")
+    answers = await asyncio.gather(*(crowd.apply(basket, code) for basket in baskets))
+    assert Counter(answers) == {"AdvantageCodeApplied": 1, "CODE_HELD": 49}
+    await crowd.check()
+    await crowd.cancel_all(baskets)
+    assert await crowd.status(code) == "AVAILABLE"
+    await crowd.check()
+
+
+async def test_of_200_baskets_37_get_a_coupon_with_a_quota_of_37(crowd: Crowd) -> None:
+    baskets = await crowd.baskets(200, "COUPONS")
+    answers = await asyncio.gather(*(crowd.apply(basket, "THIRTY-SEVEN-CODE") for basket in baskets))
+    assert Counter(answers) == {"AdvantageCodeApplied": 37, "QUOTA_EXHAUSTED": 163}
+    await crowd.check()
+    await crowd.cancel_all(baskets)
+    whole = await crowd.basket("COUPONS", 37)
+    assert await crowd.apply(whole, "THIRTY-SEVEN-CODE") == "AdvantageCodeApplied"
+    await crowd.cancel_all([whole])
+
+
+async def test_of_200_baskets_37_get_an_advantage_with_a_quota_of_37(crowd: Crowd) -> None:
+    lines = [crowd.gala.line("FEW")]
+    baskets = await asyncio.gather(*(crowd.ask("createBasket", lines=lines) for _ in range(200)))
+    assert Counter(map(with_advantage, baskets)) == {1: 37, 0: 163}
+    await crowd.check()
+    await crowd.cancel_all([basket["id"] for basket in baskets])
+    whole = await crowd.ask("createBasket", lines=[crowd.gala.line("FEW", quantity=40)])
+    assert with_advantage(whole) == 37
+    await crowd.cancel_all([whole["id"]])
+
+
+async def test_of_100_baskets_two_get_the_last_two_units_of_an_element(crowd: Crowd) -> None:
+    baskets = await crowd.baskets(100, "COUPONS")
+    answers = await asyncio.gather(*(crowd.apply(basket, "TWO-CODE") for basket in baskets))
+    assert Counter(answers) == {"AdvantageCodeApplied": 2, "QUOTA_EXHAUSTED": 98}
+    await crowd.check()
+    await crowd.cancel_all(baskets)
+    await crowd.check()
+
+
+async def test_a_code_for_five_orders_is_in_five(crowd: Crowd) -> None:
+    baskets = await crowd.baskets(40, "COUPONS")
+    answers = await asyncio.gather(*(crowd.apply(basket, "FIVE-USES-CODE") for basket in baskets))
+    assert Counter(answers) == {"AdvantageCodeApplied": 5, "QUOTA_EXHAUSTED": 35}
+    await crowd.check()
+    await crowd.cancel_all(baskets)
+    await crowd.check()
+
+
+async def test_a_contact_gets_their_share_in_many_baskets_at_once(crowd: Crowd) -> None:
+    lines, token = [crowd.gala.line("SHARES", quantity=2)], crowd.gala.customers[0]
+    baskets = await asyncio.gather(*(crowd.ask("createBasket", token, lines=lines) for _ in range(20)))
+    assert sum(map(with_advantage, baskets)) == 3
+    await crowd.check()
+    await asyncio.gather(*(crowd.ask("cancelBasket", token, basketId=basket["id"]) for basket in baskets))
+    await crowd.check()
+
+
+async def _held(crowd: Crowd, number: int = 16) -> list[tuple[str, str]]:
+    """Baskets that hold a code each."""
+    codes, baskets = [crowd.code() for _ in range(number)], await crowd.baskets(number, "BY-CODE")
+    assert await asyncio.gather(*map(crowd.apply, baskets, codes)) == ["AdvantageCodeApplied"] * number
+    return list(zip(baskets, codes, strict=True))
+
+
+async def _at_once(first: Callable[[], Awaitable[Answer]], second: Callable[[], Awaitable[Answer]]) -> list[str]:
+    return [told(answer) for answer in await asyncio.gather(first(), second())]
+
+
+async def test_cancelling_and_confirming_at_once_is_one_or_the_other(crowd: Crowd) -> None:
+    async def race(basket: str, code: str) -> None:
+        cancelled, confirmed = await _at_once(
+            lambda: crowd.ask("cancelBasket", basketId=basket), lambda: crowd.ask("confirmBasket", basketId=basket)
+        )
+        assert {cancelled, confirmed} in ({"Basket", "Conflict"}, {"Conflict", "Order"})
+        assert await crowd.status(code) == ("USED" if confirmed == "Order" else "AVAILABLE")
+
+    await asyncio.gather(*(race(basket, code) for basket, code in await _held(crowd, 8)))
+    await crowd.check()
+
+
+async def test_a_basket_that_expires_while_it_is_confirmed_is_one_or_the_other(crowd: Crowd) -> None:
+    async def race(basket: str, code: str, rival: str) -> None:
+        expire = f"UPDATE baskets SET expires_at = now() WHERE id = '{_key(basket)}' AND state = 'OPEN'"  # noqa: S608
+        _, confirmed, applied = await asyncio.gather(
+            crowd.execute(expire), crowd.ask("confirmBasket", basketId=basket), crowd.apply(rival, code)
+        )
+        if confirmed["__typename"] == "Order":
+            assert applied in {"CODE_HELD", "CODE_ALREADY_USED"}
+        else:
+            assert confirmed["__typename"] == "Conflict"
+            assert await crowd.apply(rival, code) == "AdvantageCodeApplied"
+
+    held = await _held(crowd, 8)
+    rivals = await crowd.baskets(len(held), "BY-CODE")
+    await asyncio.gather(*(race(basket, code, rival) for (basket, code), rival in zip(held, rivals, strict=True)))
+    await crowd.cancel_all(rivals)
+    await crowd.check()
+
+
+async def test_a_code_that_is_invalidated_while_its_basket_is_confirmed_is_used_or_lost(crowd: Crowd) -> None:
+    async def race(basket: str, code: str) -> None:
+        invalidated, confirmed = await _at_once(
+            lambda: crowd.ask("invalidateCode", crowd.gala.staff, code=code, reason="lost"),
+            lambda: crowd.ask("confirmBasket", basketId=basket),
+        )
+        assert (invalidated, confirmed) in {("AdvantageCode", "CODE_INVALIDATED"), ("Conflict", "Order")}
+        assert await crowd.status(code) == ("USED" if confirmed == "Order" else "INVALIDATED")
+
+    await asyncio.gather(*(race(basket, code) for basket, code in await _held(crowd, 8)))
+    await crowd.check()
+
+
+async def test_a_basket_confirmed_in_two_processes_is_one_order(crowd: Crowd) -> None:
+    async def race(basket: str, code: str) -> None:
+        confirm = lambda: crowd.ask("confirmBasket", basketId=basket)  # noqa: E731
+        assert sorted(await _at_once(confirm, confirm)) == ["Conflict", "Order"]
+
+    await asyncio.gather(*(race(basket, code) for basket, code in await _held(crowd, 8)))
+    await crowd.check()
+
+
+async def test_a_code_that_comes_while_its_basket_is_confirmed_is_in_the_order_or_too_late(crowd: Crowd) -> None:
+    async def race(basket: str, code: str) -> None:
+        applied, confirmed = await _at_once(
+            lambda: crowd.ask("applyAdvantageCode", basketId=basket, code=code),
+            lambda: crowd.ask("confirmBasket", basketId=basket),
+        )
+        assert (applied, confirmed) in {("AdvantageCodeApplied", "Order"), ("Conflict", "Order")}
+        assert await crowd.status(code) == ("USED" if applied == "AdvantageCodeApplied" else "AVAILABLE")
+
+    codes, baskets = [crowd.code() for _ in range(8)], await crowd.baskets(8, "BY-CODE")
+    await asyncio.gather(*map(race, baskets, codes))
+    await crowd.check()
+
+
+async def test_a_balance_that_two_baskets_count_on_is_spent_once(crowd: Crowd) -> None:
+    token = crowd.gala.customers[1]
+    baskets = [await crowd.basket("PLAIN", 6, token, useBalance=True) for _ in range(2)]
+    answers = await _at_once(
+        *(lambda basket=basket: crowd.ask("confirmBasket", token, basketId=basket) for basket in baskets)
     )
-    assert tickets[True] == 200
+    assert sorted(answers) == ["Conflict", "Order"]
+    assert await crowd.value("SELECT balance FROM contacts WHERE code = 'C1'") == BALANCE - 60_000
+    await crowd.check()
 
 
-async def test_one_of_two_confirmations_makes_the_order(server: Server) -> None:
-    shop = Shop(server)
-    basket = await shop.basket(SEATS)
-    answers = await asyncio.gather(*(shop.confirm(basket["id"]) for _ in range(10)))
-    assert Counter(answer["__typename"] for answer in answers) == {"Order": 1, "Conflict": 9}
+async def test_one_key_at_two_processes_at_once_makes_one_basket(crowd: Crowd) -> None:
+    lines = [crowd.gala.line("PLAIN")]
+    for number in range(10):
+        create = lambda key=f"same-{number}": crowd.ask("createBasket", lines=lines, idempotencyKey=key)  # noqa: E731
+        first, second = await asyncio.gather(create(), create())
+        assert first == second
+
+
+def _key(wire: str) -> str:
+    from base64 import b64decode
+
+    return b64decode(wire).decode().split(":")[1]

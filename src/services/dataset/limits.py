@@ -5,26 +5,20 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from db import limits as db
 from db.limits import Limited
 from db.offers import WHOLE_OFFER
 from services.dataset.existing import Existing
 from services.dataset.parsing import Document
 from services.errors import Path, Problem
-from services.texts import text
+from services.quotas import below_taken
 
 
 async def quota_problems(
     connection: AsyncConnection, organisation_id: UUID, document: Document, existing: Existing
 ) -> list[Problem]:
-    """Quotas that are below what baskets and orders have taken (docs/domain.md, Offers, State)."""
+    """Quotas that are below what baskets and orders have taken."""
     quotas = {limited: (path, quota) for limited, path, quota in _quotas(document, existing)}
-    taken = await db.taken(connection, organisation_id, quotas) if quotas else {}
-    return [
-        Problem(path, text("below_taken", taken=taken[limited]))
-        for limited, (path, quota) in quotas.items()
-        if quota < taken[limited]
-    ]
+    return await below_taken(connection, organisation_id, quotas)
 
 
 def _quotas(document: Document, existing: Existing) -> Iterator[tuple[Limited, Path, int]]:

@@ -84,7 +84,7 @@ def grant(basket: Basket, entries: Entries, terms: Terms, only: frozenset[UUID] 
     """
     choices = _choices(basket, entries, terms, only)
     holds: list[Hold] = []
-    discounts: Counter[int] = Counter()
+    discounts: dict[int, int] = {}
     of_kinds: list[list[Given]] = [[] for _ in basket.kinds]
     for choice, shares in _assign(basket, choices):
         for (place, kind), count in _covers(choice, shares):
@@ -93,7 +93,7 @@ def grant(basket: Basket, entries: Entries, terms: Terms, only: frozenset[UUID] 
             holds.append(Hold(choice.advantage.id, code, basket.kinds[kind], count))
             of_kinds[kind] += [given] * count
             if place is not None:
-                discounts[place] += given.saving * count
+                discounts[place] = discounts.get(place, 0) + given.saving * count
     turns = [iter(sorted(of_kind, key=lambda given: -given.saving)) for of_kind in of_kinds]
     tickets = [next(turns[kind], _NOTHING) for kind in basket.tickets]
     codes = {

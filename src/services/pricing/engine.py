@@ -3,7 +3,7 @@
 Pure: the same facts and the same instant give the same answer. All amounts are whole minor units.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from uuid import UUID
 
@@ -57,7 +57,7 @@ def price(
         for kind, given in zip(basket.tickets, granted.tickets, strict=True)
     ]
     promoted = promote(basket, prices, of_type(entered, PromotionalCode), terms)
-    tickets = iter([_ticket(*each) for each in zip(prices, granted.tickets, promoted.shares, strict=True)])
+    tickets = _tickets(prices, granted.tickets, promoted.shares)
     unknown = {place: entry.refused(()) for place, entry in enumerate(entered) if entry.offer is None}
     results = unknown | granted.codes | promoted.codes
     subtotal = sum([kind.full_price * count for kind, count in zip(basket.kinds, basket.counts, strict=True)])
@@ -76,9 +76,15 @@ def price(
     )
 
 
-def _ticket(price: int, given: Given, share: int) -> PricedTicket:
-    advantage = given.advantage.id if given.advantage else None
-    return PricedTicket(price + given.saving, advantage, price, share, price - share, given.code)
+def _tickets(prices: Sequence[int], gifts: Sequence[Given], shares: Sequence[int]) -> Iterator[PricedTicket]:
+    """Neighbours are mostly alike, and then one value."""
+    last, ticket = None, None
+    for price, given, share in zip(prices, gifts, shares, strict=True):
+        if ticket is None or given is not last or (price, share) != (ticket.advantage_price, ticket.promotion_share):
+            advantage = given.advantage.id if given.advantage else None
+            ticket = PricedTicket(price + given.saving, advantage, price, share, price - share, given.code)
+            last = given
+        yield ticket
 
 
 def _balance_used(sale: Sale, total: int) -> int:

@@ -31,11 +31,11 @@ CREATE TABLE codes (
 
 CREATE INDEX codes_basket_idx ON codes (organisation_id, basket_id) WHERE basket_id IS NOT NULL;
 
-CREATE INDEX codes_chosen_idx ON codes (organisation_id, offer_id) WHERE kind <> 'SINGLE_USE';
+CREATE INDEX codes_chosen_idx ON codes (organisation_id, offer_id, id) WHERE kind <> 'SINGLE_USE';
 
-CREATE INDEX codes_organisation_id_batch_id_id_idx ON codes (organisation_id, batch_id, id);
+CREATE INDEX codes_moved_idx ON codes (organisation_id, status, id) WHERE status <> 'AVAILABLE';
 
-CREATE INDEX codes_organisation_id_offer_id_id_idx ON codes (organisation_id, offer_id, id);
+CREATE INDEX codes_used_idx ON codes (organisation_id, used_at) WHERE used_at IS NOT NULL;
 
 CREATE TABLE organisations (
     id UUID NOT NULL,
@@ -325,6 +325,7 @@ CREATE TABLE batches (
     created_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
     created_by TEXT NOT NULL,
     sent_at TIMESTAMP WITH TIME ZONE,
+    resends SMALLINT DEFAULT 0 NOT NULL,
     CONSTRAINT batches_pkey PRIMARY KEY (organisation_id, id),
     CONSTRAINT batches_organisation_id_offer_id_fkey FOREIGN KEY(organisation_id, offer_id) REFERENCES offers (organisation_id, id),
     CONSTRAINT batches_organisation_id_contact_id_fkey FOREIGN KEY(organisation_id, contact_id) REFERENCES contacts (organisation_id, id),
@@ -334,7 +335,9 @@ CREATE TABLE batches (
     CONSTRAINT batches_organisation_id_fkey FOREIGN KEY(organisation_id) REFERENCES organisations (id)
 );
 
-CREATE INDEX batches_organisation_id_contact_id_idx ON batches (organisation_id, contact_id);
+CREATE INDEX batches_organisation_id_contact_id_id_idx ON batches (organisation_id, contact_id, id);
+
+CREATE INDEX batches_organisation_id_offer_id_id_idx ON batches (organisation_id, offer_id, id);
 
 CREATE TABLE contact_limits (
     organisation_id UUID NOT NULL,

@@ -1,0 +1,120 @@
+"""A process of subscribers: little more than sockets, so that it measures the server.
+
+One in ten is read as its messages come, and its times are kept; the others' wait in the kernel and are read now and
+then, as a machine elsewhere would have them: a reader on this one would take from the server what it measures.
+
+Takes port, token, number of subscribers and a file to write, and the offers' ids as JSON on standard input; says
+``ready`` when each has subscribed, and ends when standard input does.
+"""
+
+import json
+import os
+import re
+import resource
+import select
+import socket
+import sys
+import threading
+import time
+from pathlib import Path
+
+WATCH = """subscription Watch($offer: ID!) { redemptionCounts(offerId: $offer) {
+    offer { id code internalName } contact { id code name }
+    counts { generated available held used invalidated ticketsHeld ticketsSold ticketsControlled version } } }"""
+SAMPLE = 10
+_DRAIN_SECONDS = 2.0
+_VERSION = re.compile(rb'"version":(\d+)')
+
+
+def main(port: int, token: str, number: int, file: Path) -> None:
+    offers = json.loads(sys.stdin.readline())
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    watchers = [_Watcher(port, token, offers, place) for place in range(number)]
+    print("ready", flush=True)
+    stopping = threading.Event()
+    threading.Thread(target=lambda: (sys.stdin.read(), stopping.set()), daemon=True).start()
+    seen = _watch(watchers, stopping)
+    file.write_text(json.dumps({"seen": seen, "last": [[each.offer, each.version] for each in watchers]}))
+
+
+class _Watcher:
+    """One connection; ``version`` is the newest that it has had."""
+
+    def __init__(self, port: int, token: str, offers: list[str], place: int) -> None:
+        self.offer = place % len(offers)
+        self.is_sample = place // len(offers) % SAMPLE == 0
+        self.version = -1
+        self._rest = b""
+        self.socket = socket.create_connection(("127.0.0.1", port))
+        self.socket.sendall(
+            b"GET /graphql HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
+            b"Sec-WebSocket-Protocol: graphql-transport-ws\r\n\r\n"
+        )
+        self._until(b"\r\n\r\n")
+        self._send({"type": "connection_init", "payload": {"Authorization": f"Bearer {token}"}})
+        self._until(b"connection_ack")
+        payload = {"query": WATCH, "variables": {"offer": offers[self.offer]}}
+        self._send({"type": "subscribe", "id": f"watch-{place}", "payload": payload})
+
+    def read(self) -> int:
+        """The newest version in what has come."""
+        try:
+            heard = self._rest + self.socket.recv(1 << 16)
+        except BlockingIOError:
+            return self.version
+        found = _VERSION.findall(heard)
+        if found:
+            newest = int(found[-1])
+            if newest <= self.version or any(int(one) >= int(next_) for one, next_ in zip(found, found[1:], strict=False)):
+                raise RuntimeError(f"version {newest} after {self.version}: {found}")
+            self.version = newest
+        # A number that is cut in two is read when its rest has come.
+        self._rest = heard[-200:] if not heard.endswith(b"}") else b""
+        if self._rest:
+            self._rest = self._rest[self._rest.rfind(b"}") + 1 :]
+        return self.version
+
+    def _send(self, message: object) -> None:
+        data = json.dumps(message).encode()
+        # Masked by zeros: the data stays as it is.
+        head = bytes([0x81, 0x80 | 126]) + len(data).to_bytes(2, "big") if len(data) > 125 else bytes([0x81, 0x80 | len(data)])
+        self.socket.sendall(head + bytes(4) + data)
+
+    def _until(self, end: bytes) -> None:
+        heard = b""
+        while end not in heard:
+            part = self.socket.recv(4096)
+            if not part:
+                raise RuntimeError(heard.decode(errors="replace"))
+            heard += part
+
+
+def _watch(watchers: list[_Watcher], stopping: threading.Event) -> list[list[float]]:
+    """Subscriber, version and time of each message of the sample."""
+    poll = select.epoll()
+    sample = {}
+    for place, watcher in enumerate(watchers):
+        watcher.socket.setblocking(False)
+        if watcher.is_sample:
+            poll.register(watcher.socket, select.EPOLLIN | select.EPOLLET)
+            sample[watcher.socket.fileno()] = place
+    others = [each for each in watchers if not each.is_sample]
+    seen: list[list[float]] = []
+    next_drain = time.monotonic()
+    while True:
+        last_round = stopping.is_set()
+        for descriptor, _ in poll.poll(0.1, len(sample)):
+            place = sample[descriptor]
+            seen.append([place, watchers[place].read(), time.monotonic()])
+        if time.monotonic() >= next_drain or last_round:
+            next_drain = time.monotonic() + _DRAIN_SECONDS
+            for watcher in others:
+                watcher.read()
+        if last_round:
+            return seen
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), os.environ["WATCHERS_TOKEN"], int(sys.argv[2]), Path(sys.argv[3]))

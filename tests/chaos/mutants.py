@@ -1,0 +1,63 @@
+"""Three ways to be wrong that the chaos test must catch, put into a server of its own by the name in CHAOS_MUTANT."""
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+import sqlalchemy
+from sqlalchemy.ext.asyncio import AsyncConnection
+from starlette.types import ASGIApp
+
+from db import claims, sessions
+from services.idempotency import Once
+from sesame import app
+
+_FREE_CODES = sqlalchemy.text("""
+SELECT count(*) FROM codes WHERE organisation_id = :organisation AND id = ANY(:codes) AND kind = 'SINGLE_USE'
+    AND status <> 'AVAILABLE' AND basket_id IS DISTINCT FROM :basket
+""")
+
+
+def check_before_write() -> None:
+    """A claim looks whether the codes are free, and then takes them whatever has happened since."""
+    unconditional = str(claims._CLAIM).replace(
+        "AND (c.status = 'AVAILABLE' OR (c.status = 'HELD' AND c.basket_id = ANY(:baskets)))", ""
+    )
+    assert unconditional != str(claims._CLAIM)
+    claims._CLAIM = sqlalchemy.text(unconditional)
+    write = claims.claim
+
+    async def claim(connection: AsyncConnection, organisation: Any, basket: Any, *others: Any) -> claims.Claimed:
+        codes = [hold.code for hold in others[1] if hold.code is not None]
+        wanted = {"organisation": organisation, "basket": basket, "codes": codes}
+        if await connection.scalar(_FREE_CODES, wanted):
+            return claims.Claimed(frozenset(codes), frozenset(), frozenset())
+        return await write(connection, organisation, basket, *others)
+
+    claims.claim = claim
+
+
+def ignored_keys() -> None:
+    """Every request is new."""
+    Once.is_keyed = property(lambda _: False)  # type: ignore[assignment,method-assign]
+
+
+def no_synchronous_commit() -> None:
+    """A commit is told before it is written."""
+    make = sessions.create_async_engine
+
+    def careless(*arguments: Any, **options: Any) -> Any:
+        settings = {"server_settings": {"synchronous_commit": "off"}}
+        return make(*arguments, **options, connect_args=settings)
+
+    sessions.create_async_engine = careless
+
+
+MUTANTS: dict[str, Callable[[], None]] = {
+    mutant.__name__: mutant for mutant in (check_before_write, ignored_keys, no_synchronous_commit)
+}
+
+
+def create() -> ASGIApp:
+    MUTANTS[os.environ["CHAOS_MUTANT"]]()
+    return app.create()

@@ -1,0 +1,104 @@
+"""One run: two worker processes, dozens of clients, and everything breaking around them."""
+
+import asyncio
+import time
+from collections import Counter
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from random import Random
+
+import httpx
+from tests.chaos.clients import Book, Client
+from tests.chaos.machinery import Postgres, Service, service
+from tests.chaos.verdict import kept, sellable
+from tests.gala import Gala
+
+CLIENTS = 30
+REPLAYS = 400
+CALM = 60.0
+"""Seconds in which everybody must be answered once nothing breaks any more."""
+
+
+@dataclass
+class Report:
+    """What happened, and what was wrong: nothing, where the promise was kept."""
+
+    seed: int
+    answered: Counter[str] = field(default_factory=Counter)
+    blows: Counter[str] = field(default_factory=Counter)
+    lost: int = 0
+    problems: list[str] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        told = sum(self.answered.values())
+        blows = ", ".join(f"{number} {blow}" for blow, number in sorted(self.blows.items()))
+        return f"seed {self.seed}: {told} answers, {self.lost} asked again, {blows}; {len(self.problems)} breaches"
+
+
+async def run(postgres: Postgres, gala: Gala, seed: int, seconds: float, mutant: str | None = None) -> Report:
+    """Lets it storm for so long, then waits for every answer, and compares everything with everything."""
+    report, book = Report(seed), Book()
+    url = await postgres.copy()
+    random = Random(seed)  # noqa: S311
+    async with AsyncExitStack() as stack:
+        running = stack.enter_context(service(url, mutant))
+        limits = httpx.Limits(max_connections=4)
+        clients = [
+            Client(
+                gala,
+                await stack.enter_async_context(httpx.AsyncClient(base_url=running.address, limits=limits, timeout=30)),
+                book,
+                url,
+                Random(f"{seed}/{number}"),  # noqa: S311
+            )
+            for number in range(CLIENTS)
+        ]
+        until = asyncio.get_running_loop().time() + seconds
+        living = [asyncio.create_task(client.live(until)) for client in clients]
+        await asyncio.gather(_storm(postgres, running, random, seconds, report), return_exceptions=False)
+        postgres.start()
+        _, late = await asyncio.wait(living, timeout=CALM)
+        for task in living:
+            if task in late:
+                task.cancel()
+                report.problems.append("a client was not answered")
+            elif (error := task.exception()) is not None:
+                report.problems.append(f"a client was answered what it cannot understand: {error!r}")
+        await _replay(clients, book, random)
+        report.problems += [*book.problems, *await kept(book, url)]
+        report.problems += await sellable(gala, url, clients[0].ask)
+        report.lost = book.lost
+        report.answered.update(each.operation for each in book.intents)
+    return report
+
+
+async def _storm(postgres: Postgres, running: Service, random: Random, seconds: float, report: Report) -> None:
+    """One blow after the other."""
+    until = time.monotonic() + seconds
+    while (pause := random.uniform(0.4, 1.4)) < until - time.monotonic():
+        await asyncio.sleep(pause)
+        blow = random.choices(
+            ("kill -9 of a worker", "kill -9 of PostgreSQL", "immediate restart", "cut connections"), (3, 3, 1, 3)
+        )[0]
+        report.blows[blow] += 1
+        match blow:
+            case "kill -9 of a worker":
+                running.kill_worker(random)
+            case "cut connections":
+                await postgres.cut_connections(random, 0.4)
+            case "kill -9 of PostgreSQL":
+                postgres.kill()
+                await asyncio.to_thread(postgres.start)
+            case _:
+                await asyncio.to_thread(postgres.restart)
+
+
+async def _replay(clients: list[Client], book: Book, random: Random) -> None:
+    """Every key is good for the same answer still."""
+    intents = random.sample(book.intents, min(REPLAYS, len(book.intents)))
+
+    async def some(client: Client, mine: list[object]) -> None:
+        for intent in mine:
+            await client.insist(intent)  # type: ignore[arg-type]
+
+    await asyncio.gather(*(some(client, intents[at :: len(clients)]) for at, client in enumerate(clients)))
