@@ -68,7 +68,8 @@ def main(subscribers: int) -> None:
     print(f"  CPU while idle       {idle:6.2%} of a core")
     print(f"  changes at {RATE}/s     {_rate(paced):6.0f}/s without subscribers, {_rate(measured):.0f}/s with them")
     print(f"  as many as go        {_rate(alone):6.0f}/s without subscribers, {_rate(crowded):.0f}/s with them")
-    print(f"  ratio                {_rate(measured) / _rate(paced):.2f} at {RATE}/s, {_rate(crowded) / _rate(alone):.2f} as many as go")
+    paced_ratio, ratio = _rate(measured) / _rate(paced), _rate(crowded) / _rate(alone)
+    print(f"  ratio                {paced_ratio:6.2f} at {RATE}/s, {ratio:.2f} as many as go")
     print(f"  not at the newest    {behind} subscribers at the end")
 
 

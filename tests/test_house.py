@@ -39,6 +39,16 @@ def test_every_sentence_comes_in_five_languages_with_the_same_placeholders(key: 
 
 def test_every_sentence_is_used() -> None:
     code = "\n".join(path.read_text(encoding="utf-8") for path in SOURCES)
-    prefixes = ("refusal_", "basket_", "letter_", "header_", "status_", "credentials_unknown_", "csv_", "code_")
+    prefixes = (
+        "refusal_",
+        "basket_",
+        "letter_",
+        "header_",
+        "status_",
+        "credentials_unknown_",
+        "csv_",
+        "code_",
+        "mail_code_list_",
+    )
     unused = [key for key in TEXTS if f'"{key}"' not in code and not key.startswith(prefixes)]
     assert unused == []

@@ -11,7 +11,6 @@ import time
 from uuid import UUID
 
 from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db import counts
 from db.counts import RedemptionCounts
@@ -46,11 +45,10 @@ async def main(rate: float, seconds: float) -> None:
 
 
 async def _change(own: House, organisation: UUID, offer: UUID) -> None:
-    async def attempt(connection: AsyncConnection, changed: set[UUID]) -> None:
+    # A statement by itself is a transaction of its own.
+    async with own.sessions.reading() as connection:
         await counts.move(connection, organisation, {(offer, None): ONE})
-        changed.add(offer)
-
-    await own.transactions.run(organisation, attempt)
+    own.live.publish(organisation, {offer})
 
 
 if __name__ == "__main__":

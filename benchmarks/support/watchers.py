@@ -16,6 +16,7 @@ import socket
 import sys
 import threading
 import time
+from itertools import pairwise
 from pathlib import Path
 
 WATCH = """subscription Watch($offer: ID!) { redemptionCounts(offerId: $offer) {
@@ -23,14 +24,20 @@ WATCH = """subscription Watch($offer: ID!) { redemptionCounts(offerId: $offer) {
     counts { generated available held used invalidated ticketsHeld ticketsSold ticketsControlled version } } }"""
 SAMPLE = 10
 _DRAIN_SECONDS = 2.0
-_VERSION = re.compile(rb'"version":(\d+)')
+_PING = re.compile(rb"\x89\x04(.{4})", re.DOTALL)
+_VERSION = re.compile(rb'"version":(\d+)}')
 
 
 def main(port: int, token: str, number: int, file: Path) -> None:
     offers = json.loads(sys.stdin.readline())
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    watchers = [_Watcher(port, token, offers, place) for place in range(number)]
+    watchers: list[_Watcher] = []
+    for place in range(number):
+        watchers.append(_Watcher(port, token, offers, place))
+        if place % 200 == 199:  # Who does not answer pings is taken for dead.
+            for watcher in watchers:
+                watcher.read()
     print("ready", flush=True)
     stopping = threading.Event()
     threading.Thread(target=lambda: (sys.stdin.read(), stopping.set()), daemon=True).start()
@@ -57,29 +64,34 @@ class _Watcher:
         self._until(b"connection_ack")
         payload = {"query": WATCH, "variables": {"offer": offers[self.offer]}}
         self._send({"type": "subscribe", "id": f"watch-{place}", "payload": payload})
+        self.socket.setblocking(False)
 
     def read(self) -> int:
         """The newest version in what has come."""
         try:
-            heard = self._rest + self.socket.recv(1 << 16)
+            part = self.socket.recv(1 << 16)
         except BlockingIOError:
             return self.version
+        if not part:
+            raise RuntimeError("the server closed the connection")
+        heard = self._rest + part
+        for ping in _PING.findall(heard):
+            self.socket.sendall(b"\x8a\x84" + bytes(4) + ping)
         found = _VERSION.findall(heard)
         if found:
-            newest = int(found[-1])
-            if newest <= self.version or any(int(one) >= int(next_) for one, next_ in zip(found, found[1:], strict=False)):
-                raise RuntimeError(f"version {newest} after {self.version}: {found}")
-            self.version = newest
-        # A number that is cut in two is read when its rest has come.
-        self._rest = heard[-200:] if not heard.endswith(b"}") else b""
-        if self._rest:
-            self._rest = self._rest[self._rest.rfind(b"}") + 1 :]
+            versions = [self.version, *map(int, found)]
+            if any(later <= earlier for earlier, later in pairwise(versions)):
+                raise RuntimeError(f"versions out of order: {versions}")
+            self.version = versions[-1]
+        # What is cut in two is read when its rest has come.
+        self._rest = _PING.sub(b"", heard[heard.rfind(b"}") + 1 :])
         return self.version
 
     def _send(self, message: object) -> None:
         data = json.dumps(message).encode()
         # Masked by zeros: the data stays as it is.
-        head = bytes([0x81, 0x80 | 126]) + len(data).to_bytes(2, "big") if len(data) > 125 else bytes([0x81, 0x80 | len(data)])
+        size = bytes([0x80 | 126]) + len(data).to_bytes(2, "big") if len(data) > 125 else bytes([0x80 | len(data)])
+        head = bytes([0x81]) + size
         self.socket.sendall(head + bytes(4) + data)
 
     def _until(self, end: bytes) -> None:
@@ -96,7 +108,6 @@ def _watch(watchers: list[_Watcher], stopping: threading.Event) -> list[list[flo
     poll = select.epoll()
     sample = {}
     for place, watcher in enumerate(watchers):
-        watcher.socket.setblocking(False)
         if watcher.is_sample:
             poll.register(watcher.socket, select.EPOLLIN | select.EPOLLET)
             sample[watcher.socket.fileno()] = place

@@ -29,6 +29,12 @@ async def find(connection: AsyncConnection, organisation: UUID, ids: Sequence[UU
     return {row.id: _contact(row) for row in await connection.execute(statement)}
 
 
+async def with_code(connection: AsyncConnection, organisation: UUID, code: str) -> UUID | None:
+    """The contact with this code."""
+    query = select(contacts.c.id).where(contacts.c.organisation_id == organisation, contacts.c.code == code)
+    return await connection.scalar(query)
+
+
 async def search(
     connection: AsyncConnection,
     organisation: UUID,

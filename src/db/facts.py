@@ -48,8 +48,8 @@ class TakenFact:
 
 @dataclass(frozen=True, slots=True)
 class FreeHold:
-    """What is held and yet free: the basket's ``own``, which it gives back when it is priced anew, and what baskets past
-    their time hold.
+    """What is held and yet free: the basket's ``own``, which it gives back when it is priced anew, and what baskets
+    past their time hold.
     """
 
     own: bool

@@ -43,9 +43,7 @@ async def begin(
     return Effect(row.fingerprint, row.answer)
 
 
-async def finish(
-    connection: AsyncConnection, organisation: UUID, caller: str, key: str, answer: object
-) -> None:
+async def finish(connection: AsyncConnection, organisation: UUID, caller: str, key: str, answer: object) -> None:
     """Records what the key's effect made."""
     await connection.execute(
         update(keys)

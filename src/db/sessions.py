@@ -51,7 +51,12 @@ _DEADLOCK, _SERIALIZATION = "40P01", "40001"
 
 
 def is_transient(error: Exception) -> bool:
-    """Whether PostgreSQL rolled a transaction back for the sake of another: the same again may well succeed."""
+    """Whether a transaction was rolled back for the sake of another, or lost its connection before its commit was sent:
+    the same again may well succeed.
+    """
     if not isinstance(error, DBAPIError):
         return False
+    # A commit has no statement. Whether one that was lost took place is not known.
+    if error.connection_invalidated:
+        return error.statement is not None
     return getattr(error.orig, "sqlstate", None) in {_DEADLOCK, _SERIALIZATION}

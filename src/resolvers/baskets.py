@@ -157,7 +157,7 @@ class BasketsMutation:
         return await Basket.of(row, context)
 
     @strawberry.mutation(
-        description="Changes what is in a basket. Refused where it would cost the basket a code that applies: take that "
+        description="Changes what is in a basket. Refused where it would cost the basket a code that applies: take it "
         "out first."
     )
     async def update_basket(self, info: Info, input: UpdateBasketInput) -> UpdateBasketResult:  # noqa: A002
@@ -172,7 +172,5 @@ class BasketsMutation:
     async def cancel_basket(self, info: Info, input: CancelBasketInput) -> CancelBasketResult:  # noqa: A002
         context = info.context
         basket = decode(input.basket_id, "Basket", path=("basketId",))
-        row = await context.services.baskets.cancel(
-            await context.viewer(), basket, context.now, input.idempotency_key
-        )
+        row = await context.services.baskets.cancel(await context.viewer(), basket, context.now, input.idempotency_key)
         return await Basket.of(row, context)

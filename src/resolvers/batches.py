@@ -110,9 +110,7 @@ class GenerateCodesInput:
         return request
 
 
-GenerateCodesResult = Annotated[
-    CodeBatch | InvalidInput | NotFound | Conflict, strawberry.union("GenerateCodesResult")
-]
+GenerateCodesResult = Annotated[CodeBatch | InvalidInput | NotFound | Conflict, strawberry.union("GenerateCodesResult")]
 
 
 @strawberry.input
@@ -121,7 +119,7 @@ class ImportCodesInput:
     contact_id: strawberry.ID
     codes: list[str] = strawberry.field(description="1 to 10,000; larger lists are for the command line.")
     remark: str | None = None
-    accept_guessable: bool = strawberry.field(
+    accept_guessable: bool | None = strawberry.field(
         default=False, description="Whether codes may be taken in of which too many of those possible are good."
     )
     idempotency_key: str | None = None
@@ -133,7 +131,7 @@ class ImportCodesInput:
             offer=ids.read(self.offer_id, *OFFER, path=("offerId",)),
             contact=ids.read(self.contact_id, "Contact", path=("contactId",)),
             remark=self.remark,
-            accept_guessable=self.accept_guessable,
+            accept_guessable=bool(self.accept_guessable),
         )
         ids.check()
         return request

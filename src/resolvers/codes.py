@@ -114,7 +114,11 @@ class CodeFilter:
 class CodesQuery:
     @strawberry.field(description="In the order of their making. For staff who follow codes; partners see their own.")
     async def codes(
-        self, info: Info, filter: CodeFilter | None = None, first: int | None = None, after: str | None = None  # noqa: A002
+        self,
+        info: Info,
+        filter: CodeFilter | None = None,  # noqa: A002
+        first: int | None = None,
+        after: str | None = None,
     ) -> Connection[AdvantageCode]:
         context = info.context
         page = window(first, after, UUID)
@@ -128,7 +132,10 @@ class CodesQuery:
         "is signed and expires."
     )
     async def codes_csv_url(
-        self, info: Info, filter: CodeFilter | None = None, language: Language | None = None  # noqa: A002
+        self,
+        info: Info,
+        filter: CodeFilter | None = None,  # noqa: A002
+        language: Language | None = None,
     ) -> str:
         context = info.context
         wanted = Filter() if filter is None else filter.read()
@@ -150,17 +157,17 @@ InvalidateCodeResult = Annotated[
 
 @strawberry.input(one_of=True, description="Which codes: exactly one of the three.")
 class CodesSelectionInput:
-    batch_id: strawberry.Maybe[strawberry.ID]
-    filter: strawberry.Maybe[CodeFilter]
-    codes: strawberry.Maybe[list[str]]
+    batch_id: strawberry.ID | None = strawberry.UNSET
+    filter: CodeFilter | None = strawberry.UNSET
+    codes: list[str] | None = strawberry.UNSET
 
     def read(self) -> Selection:
         """The selection with ids read; raises WrongId."""
         if self.batch_id:
-            return Selection(batch=decode(self.batch_id.value, "CodeBatch", path=("batchId",)))
+            return Selection(batch=decode(self.batch_id, "CodeBatch", path=("batchId",)))
         if self.filter:
-            return Selection(filter=self.filter.value.read())
-        return Selection(codes=tuple(self.codes.value if self.codes else ()))
+            return Selection(filter=self.filter.read())
+        return Selection(codes=tuple(self.codes or ()))
 
 
 @strawberry.input

@@ -16,6 +16,7 @@ from resolvers.offer_inputs import (
     UpdatePromotionalCodeInput,
 )
 from resolvers.offer_part_inputs import as_is, given
+from resolvers.offer_terms import Indicator
 from resolvers.offers import Advantage, Offer, PromotionalCode, advantage_of, offer_of
 
 
@@ -65,6 +66,14 @@ UpdateCustomCodeResult = Annotated[
 ChangeOfferStateResult = Annotated[
     OfferStateChanged | InvalidInput | NotFound | Conflict, strawberry.union("ChangeOfferStateResult")
 ]
+
+
+@strawberry.type
+class ConfigurationQuery:
+    @strawberry.field(description="What contacts are targeted by. For staff.")
+    async def indicators(self, info: Info) -> list[Indicator]:
+        (await info.context.viewer()).require_role()
+        return [Indicator.of(row) for row in (await info.context.catalogue()).indicators.values()]
 
 
 @strawberry.type

@@ -68,10 +68,8 @@ class EventStreams:
         subscriptions = self._app.subscriptions
         with ExitStack() as leaving:
             if subscriptions.are_meant(operation):
-                leaving.enter_context(
-                    subscriptions.vigil.over(
-                        context, lambda failure: outbox.end(refused(failure, context.language))
-                    )
+                leaving.callback(
+                    subscriptions.vigil.over(context, lambda failure: outbox.end(refused(failure, context.language)))
                 )
             leave = await subscriptions.join(operation, context, outbox)
             if leave is not None:

@@ -67,9 +67,7 @@ class Ids:
 
     def all(self, global_ids: Sequence[str], *kinds: str, path: Path) -> tuple[UUID, ...]:
         """The keys behind a list of ids, whose path has each id's position at its end."""
-        return tuple(
-            self.read(each, *kinds, path=(*path, str(position))) for position, each in enumerate(global_ids)
-        )
+        return tuple(self.read(each, *kinds, path=(*path, str(position))) for position, each in enumerate(global_ids))
 
     @property
     def problems(self) -> tuple[Problem, ...]:

@@ -1,5 +1,6 @@
 """What was configured about an offer: for whom it is, what it gives, on what, and how often."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Annotated, Self
@@ -133,7 +134,7 @@ class PromotionRestriction:
 
     @strawberry.field(description="None is any.")
     async def contacts(self, info: Info) -> list[Contact]:
-        found = [await load_contact(info.context, key) for key in self.contact_ids]
+        found = await asyncio.gather(*(load_contact(info.context, key) for key in self.contact_ids))
         return [contact for contact in found if contact is not None]
 
     @classmethod

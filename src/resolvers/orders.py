@@ -108,9 +108,7 @@ class ConfirmBasketInput:
     idempotency_key: str | None = None
 
 
-ConfirmBasketResult = Annotated[
-    Order | CodeRefused | NotFound | Conflict, strawberry.union("ConfirmBasketResult")
-]
+ConfirmBasketResult = Annotated[Order | CodeRefused | NotFound | Conflict, strawberry.union("ConfirmBasketResult")]
 
 
 @strawberry.input
@@ -126,9 +124,7 @@ class ControlTicketInput:
     idempotency_key: str | None = None
 
 
-CancelOrderResult = Annotated[
-    Order | InvalidInput | NotFound | Conflict, strawberry.union("CancelOrderResult")
-]
+CancelOrderResult = Annotated[Order | InvalidInput | NotFound | Conflict, strawberry.union("CancelOrderResult")]
 ControlTicketResult = Annotated[Ticket | NotFound | Conflict, strawberry.union("ControlTicketResult")]
 
 
@@ -150,9 +146,7 @@ class OrdersMutation:
     async def cancel_order(self, info: Info, input: CancelOrderInput) -> CancelOrderResult:  # noqa: A002
         context = info.context
         order = decode(input.order_id, "Order", path=("orderId",))
-        row = await context.services.orders.cancel(
-            await context.viewer(), order, input.reason, input.idempotency_key
-        )
+        row = await context.services.orders.cancel(await context.viewer(), order, input.reason, input.idempotency_key)
         return await Order.of(row, context)
 
     @strawberry.mutation(description="Counts a ticket's scan at the entrance; the second says when and where it was.")

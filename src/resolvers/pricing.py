@@ -62,13 +62,9 @@ class PricedLine:
         performance = kind.performance
         return cls(
             product=Product.of(catalogue.products[kind.product], catalogue),
-            performance=None
-            if performance is None
-            else Performance.of(catalogue.performances[performance], catalogue),
+            performance=None if performance is None else Performance.of(catalogue.performances[performance], catalogue),
             seat_category=None if seat is None else SeatCategory.of(catalogue.seat_categories[seat]),
-            audience_sub_category=AudienceSubCategory.of(
-                catalogue.audience_sub_categories[kind.audience_sub_category]
-            ),
+            audience_sub_category=AudienceSubCategory.of(catalogue.audience_sub_categories[kind.audience_sub_category]),
             quantity=len(line.tickets),
             total=money(line.total, catalogue.organisation.currency),
             line=line,

@@ -9,7 +9,7 @@ from resolvers.baskets import BasketsMutation, BasketsQuery
 from resolvers.batches import BatchesMutation, BatchesQuery
 from resolvers.catalogue import CatalogueQuery
 from resolvers.codes import CodesMutation, CodesQuery
-from resolvers.configuration import ConfigurationMutation
+from resolvers.configuration import ConfigurationMutation, ConfigurationQuery
 from resolvers.contacts import ContactsQuery
 from resolvers.dashboard import DashboardQuery
 from resolvers.eligibility import EligibilityQuery
@@ -25,6 +25,7 @@ class Query(
     NodesQuery,
     ContactsQuery,
     CatalogueQuery,
+    ConfigurationQuery,
     OffersQuery,
     EligibilityQuery,
     BasketsQuery,

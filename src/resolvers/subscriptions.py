@@ -8,6 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final, NamedTuple
 from uuid import UUID
 
@@ -97,9 +98,7 @@ class Subscriptions:
         definition = self._definition(operation)
         return definition is not None and definition.operation is OperationType.SUBSCRIPTION
 
-    async def join(
-        self, operation: Operation, context: Context, subscriber: Subscriber
-    ) -> Callable[[], None] | None:
+    async def join(self, operation: Operation, context: Context, subscriber: Subscriber) -> Callable[[], None] | None:
         """Tells ``subscriber`` the whole truth at once, then each change; returns how to leave.
 
         None where the operation is not one to share, or whoever asks is refused: its own execution says why.
@@ -116,19 +115,19 @@ class Subscriptions:
         key = _Key(operation.query, variables, operation.name, context.language, rights)
         group = self._groups.get(key)
         if group is None:
-            group = self._groups[key] = _Group(self._schema, operation, context.shared_by(rights))
-            group.task.add_done_callback(lambda _: self._forget(key, group))
+            group = self._groups[key] = _Group(key, self._schema, operation, context.shared_by(rights))
+            group.task.add_done_callback(partial(self._forget, group))
         group.join(subscriber)
-        return lambda: self._leave(key, group, subscriber)
+        return partial(self._leave, group, subscriber)
 
-    def _leave(self, key: "_Key", group: "_Group", subscriber: Subscriber) -> None:
+    def _leave(self, group: "_Group", subscriber: Subscriber) -> None:
         if group.leave(subscriber):
             group.task.cancel()
-            self._forget(key, group)
+            self._forget(group)
 
-    def _forget(self, key: "_Key", group: "_Group") -> None:
-        if self._groups.get(key) is group:
-            del self._groups[key]
+    def _forget(self, group: "_Group", _: object = None) -> None:
+        if self._groups.get(group.key) is group:
+            del self._groups[group.key]
 
     def _definition(self, operation: Operation) -> OperationDefinitionNode | None:
         return operation_in(self._schema._schema, operation.query, operation.name)
@@ -145,7 +144,8 @@ class _Key(NamedTuple):
 class _Group:
     """One execution, and who shares it."""
 
-    def __init__(self, schema: Schema, operation: Operation, context: Context) -> None:
+    def __init__(self, key: _Key, schema: Schema, operation: Operation, context: Context) -> None:
+        self.key = key
         self._schema = schema
         self._operation = operation
         self._context = context

@@ -1,8 +1,8 @@
 """Credentials are looked at again while what was begun with them lasts."""
 
 import asyncio
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 import structlog
@@ -27,22 +27,22 @@ class Vigil:
         self._watched: dict[str | None, dict[Refuse, Context]] = {}
         self._task: asyncio.Task[None] | None = None
 
-    @contextmanager
-    def over(self, context: Context, refuse: Refuse) -> Iterator[None]:
-        """Calls ``refuse`` when the credentials are no longer good, until the block ends."""
+    def over(self, context: Context, refuse: Refuse) -> Callable[[], None]:
+        """Calls ``refuse`` when the credentials are no longer good; returns how to end this."""
         key = context.authorization
         self._watched.setdefault(key, {})[refuse] = context
         if self._task is None:
             self._task = asyncio.create_task(self._run())
-        try:
-            yield
-        finally:
-            self._watched[key].pop(refuse)
-            if not self._watched[key]:
-                del self._watched[key]
-            if not self._watched and self._task is not None:
-                self._task.cancel()
-                self._task = None
+        return partial(self._end, key, refuse)
+
+    def _end(self, key: str | None, refuse: Refuse) -> None:
+        watched = self._watched.get(key, {})
+        watched.pop(refuse, None)
+        if not watched:
+            self._watched.pop(key, None)
+        if not self._watched and self._task is not None:
+            self._task.cancel()
+            self._task = None
 
     async def _run(self) -> None:
         while True:

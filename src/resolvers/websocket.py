@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from functools import partial
 from json import JSONDecodeError
 from typing import Any, Final, TypeGuard, cast
@@ -71,7 +71,7 @@ class Handler(BaseGraphQLTransportWSHandler[Context, None]):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._subscriptions: Subscriptions = cast(Any, self.view).subscriptions
-        self._leaving: dict[str, ExitStack] = {}
+        self._leaving: dict[str, _Leaving] = {}
         self._ending: set[asyncio.Task[None]] = set()
 
     async def handle_message(self, message: Message) -> None:
@@ -89,19 +89,16 @@ class Handler(BaseGraphQLTransportWSHandler[Context, None]):
         if not self._subscriptions.are_meant(asked):
             await super().run_operation(operation)
             return
-        context = self.context.fresh()
         subscriber = _Subscriber(self, operation)
-        leave = await self._subscriptions.join(asked, context, subscriber)
-        leaving = self._leaving[operation.id] = ExitStack()
-        leaving.enter_context(self._subscriptions.vigil.over(context, partial(self._refuse, operation, context)))
-        if leave is not None:
-            leaving.callback(leave)
-            leaving.callback(subscriber.close)
-            return
-        try:
-            await super().run_operation(operation)
-        finally:
-            leaving.close()
+        leave = await self._subscriptions.join(asked, self.context.fresh(), subscriber)
+        leaving = self._leaving[operation.id] = _Leaving(
+            leave, subscriber.close, self._subscriptions.vigil.over(self.context, partial(self._refuse, operation))
+        )
+        if leave is None:
+            try:
+                await super().run_operation(operation)
+            finally:
+                leaving()
 
     async def cleanup_operation(self, operation_id: str) -> None:
         self._leave(operation_id)
@@ -130,12 +127,25 @@ class Handler(BaseGraphQLTransportWSHandler[Context, None]):
     def _leave(self, operation_id: str) -> None:
         leaving = self._leaving.pop(operation_id, None)
         if leaving is not None:
-            leaving.close()
+            leaving()
 
-    def _refuse(
-        self, operation: WebSocketOperation[Context, None], context: Context, failure: Unauthenticated
-    ) -> None:
-        self.end(operation, refused(failure, context.language))
+    def _refuse(self, operation: WebSocketOperation[Context, None], failure: Unauthenticated) -> None:
+        self.end(operation, refused(failure, self.context.language))
+
+
+class _Leaving:
+    """What there is to do when a subscription is over, done once."""
+
+    __slots__ = ("_steps",)
+
+    def __init__(self, *steps: Callable[[], None] | None) -> None:
+        self._steps = steps
+
+    def __call__(self) -> None:
+        steps, self._steps = self._steps, ()
+        for step in steps:
+            if step is not None:
+                step()
 
 
 class _Subscriber(Subscriber):

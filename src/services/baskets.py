@@ -91,6 +91,7 @@ class Baskets:
             minutes = quote.catalogue.organisation.basket_minutes
             await db.add(connection, viewer.organisation_id, basket, content, pricing, minutes)
             await hold(connection, changed, viewer.organisation_id, basket, content.contact, quote)
+            await audit_sale(connection, viewer, "createBasket", "Basket", basket, {})
             return {"basket": basket}
 
         answer = await self._transactions.once(viewer.organisation_id, once, attempt)
@@ -130,7 +131,7 @@ class Baskets:
             return replace(content, codes=rest)
 
         once = Once(viewer, key, "removeAdvantageCode", (basket, code))
-        await self._change(viewer, basket, without, _anything, now, once)
+        await self._change(viewer, basket, without, anything, now, once)
         return await self._seen(viewer, basket, now)
 
     async def update(
@@ -196,23 +197,25 @@ class Baskets:
         row: db.Basket,
         content: BasketContent,
         now: datetime,
-    ) -> Pricing:
-        """Gives a locked basket this content and its price now, and makes it hold just that."""
+        accept: Accept,
+    ) -> Answer:
+        """Gives a locked basket this content and its price now, if ``accept`` lets it pass, and holds just that."""
         quote = await self._prices.quote(connection, viewer, content, now=now, basket=row.id)
+        answer = accept(stored_pricing.load(row.pricing).pricing, quote.pricing)
         await hold(connection, changed, row.organisation, row.id, content.contact, quote)
         pricing = stored_pricing.dump(quote.pricing, quote.single_use_codes)
         minutes = quote.catalogue.organisation.basket_minutes
         await db.save(connection, row.organisation, row.id, content, pricing, minutes)
-        return quote.pricing
+        return answer
 
     async def _change(
         self, viewer: Viewer, basket: UUID, edit: Edit, accept: Accept, now: datetime, once: Once
     ) -> Answer:
         async def attempt(connection: AsyncConnection, changed: set[UUID]) -> Answer:
             row = await self.locked(connection, viewer, basket)
-            pricing = await self.reprice(connection, changed, viewer, row, edit(row.content), now)
+            answer = await self.reprice(connection, changed, viewer, row, edit(row.content), now, accept)
             await audit_sale(connection, viewer, once.operation, "Basket", basket, {})
-            return accept(stored_pricing.load(row.pricing).pricing, pricing)
+            return answer
 
         return await self._transactions.once(viewer.organisation_id, once, attempt)
 
@@ -227,7 +230,7 @@ class Baskets:
         return Basket(row.id, BasketState(row.state), row.content.contact, row.expires_at, pricing, row.order)
 
 
-def _anything(before: Pricing, after: Pricing) -> Answer:
+def anything(before: Pricing, after: Pricing) -> Answer:
     return {}
 
 

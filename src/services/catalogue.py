@@ -162,7 +162,7 @@ class Catalogues:
         return await self.at_version(organisation_id, version)
 
     async def seen_by(self, viewer: Viewer) -> Catalogue:
-        """The snapshot that was current when the viewer's credentials were checked, or a later one; costs no query then.
+        """The snapshot that was current when the viewer's credentials were checked, or a later one; costs no query.
 
         Raises NotFound.
         """

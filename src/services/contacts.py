@@ -8,7 +8,7 @@ from db import contacts as db
 from db.contacts import Contact
 from db.sessions import Sessions
 from services.catalogue import Catalogue
-from services.errors import InvalidInput, Problem
+from services.errors import InvalidInput, NotFound, Problem
 from services.pricing.facts import Advantage, CampaignTarget, IndicatorTarget, OfferState
 from services.texts import text
 from services.viewer import Viewer
@@ -41,6 +41,15 @@ class Contacts:
             raise InvalidInput([Problem(("search",), text("bad_search", maximum=_LONGEST_SEARCH))])
         async with self._sessions.reading() as connection:
             return await db.search(connection, viewer.organisation_id, part, kind, after=after, limit=limit)
+
+    async def with_code(self, viewer: Viewer, code: str) -> UUID:
+        """The contact with this code. Raises NotFound, and Forbidden for all but staff."""
+        viewer.require_role()
+        async with self._sessions.reading() as connection:
+            found = await db.with_code(connection, viewer.organisation_id, code)
+        if found is None:
+            raise NotFound(("contact",), text("unknown_contact"))
+        return found
 
     async def have_advantages(self, catalogue: Catalogue, ids: Sequence[UUID], now: datetime) -> dict[UUID, bool]:
         """Which contacts have a running advantage reserved for them, by a campaign or by an indicator's level."""

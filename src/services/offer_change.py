@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -33,6 +34,9 @@ from services.stored_offers import from_rows
 from services.texts import text
 from services.viewer import Viewer
 from services.wording import is_readable
+
+MOST_CONTACTS: Final = 10_000
+"""Whom a promotional code is restricted to one by one; more of them are a campaign or an indicator."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +76,9 @@ class OfferChange:
         if not (isinstance(draft, PromotionDraft) and isinstance(draft.restriction, RestrictionDraft)):
             return
         wanted = draft.restriction.contacts
+        if len(wanted) > MOST_CONTACTS:
+            problems.add(("restrictedTo", "contactIds"), text("list_too_long", most=MOST_CONTACTS))
+            return
         found = await db_contacts.find(self.connection, self.viewer.organisation_id, wanted)
         for position, contact in enumerate(wanted):
             if contact not in found:

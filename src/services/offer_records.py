@@ -4,6 +4,7 @@ from dataclasses import asdict, fields
 from typing import Final
 
 from pydantic.alias_generators import to_camel
+from pydantic_core import to_jsonable_python
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db import audit
@@ -51,7 +52,8 @@ async def save(
 def _changes(before: OfferDetails | None, after: OfferDetails) -> dict[str, object]:
     """Each column that changed, with what it was and what it is."""
     was, became = {} if before is None else _columns(before), _columns(after)
-    return {to_camel(name): [was.get(name), value] for name, value in became.items() if was.get(name) != value}
+    changes = {to_camel(name): [was.get(name), value] for name, value in became.items() if was.get(name) != value}
+    return {name: to_jsonable_python(values) for name, values in changes.items()}
 
 
 def _columns(details: OfferDetails) -> dict[str, object]:

@@ -20,7 +20,7 @@ from db.orders import Ticket
 from db.sessions import Sessions
 from services import stored_pricing
 from services.access import audit_sale, may_see
-from services.baskets import Baskets
+from services.baskets import Baskets, anything
 from services.catalogue import Catalogue, Catalogues
 from services.errors import CodeRefused, Conflict, Failure, InvalidInput, NotFound, Problem
 from services.free_text import is_writable
@@ -82,7 +82,7 @@ class Orders:
             stored = stored_pricing.load(row.pricing)
             lost = stored.held_codes - await db_baskets.held_codes(connection, row.organisation, basket)
             if lost:
-                await self._baskets.reprice(connection, changed, viewer, row, row.content, now)
+                await self._baskets.reprice(connection, changed, viewer, row, row.content, now, anything)
                 return CodeRefused([Refusal(RefusalCode.CODE_INVALIDATED) for _ in lost])
             if not any(line.tickets for line in stored.pricing.lines):
                 raise Conflict(text("basket_empty"))

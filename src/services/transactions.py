@@ -7,9 +7,8 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.sessions import Sessions, is_transient
-from services.errors import Conflict, Failure
+from services.errors import Failure
 from services.idempotency import Answer, Once
-from services.texts import text
 
 Result = TypeVar("Result")
 
@@ -35,24 +34,23 @@ class Transactions:
     ) -> Result:
         """What ``attempt`` returns once it is committed; its second argument takes the offers whose counts it changes.
 
-        An attempt that was overtaken, or that met a deadlock, is rolled back and runs again with fresh facts, a bounded
-        number of times; then Conflict says so. Every other failure rolls back and passes through.
+        An attempt that was overtaken, met a deadlock, or lost its connection before the commit is rolled back and runs
+        again with fresh facts, a bounded number of times. Every other failure rolls back and passes through. What never
+        came through, or was lost in its commit, is a fault: no answer that the same key could contradict later.
         """
-        for _ in range(ATTEMPTS):
+        for attempts_left in reversed(range(ATTEMPTS)):
             changed: set[UUID] = set()
             try:
                 async with self._sessions.writing() as connection:
                     result = await attempt(connection, changed)
-            except Overtaken:
-                continue
             except Exception as error:
-                if is_transient(error):
+                if attempts_left and (isinstance(error, Overtaken) or is_transient(error)):
                     continue
                 raise
             if changed:
                 self._publish(organisation, changed)
             return result
-        raise Conflict(text("too_busy"))
+        raise AssertionError("the last attempt returns or raises")
 
     async def once(
         self,

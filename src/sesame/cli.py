@@ -17,6 +17,7 @@ from services.dataset import Datasets, Loaded, read
 from services.errors import Failure, InvalidInput, Problem
 from services.texts import Language
 from sesame import worker as queue_worker
+from sesame.codes_cli import generate, import_codes
 from sesame.database import database, prepare, require_prepared
 from sesame.demo import run_demo
 from sesame.errors import CommandError
@@ -30,6 +31,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 token = typer.Typer(help="Print a token for one audience, and nothing else.", no_args_is_help=True)
+app.command()(generate)
+app.command()(import_codes)
 app.add_typer(token, name="token")
 
 Host = Annotated[str, typer.Option(help="Address to listen on.")]

@@ -8,12 +8,11 @@ from typing import Final
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from services.errors import Conflict
 from services.expiry import Sweeper
 from services.generation import Generation
 from services.mail import mailer
 from sesame import logs
-from sesame.composition import house
+from sesame.composition import House, house
 from sesame.database import database, require_prepared
 from sesame.jobs import Worker
 from sesame.processes import leave_with_parent
@@ -36,11 +35,16 @@ def run(settings: Settings) -> None:
         asyncio.run(_work(settings))
 
 
+def queue_worker(own: House, settings: Settings) -> Worker:
+    """What runs the jobs of the queue in a process."""
+    server = settings.smtp_url.get_secret_value() if settings.smtp_url else None
+    generation = Generation(own.sessions, own.transactions, own.links, mailer(server, settings.outbox))
+    return Worker(own.sessions, generation, lambda: datetime.now(UTC))
+
+
 async def _work(settings: Settings) -> None:
     async with house(settings) as own:
-        server = settings.smtp_url.get_secret_value() if settings.smtp_url else None
-        generation = Generation(own.sessions, own.transactions, own.links, mailer(server, settings.outbox))
-        worker = Worker(own.sessions, generation, lambda: datetime.now(UTC))
+        worker = queue_worker(own, settings)
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, worker.stop)
         sweeping = asyncio.create_task(_sweep(Sweeper(own.sessions, own.transactions)))
@@ -54,5 +58,5 @@ async def _sweep(sweeper: Sweeper) -> None:
         await asyncio.sleep(_SWEEP_SECONDS)
         try:
             await sweeper.sweep()
-        except (OSError, SQLAlchemyError, Conflict) as error:
+        except (OSError, SQLAlchemyError) as error:
             _log.warning("not swept", reason=str(error))

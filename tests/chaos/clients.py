@@ -93,11 +93,9 @@ class Client:
         """Goes from one sale to the next until it is time."""
         loop = asyncio.get_running_loop()
         while loop.time() < until:
-            sale = self._random.choices(
-                (self._by_code, self._few, self._elements, self._shares, self._coupons, self._look_back),
-                (5, 2, 2, 2, 3, 2),
-            )[0]
-            await sale()
+            ways = (self._by_code, self._stampede, self._few, self._elements, self._shares, self._coupons)
+            way = self._random.choices((*ways, self._look_back), (4, 4, 2, 2, 2, 3, 2))[0]
+            await way()
 
     async def ask(self, operation: str, token: str | None = None, **wanted: object) -> Answer:
         """The answer, however often it takes to get it."""
@@ -151,7 +149,7 @@ class Client:
 
     async def _by_code(self) -> None:
         basket = await self._basket("BY-CODE", self._random.randint(1, 3))
-        codes = self._random.sample(self._gala.codes[:12], 2)
+        codes = self._random.sample(self._gala.codes[:8], 2)
         for code in codes:
             basket = await self._apply(basket, code)
         if self._random.random() < 0.15:
@@ -160,6 +158,13 @@ class Client:
         if self._random.random() < 0.04:
             await self._invalidate(codes[1])
         await self._finish(basket)
+
+    async def _stampede(self) -> None:
+        """Several baskets want one code at once."""
+        baskets = await asyncio.gather(*(self._basket("BY-CODE", 1) for _ in range(3)))
+        code = self._random.choice(self._gala.codes)
+        baskets = await asyncio.gather(*(self._apply(basket, code) for basket in baskets))
+        await asyncio.gather(*map(self._finish, baskets))
 
     async def _few(self) -> None:
         basket = await self._basket("FEW", self._random.randint(1, 5))
@@ -198,8 +203,7 @@ class Client:
 
     async def _apply(self, basket: Answer, code: str) -> Answer:
         answer = await self.ask("applyAdvantageCode", basketId=basket["id"], code=code)
-        basket = answer["basket"] if answer["__typename"] == "AdvantageCodeApplied" else basket
-        return basket
+        return answer["basket"] if answer["__typename"] == "AdvantageCodeApplied" else basket
 
     async def _changed(self, basket: Answer, **change: object) -> Answer:
         answer = await self.ask("updateBasket", basketId=basket["id"], **change)
@@ -227,8 +231,10 @@ class Client:
         orders = [answer for answer in answers if answer["__typename"] == "Order"]
         if len(orders) > 1:
             self._book.problems.append(f"two orders of one basket: {orders}")
+        # Who is told that a code was invalidated confirms anew at the price without it: here the rival did.
+        told_otherwise = any(answer["__typename"] == "CodeRefused" for answer in answers)
         for order in orders:
-            self._book.sold[order["id"]] = basket
+            self._book.sold[order["id"]] = order if told_otherwise else basket
             await self._after(order)
 
     async def _after(self, order: Answer) -> None:

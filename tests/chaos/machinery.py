@@ -22,7 +22,6 @@ from db.migrate import upgrade
 from sesame.cluster import Cluster
 
 
-
 class Postgres:
     """A cluster in a folder, with a template that holds the gala."""
 
@@ -34,7 +33,10 @@ class Postgres:
 
     async def prepare(self) -> Gala:
         """Makes the template."""
-        await self._execute("CREATE DATABASE gala")
+        # What a commit does not write itself stays in memory for as long as can be, so that a kill shows it.
+        await self._execute(
+            "ALTER SYSTEM SET wal_writer_delay = '10s'", "SELECT pg_reload_conf()", "CREATE DATABASE gala"
+        )
         url = self._database("gala")
         await upgrade(url)
         return await build(url)
@@ -80,10 +82,11 @@ class Postgres:
         finally:
             await connection.close()
 
-    async def _execute(self, statement: str) -> None:
+    async def _execute(self, *statements: str) -> None:
         parsed = make_url(self.url)
         connection = await asyncpg.connect(host=parsed.query["host"], user="postgres", database="postgres")
-        await connection.execute(statement)
+        for statement in statements:
+            await connection.execute(statement)
         await connection.close()
 
     def _postmaster(self) -> psutil.Process:

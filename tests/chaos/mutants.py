@@ -1,5 +1,6 @@
 """Three ways to be wrong that the chaos test must catch, put into a server of its own by the name in CHAOS_MUTANT."""
 
+import asyncio
 import os
 from collections.abc import Callable
 from typing import Any
@@ -32,6 +33,7 @@ def check_before_write() -> None:
         wanted = {"organisation": organisation, "basket": basket, "codes": codes}
         if await connection.scalar(_FREE_CODES, wanted):
             return claims.Claimed(frozenset(codes), frozenset(), frozenset())
+        await asyncio.sleep(0.03)
         return await write(connection, organisation, basket, *others)
 
     claims.claim = claim

@@ -117,12 +117,12 @@ def _as_shown(book: Book, codes: dict[str, set[str]]) -> Iterator[str]:
     for intent in book.told("confirmBasket", "Order"):
         order = intent.answer
         assert order is not None
-        shown = book.sold[order["id"]]["pricing"]
+        shown = book.sold.get(order["id"], order)["pricing"]
         if order["pricing"]["total"] != shown["total"]:
             yield f"paid {order['pricing']['total']}, shown {shown['total']}: {order['id']}"
-        applied = {code["code"] for code in shown["codes"] if code["applied"]}
         key = key_of(order["id"], "Order")
-        if {_grouped(code) for code in codes.get(key, ())} != applied:
+        applied = {code["code"] for code in shown.get("codes", ()) if code["applied"]}
+        if "codes" in shown and {_grouped(code) for code in codes.get(key, ())} != applied:
             yield f"codes of an order: {codes.get(key)}, shown {applied}"
 
 

@@ -1,6 +1,8 @@
 """Which offers are open to whom, and that nobody learns of one that is not theirs."""
 
+import json
 from datetime import timedelta
+from importlib.resources import files
 from itertools import product as combinations
 from typing import Any
 
@@ -13,6 +15,7 @@ from tests.graphql.operations import BackOffice, Client, Shop
 from db import tables
 from db.ids import new_id
 from resolvers.ids import encode
+from services.dataset import Datasets, read
 
 OPENING_SEATS = ("ZINMAN-0119", "CAT1", "FULL")
 HELENE = ("HELENE-1217", "CAT1", "FULL")
@@ -69,6 +72,16 @@ async def cursors(server: Server) -> list[str]:
 
 def codes(refusals: list[dict[str, Any]]) -> list[str]:
     return [refusal["code"] for refusal in refusals]
+
+
+async def found_another_organisation(server: Server, code: str) -> None:
+    """With an access code like this for what the example gives for another one."""
+    example = json.loads(files("sesame").joinpath("example.json").read_bytes())
+    example["organisation"]["code"] = "elsewhere"
+    del example["batches"]
+    [staff] = [each for each in example["advantages"] if each["code"] == "STAFFTYD"]
+    staff["target"]["accessCode"] = code
+    await Datasets(server.own.sessions).load(read(json.dumps(example).encode()), now=NOW)
 
 
 # ── Who sees what ────────────────────────────────────────────────────────────────────────────────
@@ -176,13 +189,14 @@ async def test_where_no_point_of_sale_is_known_none_is_asked_about(server: Serve
 
 
 async def test_codes_that_open_nothing_here_answer_alike(server: Server) -> None:
-    """An unknown one, one with a typing error, and one that is not meant for this point of sale."""
+    """An unknown one, one with a typing error, another organisation's, and those not meant for this point of sale."""
+    await found_another_organisation(server, code="ELSEWHERE")
     token = await server.own.credentials.shopper_token("theatre", "TYD")
     wrong_place = await code_of(server, "PROMOTYD")
     mistyped = wrong_place[:-1] + ("0" if wrong_place[-1] != "0" else "2")
     answers = [
         await Shop(server, token).send("EligibleOffers", codes=[code], includeIneligible=True)
-        for code in ("NOSUCHCODE", wrong_place, mistyped, "MERCI10")
+        for code in ("NOSUCHCODE", wrong_place, mistyped, "MERCI10", "ELSEWHERE")
     ]
     assert all(answer == answers[0] for answer in answers)
     assert "errors" not in answers[0]

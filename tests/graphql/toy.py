@@ -46,7 +46,7 @@ class Probe:
             raise errors.Unauthenticated(text("unauthenticated"))
         return Viewer(Audience.SHOPPER, KEYS[0], "theatre", authorization)
 
-    async def current(self, organisation: UUID) -> object:
+    async def seen_by(self, viewer: Viewer) -> object:
         self.asked.append("catalogue")
         nothing: dict[UUID, object] = {}
         place = SimpleNamespace(name={"fr": "Guichet", "en": "Box office"})

@@ -12,8 +12,10 @@ from starlette.applications import Starlette
 from db import tables
 from db.sessions import Sessions
 from resolvers.downloads import routes
+from services.catalogue import Catalogues
 from services.code_lists import CodeLists
 from services.links import LIFETIME, Links
+from services.tracking_lists import TrackingLists
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 LINKS = Links("a secret of tests", "https://tickets.example.org")
@@ -22,7 +24,8 @@ UNKNOWN = UUID(int=1)
 
 @pytest.fixture
 async def client(loaded: Sessions) -> AsyncIterator[httpx.AsyncClient]:
-    application = Starlette(routes=routes(CodeLists(loaded), LINKS, lambda: NOW))
+    tracking = TrackingLists(loaded, Catalogues(loaded), LINKS)
+    application = Starlette(routes=routes(CodeLists(loaded), tracking, LINKS, lambda: NOW))
     transport = httpx.ASGITransport(application)
     async with httpx.AsyncClient(transport=transport, base_url="https://tickets.example.org") as client:
         yield client
@@ -60,3 +63,7 @@ async def test_what_is_no_batch_is_not_found(client: httpx.AsyncClient) -> None:
 async def test_a_separator_that_is_none_is_a_bad_request(client: httpx.AsyncClient) -> None:
     link = LINKS.to_batch_csv(UNKNOWN, UNKNOWN, NOW)
     assert (await client.get(f"{link}&separator=|")).status_code == 400
+
+
+async def test_a_filtered_list_without_its_token_is_forbidden(client: httpx.AsyncClient) -> None:
+    assert (await client.get("/codes.csv")).status_code == 403

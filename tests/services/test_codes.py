@@ -26,8 +26,8 @@ async def listed(house: House, wanted: CodeFilter = ALL, most: int = 100) -> lis
     return [code.code for code in await house.tracked.page(house.staff, wanted, None, most)]
 
 
-async def one_code(house: House) -> str:
-    (code,) = await house.codes((await house.made(quantity=1)).id)
+async def one_code(house: House, **changes: object) -> str:
+    (code,) = await house.codes((await house.made(quantity=1, **changes)).id)
     return code
 
 
@@ -118,15 +118,31 @@ async def test_another_organisation_sees_no_code(house: House) -> None:
 
 
 async def test_scanned_tickets_are_counted_at_their_code(house: House) -> None:
-    code = await one_code(house)
-    order = await house.use(code)
-    (found,) = await house.tracked.page(house.staff, CodeFilter(code=code), None, 1)
-    row = {"organisation_id": house.theatre.organisation, "order_id": order, "price": 0, "controlled_at": NOW}
+    theatre = house.theatre
+    own, other = await one_code(house), await one_code(house)
+    coupon = await one_code(house, offer=theatre.random_coupon)
+    order = await house.use(own, other, coupon)
+    ids = {}
+    for code in (own, other, coupon):
+        (found,) = await house.tracked.page(house.staff, CodeFilter(code=code), None, 1)
+        ids[code] = found.id
+    with_coupon = [[str(theatre.random_coupon), str(theatre.secutix)]]
+    sold = (
+        (theatre.promotyd, ids[own], with_coupon, True),
+        (theatre.promotyd, ids[own], [], False),
+        (theatre.promotyd, ids[other], with_coupon, True),
+        (None, None, with_coupon, True),
+        (None, None, [], True),
+    )
+    row = {"organisation_id": theatre.organisation, "order_id": order, "price": 0, "line": 0}
     async with house.sessions.writing() as connection:
-        for position, advantage in enumerate((house.theatre.promotyd, house.theatre.promotyd, None)):
-            ticket = {"id": new_id(), "barcode": str(new_id()), "line": 0, "position": position}
-            await connection.execute(tables.tickets.insert().values(**row, **ticket, advantage_id=advantage))
-    assert await house.tracked.tickets_controlled(house.staff, [found.id]) == {found.id: 1}
+        for position, (advantage, code, redeemed, scanned) in enumerate(sold):
+            ticket = {"id": new_id(), "barcode": str(new_id()), "position": position}
+            what = {"advantage_id": advantage, "code_id": code, "redeemed": redeemed}
+            when = {"controlled_at": NOW if scanned else None}
+            await connection.execute(tables.tickets.insert().values(**row, **ticket, **what, **when))
+    counted = await house.tracked.tickets_controlled(house.staff, list(ids.values()))
+    assert counted == {ids[own]: 1, ids[other]: 1, ids[coupon]: 3}
 
 
 # ── Invalidating ─────────────────────────────────────────────────────────────────────────────────

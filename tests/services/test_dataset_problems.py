@@ -1,6 +1,8 @@
 """Everything that is wrong with a data file is said at once, with its path, and nothing is taken in."""
 
+from collections.abc import AsyncIterator
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import pytest
 from dataset_samples import changed, example, without
@@ -12,9 +14,22 @@ from services.dataset import Datasets, read
 from services.errors import InvalidInput
 from services.texts import Language
 
+if TYPE_CHECKING:
+    from tests.conftest import Databases
+
 STRANGER = {"seatCategory": "CAT9", "audienceSubCategory": "FULL", "price": "1.00"}
 PRICE = {"seatCategory": "CAT1", "audienceSubCategory": "FULL", "price": "1.00"}
+PERFORMANCE = {"code": "NIGHT", "startsAt": "2026-12-24T20:00:00+01:00", "venue": "Foyer", "prices": []}
 BATCH = {"code": "B2", "advantage": "PROMOTYD", "contact": "TYD", "quantity": 1}
+
+
+@pytest.fixture(scope="module")
+async def sessions(databases: "Databases") -> AsyncIterator[Sessions]:
+    """On one database for all: what is refused leaves nothing behind."""
+    async with databases.copy_of("migrated") as url:
+        sessions = Sessions(url)
+        yield sessions
+        await sessions.close()
 
 
 async def _problems(sessions: Sessions, document: object, now: datetime) -> dict[str, str]:
@@ -39,8 +54,8 @@ async def _problems(sessions: Sessions, document: object, now: datetime) -> dict
         ("organisation.code", " theatre", "text_padded"),
         ("organisation.surprise", 1, "field_unknown"),
         ("surprise", [], "field_unknown"),
-        ("seasons", {}, "not_list"),
-        ("seasons.0", None, "not_object"),
+        ("batches", {}, "not_list"),
+        ("batches.0", None, "not_object"),
         ("seasons.0.startsOn", "2026-09-01T00:00:00", "instant_without_offset"),
         ("seasons.0.startsOn", "2026-09-31T00:00:00+02:00", "instant_malformed"),
         ("seasons.0.startsOn", "1 September", "instant_malformed"),
@@ -52,7 +67,7 @@ async def _problems(sessions: Sessions, document: object, now: datetime) -> dict
         ("seasons.0.name.fr", "\ud800", "text_characters"),
         ("seasons.0.name.fr", "x" * 501, "text_too_long"),
         ("seasons.0.name.pt", "Temporada", "field_unknown"),
-        ("seatCategories.1.code", "CAT1", "code_twice"),
+        ("deliveryModes.1.code", "PRINT", "code_twice"),
         ("salesChannels.0.kind", "WEB", "not_one_of"),
         ("salesChannels.0.processingFee", "2.001", "amount_too_precise"),
         ("salesChannels.0.processingFee", 2, "not_decimal"),
@@ -68,7 +83,7 @@ async def _problems(sessions: Sessions, document: object, now: datetime) -> dict
         ("products.0.performances.1.prices.0.price", "80.001", "amount_too_precise"),
         ("products.0.performances.1.prices.0.seatCategory", "CAT9", "reference_unknown"),
         ("products.0.performances.0.prices.4", PRICE, "price_twice"),
-        ("products.2.performances", [], "performances_misplaced"),
+        ("products.2.performances", [PERFORMANCE], "performances_misplaced"),
         ("contacts.0.email", "a\nb@example.org", "not_a_mail_address"),
         ("contacts.2.balance", "175.00 €", "not_decimal"),
         ("contacts.2.indicators.ASSIDUITY", "DAILY", "level_unknown"),

@@ -168,7 +168,7 @@ class Announced(Generation):
 async def main():
     sessions = Sessions(sys.argv[1])
     transactions = Transactions(sessions, lambda organisation, offers: None)
-    generation = Announced(sessions, transactions, Links("secret", ""), mailer(None, None), chunk=2_000)
+    generation = Announced(sessions, transactions, Links("secret", ""), mailer(None, None), chunk=10_000)
     await Worker(sessions, generation, lambda: datetime.now(UTC)).run()
 
 asyncio.run(main())
@@ -176,7 +176,7 @@ asyncio.run(main())
 
 
 async def test_a_killed_worker_loses_and_doubles_no_code(house: House, database_url: str) -> None:
-    batch = await house.request(quantity=60_000)
+    batch = await house.request(quantity=200_000)
     worker = await asyncio.create_subprocess_exec(sys.executable, "-c", KILLED_WORKER, database_url, stdout=PIPE)
     try:
         assert worker.stdout is not None
@@ -187,8 +187,8 @@ async def test_a_killed_worker_loses_and_doubles_no_code(house: House, database_
     left = (await house.batch(batch)).generated
     await worked(house, batch)
     codes = await house.codes(batch)
-    assert 0 < left < 60_000
-    assert len(codes) == len(set(codes)) == (await house.counts()).generated == 60_000
+    assert 0 < left < 200_000
+    assert len(codes) == len(set(codes)) == (await house.counts()).generated == 200_000
 
 
 # ── Mailing ──────────────────────────────────────────────────────────────────────────────────────
@@ -225,7 +225,8 @@ async def test_a_list_too_long_to_attach_is_sent_as_a_link(house: House, monkeyp
     await house.made(document_type=DocumentType.EMAIL_WITH_CODE_LIST)
     (message,) = house.post.sent
     assert list(message.iter_attachments()) == []
-    assert "https://tickets.example.org/batches/" in message.get_content()
+    for kind in ("plain", "html"):
+        assert "https://tickets.example.org/batches/" in message.get_body((kind,)).get_content()  # type: ignore[union-attr]
 
 
 async def test_a_refused_mail_fails_the_batch_with_its_reason(house: House) -> None:

@@ -85,7 +85,9 @@ async def process(url: str, theatre: Theatre, *, listens: bool = True) -> AsyncI
     if listens:
         live.listen()
     async with AsyncExitStack() as watches:
-        yield Process(sessions, live, LiveCounts(sessions, catalogues, Offers(sessions), batches, live), theatre, watches)
+        yield Process(
+            sessions, live, LiveCounts(sessions, catalogues, Offers(sessions), batches, live), theatre, watches
+        )
     await live.close()
     await sessions.close()
 

@@ -9,50 +9,16 @@ from email.policy import default
 from pathlib import Path
 
 import pytest
-from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
+from letterbox import Letterbox
 
 from services.mail import FolderMailer, MailRefused, MailUnavailable, SmtpMailer, mailer, plain_address
-
-
-class Letterbox:
-    """What a mail server took, and what it says to those whom it does not take mail for."""
-
-    def __init__(self) -> None:
-        self.received: list[Envelope] = []
-        self.answers: dict[str, str] = {}
-        self.port = 0
-
-    async def handle_RCPT(  # noqa: N802 - aiosmtpd's name
-        self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]
-    ) -> str:
-        if address in self.answers:
-            return self.answers[address]
-        envelope.rcpt_tos.append(address)
-        return "250 OK"
-
-    async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802
-        self.received.append(envelope)
-        return self.answers.get("DATA", "250 OK")
-
-    @property
-    def url(self) -> str:
-        return f"smtp://127.0.0.1:{self.port}"
-
-
-def only_ada(_server: object, _session: object, _envelope: object, _mechanism: str, login: object) -> AuthResult:
-    known = isinstance(login, LoginPassword) and (login.login, login.password) == (b"ada", b"l@velace")
-    return AuthResult(success=known, handled=known)
 
 
 @pytest.fixture
 async def letterbox() -> AsyncIterator[Letterbox]:
     box = Letterbox()
-    loop = asyncio.get_running_loop()
-    options = {"authenticator": only_ada, "auth_require_tls": False, "decode_data": False}
-    server = await loop.create_server(lambda: SMTP(box, loop=loop, **options), "127.0.0.1", 0)
-    box.port = server.sockets[0].getsockname()[1]
-    yield box
-    server.close()
+    async with box.open():
+        yield box
 
 
 def letter(**headers: str) -> EmailMessage:
@@ -133,6 +99,60 @@ async def test_a_server_that_dies_half_way_is_worth_another_try() -> None:
         port = dying.sockets[0].getsockname()[1]
         with pytest.raises(MailUnavailable):
             await SmtpMailer(f"smtp://127.0.0.1:{port}").send(letter())
+
+
+async def speak(writer: asyncio.StreamWriter, *lines: str) -> None:
+    writer.write("".join(f"{line}\r\n" for line in lines).encode())
+    await writer.drain()
+
+
+async def take_one_mail(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """What a server says to a client that has one mail, up to the mail's end."""
+    await speak(writer, "220 hello")
+    for answer in ("250 hello", "250 sender", "250 recipient", "354 go on"):
+        await reader.readline()
+        await speak(writer, answer)
+    await reader.readuntil(b"\r\n.\r\n")
+
+
+async def test_a_server_that_dies_before_it_says_yes_is_worth_another_try() -> None:
+    async def die(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await take_one_mail(reader, writer)
+        writer.close()
+
+    async with await asyncio.start_server(die, "127.0.0.1", 0) as dying:
+        port = dying.sockets[0].getsockname()[1]
+        with pytest.raises(MailUnavailable):
+            await SmtpMailer(f"smtp://127.0.0.1:{port}").send(letter())
+
+
+async def test_a_mail_was_taken_although_the_server_dies_after_its_yes() -> None:
+    async def die(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await take_one_mail(reader, writer)
+        await speak(writer, "250 taken")
+        writer.transport.abort()
+
+    async with await asyncio.start_server(die, "127.0.0.1", 0) as dying:
+        port = dying.sockets[0].getsockname()[1]
+        await SmtpMailer(f"smtp://127.0.0.1:{port}").send(letter())
+
+
+async def test_a_server_that_hangs_in_the_middle_of_a_mail_is_worth_another_try(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("services.mail.TRANSFER_TIMEOUT", 0.1)
+    ended = asyncio.Event()
+
+    async def hang(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await take_one_mail(reader, writer)
+        await ended.wait()
+        writer.close()
+
+    async with await asyncio.start_server(hang, "127.0.0.1", 0) as hanging:
+        port = hanging.sockets[0].getsockname()[1]
+        with pytest.raises(MailUnavailable):
+            await SmtpMailer(f"smtp://127.0.0.1:{port}").send(letter())
+        ended.set()
 
 
 async def test_encryption_that_is_asked_for_is_not_done_without(letterbox: Letterbox) -> None:

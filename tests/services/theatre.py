@@ -225,23 +225,26 @@ class House:
             found = await counts.read(connection, self.theatre.organisation)
         return sum(found.values(), counts.RedemptionCounts())
 
-    async def hold(self, code: str, basket: UUID | None = None) -> UUID:
-        """Lets a basket hold a code, with one ticket at its offer's price."""
-        basket = basket or new_id()
+    async def hold(self, *codes: str) -> UUID:
+        """Lets a basket hold codes, each with one ticket at its offer's price."""
+        basket = new_id()
         organisation = self.theatre.organisation
-        (found,) = await self.tracked.page(self.staff, CodeFilter(code=code), None, 1)
         content = {"lines": [], "pricing": {}, "use_balance": False, "expires_at": NOW}
         where = {"organisation_id": organisation, "id": basket, "point_of_sale_id": self.theatre.shop}
-        hold = claims.Hold(found.offer, found.id, found.contact, new_id(), None, None, new_id(), tickets=1)
+        holds = []
+        for code in codes:
+            (found,) = await self.tracked.page(self.staff, CodeFilter(code=code), None, 1)
+            kind = (new_id(), None, None, new_id())
+            holds.append(claims.Hold(found.offer, found.id, found.contact, *kind, tickets=1))
         async with self.sessions.writing() as connection:
             await connection.execute(insert(tables.baskets).values(**where, **content))
-            assert (await claims.claim(connection, organisation, basket, None, [hold])).complete
+            assert (await claims.claim(connection, organisation, basket, None, holds)).complete
         return basket
 
-    async def use(self, code: str) -> UUID:
-        """Lets an order use a code, for one ticket at its offer's price."""
+    async def use(self, *codes: str) -> UUID:
+        """Lets an order use codes, each for one ticket at its offer's price."""
         organisation, order = self.theatre.organisation, new_id()
-        basket = await self.hold(code)
+        basket = await self.hold(*codes)
         where = {"organisation_id": organisation, "id": order, "point_of_sale_id": self.theatre.shop}
         sale = {"number": str(order), "basket_id": basket, "pricing": {}}
         async with self.sessions.writing() as connection:

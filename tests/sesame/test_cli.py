@@ -70,6 +70,7 @@ STAFF = ("token", "staff", "--organisation", "theatre", "--roles", "CATALOGUE,SA
     [
         [],
         *(["serve"], ["worker"], ["migrate"], ["load"], ["demo"], ["settings"], ["schema"], ["token"]),
+        *(["generate"], ["import-codes"]),
         *(["token", audience] for audience in ("shopper", "contact", "partner", "staff")),
     ],
 )
@@ -185,3 +186,54 @@ def test_settings_are_listed_with_secrets_hidden(sesame: Sesame) -> None:
 
 def test_the_schema_is_printed(sesame: Sesame) -> None:
     assert "type Query" in sesame("schema").out
+
+
+FOR_SECUTIX = ("--organisation", "theatre", "--offer", "PROMOTYD", "--contact", "SECUTIX")
+
+
+def test_codes_are_generated_and_mailed(sesame: Sesame, loaded_url: str, tmp_path: Path) -> None:
+    settings = {"database_url": loaded_url, "secret_key": SECRET, "data_dir": str(tmp_path)}
+    wanted = ("--quantity", "500", "--destination", "codes@example.org", "--language", "en")
+    ended = sesame("generate", *FOR_SECUTIX, *wanted, **settings)
+    assert ended.code == 0
+    assert "Made 500 codes of PROMOTYD for SECUTIX, mailed to codes@example.org" in ended.out
+    (mail,) = (tmp_path / "outbox").iterdir()
+    assert "Your 500 codes" in mail.read_text(encoding="ascii")
+
+
+def test_every_problem_with_codes_to_generate_is_told(sesame: Sesame, loaded_url: str) -> None:
+    wanted = ("--quantity", "5000001", "--destination", "nobody")
+    ended = sesame("generate", *FOR_SECUTIX, *wanted, database_url=loaded_url, secret_key=SECRET)
+    assert ended.code == 1
+    assert [line.partition(":")[0] for line in ended.err.splitlines()] == ["quantity", "destination"]
+
+
+@pytest.mark.parametrize("place", [1, 3, 5])
+def test_codes_of_or_for_what_does_not_exist_are_refused(sesame: Sesame, loaded_url: str, place: int) -> None:
+    command = ["generate", *FOR_SECUTIX, "--quantity", "1"]
+    command[place + 1] = "NOBODY"
+    assert is_told_in_one_line(sesame(*command, database_url=loaded_url, secret_key=SECRET))
+
+
+def test_codes_are_imported_from_a_file(sesame: Sesame, loaded_url: str, tmp_path: Path) -> None:
+    file = tmp_path / "codes.txt"
+    file.write_text("".join(f"Member {number:09}\r\n" for number in range(12_000)), encoding="utf-8-sig")
+    ended = sesame("import-codes", str(file), *FOR_SECUTIX, database_url=loaded_url, secret_key=SECRET)
+    assert (ended.code, ended.err) == (0, "")
+    assert "Took in" in ended.out
+
+
+def test_every_problem_with_codes_to_import_is_told_with_its_line(
+    sesame: Sesame, loaded_url: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "codes.txt"
+    file.write_bytes(b"Member 1\n\nx\nmember-1\nCOUPON3%\n\xff\xfe\xfd\n")
+    ended = sesame("import-codes", str(file), *FOR_SECUTIX, database_url=loaded_url, secret_key=SECRET)
+    assert ended.code == 1
+    told = [line.partition(":")[0] for line in ended.err.splitlines()]
+    assert told == ["line 3", "line 4", "line 5", "line 6", "Nothing was taken in. Problems found"]
+
+
+def test_a_missing_file_of_codes_is_told(sesame: Sesame, loaded_url: str) -> None:
+    ended = sesame("import-codes", "none.txt", *FOR_SECUTIX, database_url=loaded_url, secret_key=SECRET)
+    assert is_told_in_one_line(ended)

@@ -41,7 +41,7 @@ def _weeks(document: object, now: datetime, zone: ZoneInfo) -> int:
     if performances:
         first, season = min(performances)
         least = _first_week_after(now, first, zone)
-        most = _first_week_after(now, begins.get(season, first), zone) - 1
+        most = _first_week_after(now, begins[season], zone) - 1 if season in begins else 0
     elif begins and ends:
         least = _first_week_after(now, max(ends), zone)
         most = _first_week_after(now, min(begins.values()), zone) - 1

@@ -108,17 +108,18 @@ async def look(connection: AsyncConnection, organisation_id: UUID, document: obj
 
 
 async def _chosen_codes(connection: AsyncConnection, catalogue: Catalogue, document: object) -> dict[str, StoredCode]:
-    """The codes to enter that ``document`` names, and the access codes of the advantages in it."""
+    """The codes to enter that ``document`` names, and those that the offers in it have already."""
     custom = strings_at(document, "promotionalCodes", "*", "customCodes", "*", "code")
     access = strings_at(document, "advantages", "*", "target", "accessCode")
     texts = {normalise(code) for _, code in (*custom, *access) if is_readable(normalise(code))}
-    named = {code for _, code in strings_at(document, "advantages", "*", "code")}
-    advantages = [
-        offer.id
-        for offer in catalogue.offer_details.values()
-        if offer.kind is OfferKind.ADVANTAGE and offer.code in named
-    ]
+    named = {
+        OfferKind.ADVANTAGE: {code for _, code in strings_at(document, "advantages", "*", "code")},
+        OfferKind.PROMOTIONAL_CODE: {code for _, code in strings_at(document, "promotionalCodes", "*", "code")},
+    }
+    offers = [offer.id for offer in catalogue.offer_details.values() if offer.code in named[offer.kind]]
     organisation_id = catalogue.organisation.id
     found = await db_codes.with_text(connection, organisation_id, texts)
-    found += await db_codes.access_codes(connection, organisation_id, advantages)
+    found += await db_codes.access_codes(connection, organisation_id, offers)
+    # Last, for their uses are known without a maximum too.
+    found += await db_codes.custom_codes(connection, organisation_id, offers)
     return {each.chosen.code: each for each in found}

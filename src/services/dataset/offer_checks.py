@@ -90,19 +90,21 @@ class OfferChecks:
             yield from self._level((*entry.path, "target", "level"), target.indicator, target.level)
         if target.access_code is not None:
             path = (*entry.path, "target", "accessCode")
-            yield from self._free(path, target.access_code, OfferKind.ADVANTAGE, advantage.code)
+            yield from self._free(path, target.access_code, OfferKind.ADVANTAGE, advantage.code, is_on=True)
 
     def _level(self, path: Path, indicator: str, level: str) -> Iterator[Problem]:
         if not self._outline.has_level(indicator, level):
             yield Problem(path, text("level_unknown", indicator=indicator, level=level))
 
-    def _free(self, path: Path, shown: str, kind: OfferKind, offer: str) -> Iterator[Problem]:
-        """A code that customers enter is no other offer's, nor a random one."""
+    def _free(self, path: Path, shown: str, kind: OfferKind, offer: str, *, is_on: bool) -> Iterator[Problem]:
+        """A code that customers enter is no other offer's, nor a random one, nor switched on where it is gone."""
         code = self._existing.codes.get(normalise(shown))
         stored = self._stored.get((kind, offer))
         wanted = CodeKind.ACCESS if kind is OfferKind.ADVANTAGE else CodeKind.CUSTOM
         if code is not None and (stored is None or code.chosen.offer_id != stored.id or code.chosen.kind is not wanted):
             yield Problem(path, text("code_taken", code=shown))
+        elif code is not None and code.chosen.is_gone and is_on:
+            yield Problem(path, text("code_gone", code=shown))
 
     def _family(self, entry: Entry[form.Advantage]) -> Iterator[Problem]:
         """What an advantage names is of its own family and season: it could apply to nothing else."""
@@ -131,7 +133,8 @@ class OfferChecks:
             yield from self._level((*entry.path, "restrictedTo", "indicator", "level"), level.indicator, level.level)
         for position, custom in enumerate(promotion.custom_codes):
             path = (*entry.path, "customCodes", str(position))
-            yield from self._free((*path, "code"), custom.code, OfferKind.PROMOTIONAL_CODE, promotion.code)
+            is_on, kind = custom.active is True, OfferKind.PROMOTIONAL_CODE
+            yield from self._free((*path, "code"), custom.code, kind, promotion.code, is_on=is_on)
             stored = self._existing.codes.get(normalise(custom.code))
             if stored is not None and custom.max_uses is not None and custom.max_uses < stored.uses:
                 yield Problem((*path, "maxUses"), text("below_taken", taken=stored.uses))

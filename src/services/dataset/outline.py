@@ -1,13 +1,16 @@
 """What things are to each other at large: those of a data file, broken ones included, and those it leaves out."""
 
+from collections.abc import Container
+
 from services.dataset.existing import Existing
 from services.dataset.parsing import objects_at
 from services.offer_details import OfferKind
+from services.pricing.facts import ProductFamily
 
 
 class Outline:
-    """Looked up by codes. What the file says of a thing goes before what the database does; a value may be anything
-    where the file is broken.
+    """Looked up by codes. What the file says of a thing goes before what the database does; of a thing whose family,
+    season or levels the file has wrong, nothing is known of those, so that nothing else is blamed for it.
     """
 
     def __init__(self, document: object, existing: Existing) -> None:
@@ -16,11 +19,13 @@ class Outline:
         offers = [] if catalogue is None else list(catalogue.offer_details.values())
         self.family_of: dict[str, object] = {product.code: product.family for product in products}
         self.season_of: dict[str, object] = {}
+        self.seasons = {code for code, _ in objects_at(document, "seasons")}
         self.product_of: dict[str, str] = {
             performance.code: product.code for product in products for performance in product.performances
         }
         self.levels_of: dict[str, object] = {}
         if catalogue is not None:
+            self.seasons |= {season.code for season in catalogue.seasons.values()}
             self.season_of |= {product.code: catalogue.seasons[product.season_id].code for product in products}
             self.levels_of |= {indicator.code: indicator.levels for indicator in catalogue.indicators.values()}
         self.kind_of: dict[str, object] = {contact.code: contact.kind for contact in existing.contacts.values()}
@@ -33,8 +38,8 @@ class Outline:
 
     def _read(self, document: object) -> None:
         for code, product in objects_at(document, "products"):
-            self.family_of[code] = product.get("family")
-            self.season_of[code] = product.get("season")
+            _know(self.family_of, code, product.get("family"), set(ProductFamily))
+            _know(self.season_of, code, product.get("season"), self.seasons)
             self.product_of |= {performance: code for performance, _ in objects_at(product, "performances")}
         for code, indicator in objects_at(document, "indicators"):
             self.levels_of[code] = indicator.get("levels")
@@ -49,4 +54,10 @@ class Outline:
 
     def has_level(self, indicator: str, level: str) -> bool:
         levels = self.levels_of.get(indicator)
-        return not isinstance(levels, (list, tuple)) or level in levels
+        return not levels or not isinstance(levels, list) or level in levels
+
+
+def _know(facts: dict[str, object], code: str, value: object, possible: Container[object]) -> None:
+    facts.pop(code, None)
+    if isinstance(value, str) and value in possible:
+        facts[code] = value

@@ -30,7 +30,7 @@ from db.dataset import ContactRow
 from db.ids import new_id
 from db.offers import LimitRow
 from services.batches import place
-from services.dataset.chosen_codes import LOADER, chosen_codes
+from services.dataset.chosen_codes import LOADER, chosen_codes, first_limited
 from services.dataset.existing import Existing, Ids
 from services.dataset.fields import Item
 from services.dataset.offer_rows import OfferRows, rate_table
@@ -68,8 +68,7 @@ class Writer:
         offers = OfferRows(self._document, self._existing, self._ids)
         new, changed = offers.offers()
         await db_offers.save(self._connection, organisation.id, [to_row(each) for each in (*new, *changed)])
-        codes = chosen_codes(self._document, self._existing, self._ids, self._now)
-        await db_codes.save(self._connection, organisation.id, codes)
+        await self._write_codes(organisation.id)
         made = await self._write_batches(organisation.id)
         await db.save_organisation(self._connection, organisation)
         await db_limits.add(self._connection, organisation.id, _limit_rows(new))
@@ -207,6 +206,17 @@ class Writer:
         await db.mark_ordered(self._connection, organisation_id, ordered)
         await db.set_levels(self._connection, organisation_id, levels)
         await db.set_targets(self._connection, organisation_id, targets)
+
+    # ── Codes ────────────────────────────────────────────────────────────────────────────────────
+
+    async def _write_codes(self, organisation_id: UUID) -> None:
+        codes = chosen_codes(self._document, self._existing, self._ids, self._now)
+        for code in first_limited(codes, self._existing):
+            await db_codes.count_uses(self._connection, organisation_id, code.id)
+            stored = await db_codes.lock(self._connection, organisation_id, code.id)
+            if code.max_uses is not None and stored.uses > code.max_uses:
+                raise Overtaken
+        await db_codes.save(self._connection, organisation_id, codes)
 
     # ── Batches ──────────────────────────────────────────────────────────────────────────────────
 
