@@ -18,12 +18,12 @@ ROOT = Path(__file__).parents[1]
 
 
 @contextmanager
-def two_processes(url: str) -> Iterator[list[str]]:
+def two_processes(url: str, **settings: str) -> Iterator[list[str]]:
     """The addresses of two server processes on one database, so that a test says who answers what."""
     with TemporaryDirectory(prefix="sesame-tests-") as folder:
         ports = [free_port(), free_port()]
         command = [sys.executable, "-m", "uvicorn", "sesame.app:create", "--factory", "--log-level", "critical"]
-        environment = environment_for(url, Path(folder))
+        environment = environment_for(url, Path(folder), **settings)
         with (Path(folder) / "log").open("wb") as log:
             processes = [
                 subprocess.Popen([*command, "--port", str(port)], env=environment, stdout=log, stderr=log)
@@ -40,9 +40,9 @@ def two_processes(url: str) -> Iterator[list[str]]:
                     process.wait()
 
 
-def environment_for(url: str, folder: Path) -> dict[str, str]:
+def environment_for(url: str, folder: Path, **more: str) -> dict[str, str]:
     own = {name: value for name, value in os.environ.items() if not name.startswith("SESAME_")}
-    settings = {"DATABASE_URL": url, "SECRET_KEY": SECRET, "DATA_DIR": str(folder), "LOG_LEVEL": "warning"}
+    settings = {"DATABASE_URL": url, "SECRET_KEY": SECRET, "DATA_DIR": str(folder), "LOG_LEVEL": "warning", **more}
     path = os.pathsep.join([str(ROOT), own.get("PYTHONPATH", "")])
     return {**own, "PYTHONPATH": path, **{f"SESAME_{name}": value for name, value in settings.items()}}
 

@@ -84,7 +84,9 @@ change AS (
         AND (l.offer_id, l.element_id) = (c.offer_id, c.element_id)
     WHERE c.contact_id IS NOT NULL AND l.per_contact IS NOT NULL AND (SELECT count(*) FROM quota_moved) >= 0
 ), share_given AS (
-    UPDATE contact_limits s SET taken = s.taken + c.tickets FROM change c
+    UPDATE contact_limits s SET taken = s.taken + c.tickets
+    FROM change c JOIN offer_limits l ON l.organisation_id = :organisation
+        AND (l.offer_id, l.element_id) = (c.offer_id, c.element_id) AND l.per_contact IS NOT NULL
     WHERE s.organisation_id = :organisation AND c.tickets < 0
         AND (s.offer_id, s.element_id, s.contact_id) = (c.offer_id, c.element_id, c.contact_id)
     RETURNING s.offer_id

@@ -109,7 +109,7 @@ def display(code: str) -> str:
     """A normalised code as it is shown and printed: a random one in four groups of four, any other as it is."""
     if not is_random_form(code):
         return code
-    return " ".join(code[start : start + 4] for start in range(0, LENGTH, 4))
+    return f"{code[:4]} {code[4:8]} {code[8:12]} {code[12:]}"
 
 
 def check_entered(entered: str) -> Text | None:

@@ -1,7 +1,7 @@
 """Lists of codes as CSV files, streamed: memory does not grow with their number."""
 
 import re
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -14,7 +14,7 @@ from db import code_pages as db
 from db.batches import Batch, Particulars
 from db.codes import CodeStatus
 from db.sessions import Sessions
-from services.code_format import display
+from services.code_format import MIN_CHOSEN, display, is_random_form
 from services.errors import NotFound
 from services.texts import Language, localised, text
 
@@ -63,18 +63,23 @@ class CodeList:
         titles = (text(f"csv_{column}").in_language(language) for column in _COLUMNS)
         yield f"{BYTE_ORDER_MARK}{cells(titles, separator)}\r\n".encode()
         middles = self._middles(language, separator)
-        link = _link_prefix(self.particulars.shop_url)
+        before, behind = _around_code(_link_prefix(self.particulars.shop_url), separator)
         after: UUID | None = None
         while page := await self._page(after):
-            yield "".join(
-                f"{cell(code.shown or display(code.code), separator)}{middles[code.status]}"
-                f"{cell(link + quote(code.code, safe=''), separator) if link else ''}\r\n"
-                for code in page
-            ).encode()
-            after = page[-1].id
+            lines = []
+            for _, code, shown, status in page:
+                # A random code needs neither quotes nor escapes, and most are.
+                is_random = shown is None and is_random_form(code)
+                first = display(code) if is_random else cell(shown or code, separator)
+                entered = (code if is_random else quote(code, safe="")) if before else ""
+                lines.append(f"{first}{middles[status]}{before}{entered}{behind}\r\n")
+            yield "".join(lines).encode()
+            after = page[-1][0]
 
     async def content(self, most: int) -> bytes | None:
-        """The whole file, None where it is larger than ``most`` bytes."""
+        """The whole file, None where it is larger than ``most`` bytes, without reading it where that is plain."""
+        if self.batch.quantity * self._shortest_line > most:
+            return None
         content = bytearray()
         async for piece in self.csv():
             content += piece
@@ -82,11 +87,18 @@ class CodeList:
                 return None
         return bytes(content)
 
-    async def _page(self, after: UUID | None) -> list[db.ListedCode]:
+    @property
+    def _shortest_line(self) -> int:
+        """Characters that every line has at least."""
+        middles = self._middles(Language(self.batch.language), SEPARATORS[0]).values()
+        link = _link_prefix(self.particulars.shop_url) or ""
+        return min(map(len, middles)) + len(link) + MIN_CHOSEN + len("\r\n")
+
+    async def _page(self, after: UUID | None) -> Sequence[db.ListedCode]:
         async with self.sessions.reading() as connection:
             return await db.of_batch(connection, self.batch.organisation, self.batch.id, after, _PAGE)
 
-    def _middles(self, language: Language, separator: str) -> dict[CodeStatus, str]:
+    def _middles(self, language: Language, separator: str) -> dict[str, str]:
         """What stands between code and link, which is the same for all codes of a status."""
         zone = ZoneInfo(self.particulars.timezone)
         same = (
@@ -126,3 +138,9 @@ def _link_prefix(shop_url: str | None) -> str | None:
     parts = urlsplit(shop_url)
     kept = [pair for pair in parse_qsl(parts.query, keep_blank_values=True) if pair[0] != "code"]
     return parts._replace(query=urlencode([*kept, ("code", "")]), fragment="").geturl()
+
+
+def _around_code(prefix: str | None, separator: str) -> tuple[str, str]:
+    """What stands before and behind the code in the cell of its link, which is quoted where the prefix asks for it."""
+    before, _, behind = cell(f"{prefix}X", separator).rpartition("X") if prefix else ("", "", "")
+    return before, behind

@@ -30,7 +30,7 @@ from services.transactions import Transactions
 
 MakeCodes = Callable[[int], list[bytes]]
 
-CHUNK: Final = 20_000
+CHUNK: Final = 50_000
 """Codes made in one transaction: enough to be fast, few enough to be watched."""
 LARGEST_ATTACHMENT: Final = 10 * 1024 * 1024
 """Bytes of CSV; a longer list is sent as a link."""

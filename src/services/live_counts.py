@@ -146,6 +146,7 @@ class CountsWatch:
         self._organisation = organisation
         self._selection = selection
         self._joined: tuple[CountBoard, Reader] | None = None
+        self._since = 0
 
     async def updates(self) -> AsyncGenerator[CountsUpdate, None]:
         """Every offer in question as it is now, then each after it changed, and never anything older."""
@@ -153,19 +154,20 @@ class CountsWatch:
         reader = board.join(None if self._selection.offer is None else frozenset({self._selection.offer}))
         self._joined = board, reader
         try:
-            since = await self.refresh()
-            versions: dict[UUID, int] = {}
+            first = await self.refresh()
+            last: dict[UUID, CountsUpdate] = {}
             while True:
                 for offer in await reader.changed():
                     reading = board.latest(offer)
-                    if reading is None or reading.number < since:
+                    if reading is None or reading.number < first:
                         continue
                     counts = self._selection.share(reading.shares)
-                    if counts is None or counts.version < versions.get(offer, 0):
+                    if counts is None or not self._selection.includes(offer, reading.catalogue):
                         continue
-                    if self._selection.includes(offer, reading.catalogue):
-                        versions[offer] = counts.version
-                        yield CountsUpdate(offer, self._selection.holder, counts, reading)
+                    update = CountsUpdate(offer, self._selection.holder, counts, reading)
+                    if self._is_news(update, last.get(offer)):
+                        last[offer] = update
+                        yield update
         finally:
             board.leave(reader)
             self._counts.left(self._organisation)
@@ -176,7 +178,14 @@ class CountsWatch:
         if self._joined is None:
             return 0
         board, reader = self._joined
-        return board.refresh(reader, offers)
+        self._since = board.refresh(reader, offers)
+        return self._since
+
+    def _is_news(self, update: CountsUpdate, last: CountsUpdate | None) -> bool:
+        """Whether it changed, or nothing was told of it since everything was to come once more."""
+        if last is None or update.counts.version != last.counts.version:
+            return last is None or update.counts.version > last.counts.version
+        return last.reading.number < self._since <= update.reading.number
 
 
 def _setting(event: asyncio.Event, batch: UUID) -> Callable[[frozenset[UUID] | None], None]:

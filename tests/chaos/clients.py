@@ -1,4 +1,4 @@
-"""Dozens of clients who buy, change their minds, lose their connections, and ask again by the same key until answered."""
+"""Clients who buy, change their minds, lose their connections, and ask again by the same key until they are answered."""
 
 import asyncio
 from collections.abc import Sequence
@@ -87,7 +87,6 @@ class Client:
         self._book = book
         self._url = url
         self._random = random
-        self._calm = False
 
     async def live(self, until: float) -> None:
         """Goes from one sale to the next until it is time."""

@@ -132,7 +132,7 @@ class Service:
 
     def is_healthy(self) -> bool:
         """Whether both worker processes run and can answer; asks often enough to meet both."""
-        return len(self._workers()) == 2 and all(is_healthy(self.address) for _ in range(8))
+        return len(self._workers()) == 2 and all(is_healthy(self.address) for _ in range(4))
 
     def kill_worker(self, random: Random) -> None:
         workers = self._workers()

@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from random import Random
 
 import httpx
-from tests.chaos.clients import Book, Client
+from tests.chaos.clients import Book, Client, Intent
 from tests.chaos.machinery import Postgres, Service, service
 from tests.chaos.verdict import kept, sellable
 from tests.gala import Gala
 
+BLOWS = ("kill -9 of a worker", "kill -9 of PostgreSQL", "immediate restart", "cut connections")
 CLIENTS = 30
 REPLAYS = 400
 CALM = 60.0
@@ -55,7 +56,7 @@ async def run(postgres: Postgres, gala: Gala, seed: int, seconds: float, mutant:
         ]
         until = asyncio.get_running_loop().time() + seconds
         living = [asyncio.create_task(client.live(until)) for client in clients]
-        await asyncio.gather(_storm(postgres, running, random, seconds, report), return_exceptions=False)
+        await _storm(postgres, running, random, seconds, report)
         postgres.start()
         _, late = await asyncio.wait(living, timeout=CALM)
         for task in living:
@@ -73,13 +74,13 @@ async def run(postgres: Postgres, gala: Gala, seed: int, seconds: float, mutant:
 
 
 async def _storm(postgres: Postgres, running: Service, random: Random, seconds: float, report: Report) -> None:
-    """One blow after the other."""
+    """One blow after the other, each kind once before any comes again."""
     until = time.monotonic() + seconds
+    deck: list[str] = []
     while (pause := random.uniform(0.4, 1.4)) < until - time.monotonic():
         await asyncio.sleep(pause)
-        blow = random.choices(
-            ("kill -9 of a worker", "kill -9 of PostgreSQL", "immediate restart", "cut connections"), (3, 3, 1, 3)
-        )[0]
+        deck = deck or random.sample(BLOWS, len(BLOWS))
+        blow = deck.pop()
         report.blows[blow] += 1
         match blow:
             case "kill -9 of a worker":
@@ -97,8 +98,8 @@ async def _replay(clients: list[Client], book: Book, random: Random) -> None:
     """Every key is good for the same answer still."""
     intents = random.sample(book.intents, min(REPLAYS, len(book.intents)))
 
-    async def some(client: Client, mine: list[object]) -> None:
+    async def some(client: Client, mine: list[Intent]) -> None:
         for intent in mine:
-            await client.insist(intent)  # type: ignore[arg-type]
+            await client.insist(intent)
 
     await asyncio.gather(*(some(client, intents[at :: len(clients)]) for at, client in enumerate(clients)))

@@ -85,8 +85,7 @@ async def _differences(book: Book, connection: asyncpg.Connection) -> AsyncItera
         ),
     }
     for what, (query, told) in sets.items():
-        yield_ = _difference(what, await column(query), told)
-        for problem in yield_:
+        for problem in _difference(what, await column(query), told):
             yield problem
     invalid = await column("SELECT code FROM codes WHERE status = 'INVALIDATED'")
     for code in book.invalidated - {_grouped(code) for code in invalid}:

@@ -1,95 +1,23 @@
 """Live counts across processes: each watcher sees the newest truth, in order, whatever happens on the way."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import AsyncExitStack, aclosing, asynccontextmanager
-from dataclasses import dataclass
-from typing import TypeVar
+from collections.abc import AsyncIterator
 from uuid import UUID
 
 import asyncpg
 import pytest
 from sqlalchemy import make_url, text
-from sqlalchemy.ext.asyncio import AsyncConnection
-from theatre import NOW, Theatre, build
+from theatre import Theatre, build
+from watchers import Process, order_batch, process, soon, until
 
 from db import batches as db_batches
-from db import counts as db_counts
 from db.counts import RedemptionCounts
 from db.ids import new_id
-from db.live import CHANNEL, PostgresCarrier
+from db.live import CHANNEL
 from db.sessions import Sessions
-from services.batches import Batch, Batches, BatchState, DocumentType
-from services.catalogue import Catalogues
+from services.batches import Batch, BatchState
 from services.errors import Forbidden, NotFound
-from services.links import Links
-from services.live import Live
-from services.live_counts import CountsUpdate, LiveCounts
-from services.offers import Offers
-from services.transactions import Transactions
-from services.viewer import StaffRole, Viewer
-
-T = TypeVar("T")
-
-
-class CountedSessions(Sessions):
-    """Counts the reads."""
-
-    reads = 0
-
-    @asynccontextmanager
-    async def reading(self) -> AsyncIterator[AsyncConnection]:
-        self.reads += 1
-        async with super().reading() as connection:
-            yield connection
-
-
-@dataclass
-class Process:
-    """What one process of several works with."""
-
-    sessions: CountedSessions
-    live: Live
-    counts: LiveCounts
-    theatre: Theatre
-    watches: AsyncExitStack
-
-    async def change(self, offer: UUID, holder: UUID | None = None, *, publish: bool = True, **change: int) -> None:
-        async with self.sessions.writing() as connection:
-            moved = {(offer, holder): RedemptionCounts(**(change or {"tickets_sold": 1}))}
-            await db_counts.move(connection, self.theatre.organisation, moved)
-        if publish:
-            self.live.publish(self.theatre.organisation, {offer})
-
-    def watch(self, viewer: Viewer | None = None, **asked: UUID | None) -> AsyncGenerator[CountsUpdate, None]:
-        selection = {"season": None, "offer": None, "contact": None, **asked}
-
-        async def watched() -> AsyncGenerator[CountsUpdate, None]:
-            watch = await self.counts.watch(viewer or self.theatre.staff(StaffRole.VIEWER), NOW, **selection)
-            async with aclosing(watch.updates()) as updates:
-                async for update in updates:
-                    yield update
-
-        updates = watched()
-        self.watches.push_async_callback(updates.aclose)
-        return updates
-
-
-@asynccontextmanager
-async def process(url: str, theatre: Theatre, *, listens: bool = True) -> AsyncIterator[Process]:
-    sessions = CountedSessions(url, pool_size=3)
-    live = Live(PostgresCarrier(sessions, url))
-    catalogues = Catalogues(sessions)
-    links = Links("a secret of thirty-two characters", "http://localhost")
-    batches = Batches(sessions, catalogues, Transactions(sessions, live.publish), links)
-    if listens:
-        live.listen()
-    async with AsyncExitStack() as watches:
-        yield Process(
-            sessions, live, LiveCounts(sessions, catalogues, Offers(sessions), batches, live), theatre, watches
-        )
-    await live.close()
-    await sessions.close()
+from services.viewer import StaffRole
 
 
 @pytest.fixture
@@ -108,20 +36,6 @@ async def there(database_url: str, theatre: Theatre) -> AsyncIterator[Process]:
     """Another process, which publishes only, as a worker does."""
     async with process(database_url, theatre, listens=False) as own:
         yield own
-
-
-async def soon(updates: AsyncGenerator[T, None]) -> T:
-    return await asyncio.wait_for(anext(updates), 5)
-
-
-async def until(
-    updates: AsyncGenerator[CountsUpdate, None], reached: Callable[[RedemptionCounts], bool]
-) -> list[CountsUpdate]:
-    """The updates up to the one that has ``reached`` what is waited for."""
-    seen = [await soon(updates)]
-    while not reached(seen[-1].counts):
-        seen.append(await soon(updates))
-    return seen
 
 
 async def test_the_counts_come_at_once(here: Process) -> None:
@@ -370,14 +284,6 @@ async def test_a_batch_of_another_partner_cannot_be_watched(here: Process) -> No
     batch = await order_batch(here, theatre.secutix)
     with pytest.raises(NotFound):
         await soon(here.counts.batch(theatre.partner(theatre.tyd), batch))
-
-
-async def order_batch(here: Process, contact: UUID) -> UUID:
-    batch = new_id()
-    order = db_batches.Order(here.theatre.promotyd, contact, 100, None, DocumentType.NO_EMAIL, "FR")
-    async with here.sessions.writing() as connection:
-        await db_batches.add(connection, here.theatre.organisation, batch, order, "staff:ada")
-    return batch
 
 
 _LISTENERS = "FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%'"

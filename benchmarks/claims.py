@@ -1,0 +1,176 @@
+"""Confirmed applies of codes a second, through the service without HTTP, beside pgbench's conditional UPDATE of one row.
+
+On distinct codes, and on distinct codes of one hot offer whose quota they all take from; pgbench on distinct rows, and on
+one hot row. All on the same PostgreSQL, one after the other, with as many at once.
+"""
+
+import asyncio
+import json
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from benchmarks.support.serving import EXAMPLE
+from pydantic import SecretStr
+from sqlalchemy.engine import make_url
+
+from db.migrate import upgrade
+from resolvers.context import Services
+from services.basket_input import BasketRequest, LineRequest
+from services.batches import BatchState
+from services.catalogue import by_code
+from services.codes import CodeFilter, shown
+from services.dataset import Datasets, moved_to
+from services.generation import Generation
+from services.mail import FolderMailer
+from services.viewer import Audience, StaffRole, Viewer
+from sesame.cluster import programs
+from sesame.composition import House, build_services, house
+from sesame.postgres import running
+from sesame.settings import Settings
+
+AT_ONCE = 16
+CODES = 3_000
+SECONDS = 5
+OFFERS = {"distinct codes": ("FREE", None, 0.25), "one hot offer with a quota": ("HOT", 1_000_000, 1.0)}
+"""By what is measured: the offer, its quota, and the share of pgbench's rate to reach."""
+
+
+def document(now: datetime) -> Any:
+    """The example with an advantage for each measurement, alike but for the quota."""
+    example = json.loads(EXAMPLE.read_text())
+    [model] = [offer for offer in example["advantages"] if offer["code"] == "PROMOTYD"]
+    offers = [
+        {**model, "code": code, "limits": {} if quota is None else {"quota": quota}}
+        for code, quota, _ in OFFERS.values()
+    ]
+    [batch] = example["batches"]
+    batches = [{**batch, "code": offer["code"], "advantage": offer["code"], "quantity": CODES} for offer in offers]
+    return moved_to({**example, "advantages": [*example["advantages"], *offers], "batches": batches}, now)
+
+
+class Bench:
+    """The services of one process, and who calls them."""
+
+    def __init__(self, own: House, organisation: UUID, place: UUID) -> None:
+        self._services: Services = build_services(own)
+        about = (organisation, "theatre")
+        self._shopper = Viewer(Audience.SHOPPER, *about, "shopper:SHOP", point_of_sale=place)
+        self._staff = Viewer(Audience.STAFF, *about, "staff:ada", roles=frozenset(StaffRole))
+
+    async def applies(self, offer: str, line: LineRequest) -> float:
+        """Applies a second, each of a code of its own to a basket of its own."""
+        services, now = self._services, datetime.now(UTC)
+        catalogue = await services.catalogues.find("theatre")
+        key = next(each.offer.id for each in catalogue.offer_details.values() if each.offer.code == offer)
+        codes: list[str] = []
+        after = None
+        while len(codes) < CODES:
+            page = await services.codes.page(self._staff, CodeFilter(offer=key), after, CODES)
+            codes += map(shown, page)
+            after = page[-1].id
+        waiting = iter(codes)
+        baskets: list[tuple[UUID, str]] = []
+
+        async def open_some() -> None:
+            for code in waiting:
+                basket = await services.baskets.create(self._shopper, BasketRequest((line,)), now)
+                baskets.append((basket.id, code))
+
+        async def apply_some(left: Iterator[tuple[UUID, str]]) -> None:
+            for basket, code in left:
+                await services.baskets.apply_code(self._shopper, basket, code, now)
+
+        await asyncio.gather(*(open_some() for _ in range(AT_ONCE)))
+        warm_up, measured = iter(baskets[: CODES // 10]), iter(baskets[CODES // 10 :])
+        await asyncio.gather(*(apply_some(warm_up) for _ in range(AT_ONCE)))
+        began = time.perf_counter()
+        await asyncio.gather(*(apply_some(measured) for _ in range(AT_ONCE)))
+        return len(baskets[CODES // 10 :]) / (time.perf_counter() - began)
+
+
+async def ours(url: str, folder: Path) -> list[float]:
+    """Applies a second of each measurement."""
+    await upgrade(url)
+    settings = Settings(database_url=SecretStr(url), secret_key=SecretStr("x" * 32), data_dir=folder, pool_size=AT_ONCE)
+    async with house(settings) as own:
+        now = datetime.now(UTC)
+        loaded = await Datasets(own.sessions).load(document(now), now=now)
+        generation = Generation(own.sessions, own.transactions, own.links, FolderMailer(folder))
+        for batch in loaded.made:
+            while await generation.advance(loaded.organisation_id, batch, now) is not BatchState.DONE:
+                pass
+        catalogue = await build_services(own).catalogues.find("theatre")
+        bench = Bench(own, loaded.organisation_id, by_code(catalogue.points_of_sale)["SHOP"].id)
+        line = LineRequest(
+            by_code(catalogue.performances)["HELENE-1217"].id,
+            None,
+            by_code(catalogue.seat_categories)["CAT1"].id,
+            by_code(catalogue.audience_sub_categories)["FULL"].id,
+            1,
+        )
+        return [await bench.applies(offer, line) for offer, _, _ in OFFERS.values()]
+
+
+def theirs(url: str, folder: Path) -> list[float]:
+    """Updates a second by pgbench: of rows by chance, and of one row."""
+    rows = [CODES, 1]
+    _psql(
+        url,
+        f"CREATE TABLE quotas (id integer PRIMARY KEY, taken bigint NOT NULL DEFAULT 0);"
+        f"INSERT INTO quotas SELECT generate_series(1, {CODES}); VACUUM quotas",
+    )
+    rates = []
+    for number in rows:
+        script = folder / "update.sql"
+        script.write_text(
+            f"\\set id random(1, {number})\n"
+            "UPDATE quotas SET taken = taken + 1 WHERE id = :id AND taken < 1000000000;\n"
+        )
+        script.chmod(0o644)
+        options = ["-n", "-M", "prepared", "-c", str(AT_ONCE), "-j", "2", "-T", str(SECONDS), "-f", str(script)]
+        said = _run("pgbench", *options, *_address(url))
+        rates.append(float(next(line for line in said.splitlines() if line.startswith("tps")).split()[2]))
+    return rates
+
+
+def _psql(url: str, statements: str) -> None:
+    for statement in statements.split(";"):
+        _run("psql", "-q", "-c", statement, *_address(url))
+
+
+def _address(url: str) -> Sequence[str]:
+    return "-h", str(make_url(url).query["host"]), "-U", "postgres", "postgres"
+
+
+def _run(program: str, *arguments: str) -> str:
+    command = [str(programs() / program), *arguments]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder)
+        path.chmod(0o755)  # PostgreSQL runs as another user where this runs as root.
+        yield path
+
+
+def main() -> None:
+    with _folder() as folder, running(folder) as url:
+        applied = asyncio.run(ours(url, folder))
+        updated = theirs(url, folder)
+    for (what, (_, _, least)), own, other in zip(OFFERS.items(), applied, updated, strict=True):
+        ratio = own / other
+        verdict = "ok" if ratio >= least else "MISSED"
+        print(f"{what:<28}{own:8.0f} applies/s   pgbench {other:8.0f}/s   ratio {ratio:.3f}, least {least} {verdict}")
+
+
+if __name__ == "__main__":
+    main()

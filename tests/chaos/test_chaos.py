@@ -1,0 +1,30 @@
+"""A short storm, and three mutants that it must catch. ``make chaos`` lets it storm for longer."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from tests.chaos.machinery import Postgres, postgres
+from tests.chaos.mutants import MUTANTS
+from tests.chaos.storm import run
+from tests.gala import Gala
+
+SEEDS_A_MUTANT = 4
+
+
+@pytest.fixture(scope="module")
+async def stage() -> AsyncIterator[tuple[Postgres, Gala]]:
+    with postgres() as server:
+        yield server, await server.prepare()
+
+
+async def test_nothing_is_oversold_or_lost_whatever_is_killed(stage: tuple[Postgres, Gala]) -> None:
+    report = await run(*stage, seed=1, seconds=8)
+    assert report.problems == [], report
+
+
+@pytest.mark.parametrize("mutant", MUTANTS)
+async def test_a_mutant_is_caught(stage: tuple[Postgres, Gala], mutant: str) -> None:
+    for seed in range(SEEDS_A_MUTANT):
+        if (await run(*stage, seed=seed, seconds=5, mutant=mutant)).problems:
+            return
+    raise AssertionError(f"{mutant} was not caught")

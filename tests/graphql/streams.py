@@ -1,0 +1,81 @@
+"""Subscriptions as clients take them: events of a stream, and messages of a WebSocket."""
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, asynccontextmanager
+from typing import Any
+
+import httpx
+import websockets
+from tests.graphql.operations import OPERATIONS
+
+PATIENCE = 10
+PROTOCOL = websockets.Subprotocol("graphql-transport-ws")
+DOCUMENT = (OPERATIONS / "back-office.graphql").read_text(encoding="utf-8")
+
+
+def asked(operation: str, **variables: Any) -> dict[str, Any]:
+    return {"query": DOCUMENT, "operationName": operation, "variables": variables}
+
+
+async def chunks(response: httpx.Response) -> AsyncIterator[str]:
+    """What stands between two empty lines, as urql splits it: by LF and nothing else."""
+    text = ""
+    async for part in response.aiter_raw():
+        text += part.decode()
+        while "\n\n" in text:
+            chunk, text = text.split("\n\n", 1)
+            yield chunk
+
+
+@asynccontextmanager
+async def event_stream(address: str, token: str | None, operation: dict[str, Any]) -> AsyncIterator[Any]:
+    """The results that a stream brings, and None when it says that it is complete."""
+    headers = {"Accept": "text/event-stream", "Accept-Language": "en"}
+    if token is not None:
+        headers["Authorization"] = f"Bearer {token}"
+    async with (
+        httpx.AsyncClient(timeout=PATIENCE) as client,
+        client.stream("POST", f"{address}/graphql/stream", json=operation, headers=headers) as response,
+    ):
+        assert response.headers["content-type"].startswith("text/event-stream"), await response.aread()
+
+        async def results() -> AsyncGenerator[Any, None]:
+            async for chunk in chunks(response):
+                event, _, data = chunk.partition("\n")
+                if event == "event: next":
+                    yield json.loads(data.removeprefix("data: "))
+                elif event == "event: complete":
+                    yield None
+
+        async with aclosing(results()) as events:
+            yield events
+
+
+@asynccontextmanager
+async def socket(address: str, token: str | None, operation: dict[str, Any]) -> AsyncIterator[Any]:
+    """The same by WebSocket."""
+    url = address.replace("http://", "ws://") + "/graphql"
+    async with websockets.connect(url, subprotocols=[PROTOCOL]) as connection:
+        init = {"language": "en"} if token is None else {"language": "en", "Authorization": f"Bearer {token}"}
+        await connection.send(json.dumps({"type": "connection_init", "payload": init}))
+        assert json.loads(await connection.recv())["type"] == "connection_ack"
+        await connection.send(json.dumps({"type": "subscribe", "id": "1", "payload": operation}))
+
+        async def results() -> AsyncGenerator[Any, None]:
+            while True:
+                message = json.loads(await asyncio.wait_for(connection.recv(), PATIENCE))
+                if message["type"] == "complete":
+                    yield None
+                elif message["type"] == "error":
+                    yield {"data": None, "errors": message["payload"]}
+                    yield None
+                else:
+                    yield message["payload"]
+
+        async with aclosing(results()) as events:
+            yield events
+
+
+BOTH = [event_stream, socket]
