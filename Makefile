@@ -4,14 +4,15 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-BENCHMARKS := price_basket apply_code pricing
+BENCHMARKS := price_basket apply_code claims pricing live
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install --constraint constraints.txt
 
-.PHONY: help setup demo test check schema bench clean
+.PHONY: help setup demo test chaos check schema bench clean
 
 help:
 	@echo "make demo     serve the example on http://127.0.0.1:8000; Ctrl-C stops it"
 	@echo "make test     run the tests"
+	@echo "make chaos    sell while everything is being killed, with twelve seeds"
 	@echo "make check    formatting, lint, types, import contracts"
 	@echo "make schema   export schema/schema.graphql from the code"
 	@echo "make bench    run the benchmarks"
@@ -33,6 +34,9 @@ demo: $(READY)
 
 test: $(READY)
 	$(BIN)/pytest
+
+chaos: $(READY)
+	$(BIN)/python -m tests.chaos --seeds 12
 
 check: $(READY)
 	$(BIN)/ruff format --check

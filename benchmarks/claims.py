@@ -1,7 +1,7 @@
-"""Confirmed applies of codes a second, through the service without HTTP, beside pgbench's conditional UPDATE of one row.
+"""Confirmed applies of codes a second, through the service without HTTP, beside pgbench's conditional UPDATE.
 
-On distinct codes, and on distinct codes of one hot offer whose quota they all take from; pgbench on distinct rows, and on
-one hot row. All on the same PostgreSQL, one after the other, with as many at once.
+On distinct codes, and on distinct codes of one hot offer whose quota they all take from; pgbench on distinct rows,
+and on one hot row. All on the same PostgreSQL, one after the other, with as many at once.
 """
 
 import asyncio
@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from benchmarks.support.serving import EXAMPLE
+import uvloop
 from pydantic import SecretStr
 from sqlalchemy.engine import make_url
 
+from benchmarks.support.serving import EXAMPLE
 from db.migrate import upgrade
 from resolvers.context import Services
 from services.basket_input import BasketRequest, LineRequest
@@ -164,7 +165,7 @@ def _folder() -> Iterator[Path]:
 
 def main() -> None:
     with _folder() as folder, running(folder) as url:
-        applied = asyncio.run(ours(url, folder))
+        applied = uvloop.run(ours(url, folder))
         updated = theirs(url, folder)
     for (what, (_, _, least)), own, other in zip(OFFERS.items(), applied, updated, strict=True):
         ratio = own / other

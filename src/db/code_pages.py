@@ -80,7 +80,8 @@ async def of_batch(
     """The next codes of a batch's list, in order of id."""
     columns = (table.c.id, table.c.code, table.c.shown, table.c.status)
     query = _plain(organisation, CodeFilter(batch=batch), after, columns).order_by(table.c.id).limit(most)
-    return (await connection.execute(query)).tuples().all()
+    rows: Sequence[ListedCode] = (await connection.execute(query)).tuples().all()
+    return rows
 
 
 async def ids(

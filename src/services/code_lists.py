@@ -20,7 +20,7 @@ from services.texts import Language, localised, text
 
 SEPARATORS: Final = (";", ",")
 
-_PAGE: Final = 5_000
+_PAGE: Final = 2_000
 BYTE_ORDER_MARK: Final = "\ufeff"
 _COLUMNS: Final = ("code", "state", "offer", "valid_from", "valid_until", "link")
 # What makes a spreadsheet run a cell, full-width forms included.

@@ -15,7 +15,7 @@ from tests.gala import Gala
 
 BLOWS = ("kill -9 of a worker", "kill -9 of PostgreSQL", "immediate restart", "cut connections")
 CLIENTS = 30
-REPLAYS = 400
+REPLAYS = 200
 CALM = 60.0
 """Seconds in which everybody must be answered once nothing breaks any more."""
 

@@ -34,6 +34,19 @@ def test_plain_database_urls_are_understood(environment: pytest.MonkeyPatch, giv
     assert url.get_secret_value() == understood
 
 
+@pytest.mark.parametrize(
+    ("given", "understood"),
+    [("redis://:p@h:1/2", "redis://:p@h:1/2"), ("valkey://h", "redis://h"), ("valkeys://h", "rediss://h")],
+)
+def test_the_address_of_valkey_is_understood_as_that_of_redis(
+    environment: pytest.MonkeyPatch, given: str, understood: str
+) -> None:
+    environment.setenv("SESAME_REDIS_URL", given)
+    url = Settings.read().redis_url
+    assert url is not None
+    assert url.get_secret_value() == understood
+
+
 def test_an_empty_variable_counts_as_unset(environment: pytest.MonkeyPatch) -> None:
     environment.setenv("SESAME_DATABASE_URL", "")
     assert Settings.read().database_url is None
@@ -46,6 +59,8 @@ def test_an_empty_variable_counts_as_unset(environment: pytest.MonkeyPatch) -> N
         ("SESAME_DATABASE_URL", "nonsense"),
         ("SESAME_DATABASE_URL", "postgres://h"),
         ("SESAME_SMTP_URL", "mail.example.org"),
+        ("SESAME_REDIS_URL", "http://h"),
+        ("SESAME_REDIS_URL", "redis://"),
         ("SESAME_SECRET_KEY", "short"),
         ("SESAME_PUBLIC_URL", "example.org"),
         ("SESAME_POOL_SIZE", "0"),
