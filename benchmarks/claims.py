@@ -37,7 +37,7 @@ from sesame.postgres import running
 from sesame.settings import Settings
 
 AT_ONCE = 16
-CODES = 3_000
+CODES = 2_000
 SECONDS = 5
 OFFERS = {"distinct codes": ("FREE", None, 0.25), "one hot offer with a quota": ("HOT", 1_000_000, 1.0)}
 """By what is measured: the offer, its quota, and the share of pgbench's rate to reach."""

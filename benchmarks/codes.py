@@ -11,16 +11,18 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
 from uuid import UUID
 
-from sqlalchemy import text
+import asyncpg
+from sqlalchemy import make_url, text
 
+from db.bulk_codes import code_id
 from db.driver import driver_within
 from db.migrate import upgrade
 from db.sessions import Sessions
@@ -39,6 +41,8 @@ from sesame.postgres import running
 ROUNDS = {1_000: 15, 100_000: 5, 1_000_000: 3}
 MANY, FEW = 5_000_000, 10_000
 
+Look = Callable[[], Awaitable[None]]
+
 COLUMNS = ("organisation_id", "id", "code", "kind", "status", "offer_id", "batch_id", "contact_id")
 
 
@@ -47,6 +51,7 @@ class Shop:
     """The example's organisation, with what a request for codes needs."""
 
     folder: Path
+    url: str
     sessions: Sessions
     batches: Batches
     viewer: Viewer
@@ -130,45 +135,79 @@ async def memory(shop: Shop, folder: Path) -> None:
             await shop.made(size)
             peaks[size] = peak()
     few, many = peaks.values()
-    print(f"  worker's peak  {few:.0f} MB at {FEW:,}, {many:.0f} MB at 1,000,000   ratio {many / few:.2f}")
+    print(f"  worker's peak  {few:.0f} MB at {FEW:,}, {many:.0f} MB at 1,000,000 codes   ratio {many / few:.2f}")
 
 
 async def reads(shop: Shop, folder: Path) -> None:
-    """What people look at, with few codes and with many; and the download of many."""
+    """What people look at, in turns in a database with few codes and in one with many; and the download of many."""
     await shop.empty()
+    with worker(folder):
+        await shop.made(FEW)
+    small = await copied(shop, "few")
+    with worker(folder):
+        batch, took = await shop.made(MANY)
+    print(f"  {MANY:,} codes in one batch: {MANY / took:,.0f}/s to DONE")
+    async with shop.sessions.reading() as connection:
+        await connection.execute(text("VACUUM ANALYZE codes"))
+        deep = code_id(batch, MANY - 150)
+    for name, wanted in looks(shop).items():
+        few, many = await medians([look(small, wanted), look(shop, wanted)])
+        compared(name, few, FEW, many, MANY)
+    first, last = await medians([look(shop, {"offer": shop.offer}), look(shop, {"offer": shop.offer}, deep)])
+    compared("page of an offer", first, 100, last, MANY)
+    await small.sessions.close()
+    await download(shop, batch)
+
+
+def looks(shop: Shop) -> dict[str, dict[str, UUID] | None]:
+    """What each look filters by; None is the dashboard."""
+    return {
+        "dashboard": None,
+        "first page": {},
+        "first page of an offer": {"offer": shop.offer},
+        "first page of a contact": {"contact": shop.contact},
+        "first page of a season": {"season": shop.season},
+    }
+
+
+def look(shop: Shop, wanted: dict[str, UUID] | None, after: UUID | None = None) -> Look:
     codes = Codes(shop.sessions, Transactions(shop.sessions, lambda *_: None))
     dashboards = Dashboards(shop.sessions, Catalogues(shop.sessions))
 
-    async def page(after: UUID | None = None, **wanted: UUID) -> None:
-        assert len(await codes.page(shop.viewer, CodeFilter(**wanted), after, 100)) == 100
+    async def page() -> None:
+        assert len(await codes.page(shop.viewer, CodeFilter(**(wanted or {})), after, 100)) == 100
 
-    looks: dict[str, Callable[[], Awaitable[object]]] = {
-        "dashboard": lambda: dashboards.of_season(shop.viewer, shop.season, by_contact=True),
-        "first page": page,
-        "first page of an offer": lambda: page(offer=shop.offer),
-        "first page of a contact": lambda: page(contact=shop.contact),
-        "first page of a season": lambda: page(season=shop.season),
-    }
-    with worker(folder):
-        await shop.made(FEW)
-        few = {name: await median(look) for name, look in looks.items()}
-        batch, took = await shop.made(MANY)
-    print(f"  {MANY:,} codes in one batch: {MANY / took:,.0f}/s to DONE")
-    many = {name: await median(look) for name, look in looks.items()}
-    for name, seconds in few.items():
-        print(
-            f"  {name:24} {seconds * 1000:6.2f} ms at {FEW:,}, {many[name] * 1000:6.2f} ms at {MANY:,}"
-            f"   ratio {many[name] / seconds:.2f}"
-        )
-    async with shop.sessions.reading() as connection:
-        query = text("SELECT id FROM codes WHERE batch_id = :batch ORDER BY id DESC OFFSET 150 LIMIT 1")
-        deep = (await connection.execute(query, {"batch": batch})).scalar_one()
-    seconds = await median(lambda: page(deep, offer=shop.offer))
+    async def dashboard() -> None:
+        await dashboards.of_season(shop.viewer, shop.season, by_contact=True)
+
+    return dashboard if wanted is None else page
+
+
+def compared(name: str, few: float, at_few: int, many: float, at_many: int) -> None:
     print(
-        f"  {'last page of an offer':24} {seconds * 1000:6.2f} ms   "
-        f"{seconds / few['first page of an offer']:.2f} of its first"
+        f"  {name:24} {few * 1000:6.2f} ms at {at_few:,}, {many * 1000:6.2f} ms at {at_many:,}   ratio {many / few:.2f}"
     )
-    await download(shop, batch)
+
+
+async def copied(shop: Shop, name: str) -> Shop:
+    """The same shop in a copy of the database, with what it has by now."""
+    await shop.sessions.close()
+    url = make_url(shop.url)
+    connection = await asyncpg.connect(host=url.query["host"], user="postgres", database="template1")
+    await connection.execute(f"CREATE DATABASE {name} TEMPLATE {url.database}")
+    await connection.close()
+    return replace(shop, sessions=Sessions(url.set(database=name).render_as_string()))
+
+
+async def medians(looks: Sequence[Look], times: int = 300) -> list[float]:
+    """Seconds of each, looked at in turns: what else the machine does is the same for all."""
+    took: list[list[float]] = [[] for _ in looks]
+    for _ in range(times):
+        for look, seconds in zip(looks, took, strict=True):
+            started = time.perf_counter()
+            await look()
+            seconds.append(time.perf_counter() - started)
+    return [statistics.median(each) for each in took]
 
 
 async def download(shop: Shop, batch: UUID) -> None:
@@ -179,15 +218,6 @@ async def download(shop: Shop, batch: UUID) -> None:
         size += len(piece)
     took = time.perf_counter() - started
     print(f"  CSV of {MANY:,} codes: {MANY / took:,.0f} lines/s, {size / took / 1e6:.0f} MB/s")
-
-
-async def median(look: Callable[[], Awaitable[object]], times: int = 200) -> float:
-    took = []
-    for _ in range(times):
-        started = time.perf_counter()
-        await look()
-        took.append(time.perf_counter() - started)
-    return statistics.median(took)
 
 
 async def measure(url: str, folder: Path) -> None:
@@ -204,6 +234,7 @@ async def measure(url: str, folder: Path) -> None:
     transactions = Transactions(sessions, lambda *_: None)
     shop = Shop(
         folder,
+        url,
         sessions,
         Batches(sessions, catalogues, transactions, Links("secret", "http://127.0.0.1")),
         Viewer(Audience.STAFF, loaded.organisation_id, "theatre", "benchmark", roles=roles),

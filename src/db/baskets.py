@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Update, insert, select, text, update
+from sqlalchemy import Row, bindparam, select, text, update
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.tables import baskets, codes
@@ -66,8 +67,22 @@ FROM baskets b WHERE b.organisation_id = :organisation AND b.id = ANY(:ids)
 """
 _GET = text(_SELECT)
 _LOCK = text(_SELECT + " FOR NO KEY UPDATE OF b")
+_JSON = bindparam("lines", type_=JSONB), bindparam("pricing", type_=JSONB)
+_ADD = text("""
+INSERT INTO baskets (organisation_id, id, point_of_sale_id, counter_profile, contact_id, delivery_mode_id, use_balance,
+    advantage_ids, lines, entered_codes, pricing, expires_at)
+VALUES (:organisation, :basket, :point_of_sale, :counter_profile, :contact, :delivery_mode, :use_balance,
+    :advantages, :lines, :codes, :pricing, now() + make_interval(mins => :minutes))
+RETURNING expires_at
+""").bindparams(*_JSON)
 # Each change extends a basket, up to its maximum lifespan.
-_EXPIRES_AT = f"least(now() + make_interval(mins => :minutes), created_at + {MAXIMUM_LIFESPAN})"
+_SAVE = text(f"""
+UPDATE baskets SET contact_id = :contact, delivery_mode_id = :delivery_mode, use_balance = :use_balance,
+    advantage_ids = :advantages, lines = :lines, entered_codes = :codes, pricing = :pricing,
+    expires_at = least(now() + make_interval(mins => :minutes), created_at + {MAXIMUM_LIFESPAN})
+WHERE organisation_id = :organisation AND id = :basket
+RETURNING expires_at
+""").bindparams(*_JSON)
 _EXPIRED = text("""
 SELECT id FROM baskets WHERE organisation_id = :organisation AND state = 'OPEN' AND expires_at <= now()
 ORDER BY id LIMIT 500 FOR NO KEY UPDATE SKIP LOCKED
@@ -101,29 +116,24 @@ async def held_codes(connection: AsyncConnection, organisation: UUID, basket: UU
 
 async def add(
     connection: AsyncConnection, organisation: UUID, basket: UUID, content: BasketContent, pricing: object, minutes: int
-) -> None:
-    """A new basket that expires after ``minutes``."""
-    await connection.execute(
-        insert(baskets).values(
-            organisation_id=organisation,
-            id=basket,
-            point_of_sale_id=content.point_of_sale,
-            counter_profile=content.counter_profile,
-            expires_at=text("now() + make_interval(mins => :minutes)").bindparams(minutes=minutes),
-            **_values(content, pricing),
-        )
-    )
+) -> datetime:
+    """A new basket that expires after ``minutes``; when that is."""
+    parameters = {
+        **_parameters(organisation, basket, content, pricing, minutes),
+        "point_of_sale": content.point_of_sale,
+        "counter_profile": content.counter_profile,
+    }
+    expires_at: datetime = (await connection.execute(_ADD, parameters)).scalar_one()
+    return expires_at
 
 
 async def save(
     connection: AsyncConnection, organisation: UUID, basket: UUID, content: BasketContent, pricing: object, minutes: int
-) -> None:
-    """Writes a changed basket and extends it."""
-    await connection.execute(
-        _one(organisation, basket).values(
-            expires_at=text(_EXPIRES_AT).bindparams(minutes=minutes), **_values(content, pricing)
-        )
-    )
+) -> datetime:
+    """Writes a changed basket and extends it; until when."""
+    parameters = _parameters(organisation, basket, content, pricing, minutes)
+    expires_at: datetime = (await connection.execute(_SAVE, parameters)).scalar_one()
+    return expires_at
 
 
 async def end(connection: AsyncConnection, organisation: UUID, ids: Collection[UUID], state: str) -> None:
@@ -149,16 +159,17 @@ async def organisations_with_expired(connection: AsyncConnection) -> list[UUID]:
     return list((await connection.scalars(_WITH_EXPIRED)).all())
 
 
-def _one(organisation: UUID, basket: UUID) -> Update:
-    return update(baskets).where(baskets.c.organisation_id == organisation, baskets.c.id == basket)
-
-
-def _values(content: BasketContent, pricing: object) -> dict[str, object]:
+def _parameters(
+    organisation: UUID, basket: UUID, content: BasketContent, pricing: object, minutes: int
+) -> dict[str, object]:
     return {
-        "contact_id": content.contact,
-        "delivery_mode_id": content.delivery_mode,
+        "organisation": organisation,
+        "basket": basket,
+        "minutes": minutes,
+        "contact": content.contact,
+        "delivery_mode": content.delivery_mode,
         "use_balance": content.use_balance,
-        "advantage_ids": None if content.advantages is None else list(content.advantages),
+        "advantages": None if content.advantages is None else list(content.advantages),
         "lines": [
             [
                 str(line.product),
@@ -169,7 +180,7 @@ def _values(content: BasketContent, pricing: object) -> dict[str, object]:
             ]
             for line in content.lines
         ],
-        "entered_codes": list(content.codes),
+        "codes": list(content.codes),
         "pricing": pricing,
     }
 

@@ -12,9 +12,6 @@ from db.batches import Batch
 from db.codes import CodeKind, CodeStatus
 from db.driver import driver_within
 
-LAST_NUMBER: Final = 2**32 - 1
-"""The highest that a code can have in its batch."""
-
 _COLUMNS: Final = ("organisation_id", "id", "code", "kind", "status", "offer_id", "batch_id", "contact_id")
 _START: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 _END: Final = b"\xff\xff"

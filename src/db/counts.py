@@ -40,21 +40,21 @@ class RedemptionCounts:
         return self.generated - self.held - self.used - self.invalidated
 
     def __add__(self, other: "RedemptionCounts") -> "RedemptionCounts":
-        return RedemptionCounts(*(getattr(self, name) + getattr(other, name) for name in (*_NUMBERS, "version")))
+        return RedemptionCounts(*(getattr(self, name) + getattr(other, name) for name in (*NUMBERS, "version")))
 
 
-_NUMBERS = ("generated", "held", "used", "invalidated", "tickets_held", "tickets_sold", "tickets_controlled")
-_ARRAYS = ", ".join(f"CAST(:{name} AS bigint[])" for name in _NUMBERS)
-_SUMS = ", ".join(f"{name} = own.{name} + excluded.{name}" for name in _NUMBERS)
+NUMBERS = ("generated", "held", "used", "invalidated", "tickets_held", "tickets_sold", "tickets_controlled")
+_ARRAYS = ", ".join(f"CAST(:{name} AS bigint[])" for name in NUMBERS)
+_SUMS = ", ".join(f"{name} = own.{name} + excluded.{name}" for name in NUMBERS)
 
 
 _MOVE = text(
     f"""
     INSERT INTO redemption_counts AS own
-        (organisation_id, offer_id, contact_id, slot, version, {", ".join(_NUMBERS)})
-    SELECT CAST(:organisation AS uuid), offer_id, contact_id, CAST(:slot AS integer), 1, {", ".join(_NUMBERS)}
+        (organisation_id, offer_id, contact_id, slot, version, {", ".join(NUMBERS)})
+    SELECT CAST(:organisation AS uuid), offer_id, contact_id, CAST(:slot AS integer), 1, {", ".join(NUMBERS)}
     FROM unnest(CAST(:offers AS uuid[]), CAST(:holders AS uuid[]), {_ARRAYS})
-        AS change (offer_id, contact_id, {", ".join(_NUMBERS)})
+        AS change (offer_id, contact_id, {", ".join(NUMBERS)})
     ON CONFLICT (organisation_id, offer_id, contact_id, slot) DO UPDATE SET version = own.version + 1, {_SUMS}
     """
 )
@@ -67,7 +67,7 @@ async def move(connection: AsyncConnection, organisation: UUID, changes: Mapping
         (((offer, holder or UUID(NIL)), change) for (offer, holder), change in changes.items()),
         key=lambda item: item[0],
     )
-    values: dict[str, object] = {name: [getattr(change, name) for _, change in ordered] for name in _NUMBERS}
+    values: dict[str, object] = {name: [getattr(change, name) for _, change in ordered] for name in NUMBERS}
     values["organisation"] = organisation
     values["slot"] = random.randrange(SLOTS)  # noqa: S311 - spreads load, guards nothing
     values["offers"] = [offer for (offer, _), _ in ordered]
@@ -88,7 +88,7 @@ async def read(
 
     Promotional codes belong to no season and show in each.
     """
-    sums = (cast(func.sum(table.c[name]), BigInteger) for name in (*_NUMBERS, "version"))
+    sums = (cast(func.sum(table.c[name]), BigInteger) for name in (*NUMBERS, "version"))
     query = (
         select(table.c.offer_id, table.c.contact_id, *sums)
         .join(offers, _same(offers, table.c.offer_id))

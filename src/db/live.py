@@ -11,9 +11,10 @@ from sqlalchemy import BigInteger, cast, func, make_url, select, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from db.counts import NUMBERS, Key, RedemptionCounts
 from db.sessions import Sessions
 from db.signals import Heard, Lost, hear, signals
-from db.tables import redemption_counts
+from db.tables import NIL, redemption_counts
 
 CHANNEL: Final = "sesame_counts"
 
@@ -67,6 +68,24 @@ async def _until_lost(connection: asyncpg.Connection, heard: Heard, began: Calla
             return
         # A connection can be gone without a word: a machine that vanished closes nothing.
         await connection.execute("SELECT 1", timeout=_PATIENCE)
+
+
+_COUNTS = text(
+    f"""
+    SELECT offer_id, contact_id, {", ".join(f"CAST(sum({name}) AS bigint)" for name in (*NUMBERS, "version"))}
+    FROM redemption_counts WHERE organisation_id = :organisation AND offer_id = ANY(CAST(:offers AS uuid[]))
+    GROUP BY offer_id, contact_id
+    """
+)
+
+
+async def counts_of(connection: AsyncConnection, organisation: UUID, offers: list[UUID]) -> dict[Key, RedemptionCounts]:
+    """The counts of one instant, in no order: read ten times a second while many watch."""
+    rows = await connection.execute(_COUNTS, {"organisation": organisation, "offers": offers})
+    return {
+        (offer, None if contact == UUID(NIL) else contact): RedemptionCounts(*numbers)
+        for offer, contact, *numbers in rows
+    }
 
 
 async def versions(connection: AsyncConnection, organisation: UUID, offers: Collection[UUID] | None) -> dict[UUID, int]:

@@ -1,7 +1,7 @@
 """What the resolvers of one operation share: who asks, when, in which language, and loads that they have in common."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, TypeVar, cast
 from uuid import UUID
@@ -82,8 +82,9 @@ class Context:
     there go before the headers of the handshake, because browsers cannot set those.
     """
 
-    def __init__(self, services: Services, clock: Clock, headers: Mapping[str, str]) -> None:
+    def __init__(self, services: Services, clock: Clock, headers: Mapping[str, str], address: str = "") -> None:
         self.services = services
+        self.address = address
         self.connection_params: Mapping[str, object] = {}
         self._clock = clock
         self._headers = headers
@@ -97,7 +98,7 @@ class Context:
         ``catalogue`` is a snapshot to go by, where one of this instant is at hand.
         """
         self.now = self._clock()
-        self.viewer = Once(self._viewer)
+        self.viewer = Once(self._viewer, self._shared_by)
         self.catalogue = Once(self._catalogue, catalogue)
         self._loaders: dict[object, Loader[Any, Any]] = {}
 
@@ -109,6 +110,7 @@ class Context:
         """A context for one operation on behalf of all who have the rights of ``viewer``, credentials aside."""
         context = self._copy()
         context._shared_by = viewer
+        context.renew()
         return context
 
     @property
@@ -131,15 +133,14 @@ class Context:
         return await cast("Loader[K, V]", loader).load(key)
 
     async def _viewer(self) -> Viewer:
-        if self._shared_by is not None:
-            return self._shared_by
-        return await self.services.credentials.viewer(self.authorization, self.now)
+        viewer = await self.services.credentials.viewer(self.authorization, self.now)
+        return replace(viewer, address=self.address)
 
     async def _catalogue(self) -> Catalogue:
         return await self.services.catalogues.seen_by(await self.viewer())
 
     def _copy(self) -> "Context":
-        context = Context(self.services, self._clock, self._headers)
+        context = Context(self.services, self._clock, self._headers, self.address)
         context.connection_params = self.connection_params
         return context
 

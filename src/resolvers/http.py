@@ -69,7 +69,8 @@ class GraphQLApp(GraphQL[Context, None]):
 
     def context(self, request: Request | WebSocket) -> Context:
         """Of the operation that the request sends."""
-        return Context(self._services, self._clock, request.headers)
+        address = request.client.host if request.client else ""
+        return Context(self._services, self._clock, request.headers, address)
 
     def decode_json(self, data: str | bytes) -> object:
         if len(data) > MOST_BYTES:

@@ -121,7 +121,8 @@ class Handler(BaseGraphQLTransportWSHandler[Context, None]):
         operation.task.cancel()
         with suppress(WebSocketDisconnected):
             if result is not None:
-                await cast(Adapter, self.websocket).send_text(next_message(operation.id, result).decode())
+                message = _next_head(operation.id) + result + b"}"
+                await cast(Adapter, self.websocket).send_text(message.decode())
             await operation.send_operation_message({"id": operation.id, "type": "complete"})
 
     def _leave(self, operation_id: str) -> None:
@@ -151,12 +152,13 @@ class _Leaving:
 class _Subscriber(Subscriber):
     """Sends at once where the server offers ``sesame.push``, a synchronous way past its queues; else by a task."""
 
-    __slots__ = ("_draining", "_handler", "_operation", "_push_now")
+    __slots__ = ("_draining", "_handler", "_head", "_operation", "_push_now")
 
     def __init__(self, handler: Handler, operation: WebSocketOperation[Context, None]) -> None:
         super().__init__()
         self._handler = handler
         self._operation = operation
+        self._head = _next_head(operation.id)
         extensions = cast(Adapter, handler.websocket).ws.scope.get("extensions") or {}
         self._push_now: Callable[[bytes], bool] | None = extensions.get(PUSH, {}).get("send")
         self._draining: asyncio.Task[None] | None = None
@@ -172,7 +174,7 @@ class _Subscriber(Subscriber):
     def _push(self, body: bytes) -> bool:
         if self._push_now is None or self._draining is not None:
             return False
-        return self._push_now(next_message(self._operation.id, body))
+        return self._push_now(self._head + body + b"}")
 
     def _wait(self) -> None:
         if self._draining is None:
@@ -181,7 +183,7 @@ class _Subscriber(Subscriber):
     async def _drain(self) -> None:
         try:
             while self._waiting:
-                message = next_message(self._operation.id, self._next())
+                message = self._head + self._next() + b"}"
                 await cast(Adapter, self._handler.websocket).send_text(message.decode())
         except WebSocketDisconnected:
             pass
@@ -189,9 +191,9 @@ class _Subscriber(Subscriber):
             self._draining = None
 
 
-def next_message(operation_id: str, result: bytes) -> bytes:
-    """The message that brings a result, which stands in it as it is."""
-    return b'{"id":%b,"type":"next","payload":%b}' % (orjson.dumps(operation_id), result)
+def _next_head(operation_id: str) -> bytes:
+    """The message that brings a result, up to the result, which stands in it as it is, and a last brace."""
+    return b'{"id":%b,"type":"next","payload":' % orjson.dumps(operation_id)
 
 
 def _is_message(message: object) -> TypeGuard[Message]:

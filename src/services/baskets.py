@@ -84,18 +84,23 @@ class Baskets:
         content = check(request, viewer, await self._catalogues.seen_by(viewer))
         once = Once(viewer, key, "createBasket", request)
 
+        made: tuple[Answer, Basket] | None = None
+
         async def attempt(connection: AsyncConnection, changed: set[UUID]) -> Answer:
+            nonlocal made
             basket = new_id()
             quote = await self._prices.quote(connection, viewer, content, now=now)
             pricing = stored_pricing.dump(quote.pricing, quote.single_use_codes)
             minutes = quote.catalogue.organisation.basket_minutes
-            await db.add(connection, viewer.organisation_id, basket, content, pricing, minutes)
+            expires_at = await db.add(connection, viewer.organisation_id, basket, content, pricing, minutes)
             await hold(connection, changed, viewer.organisation_id, basket, content.contact, quote)
             await audit_sale(connection, viewer, "createBasket", "Basket", basket, {})
-            return {"basket": basket}
+            answer = {"basket": basket}
+            made = answer, Basket(basket, BasketState.OPEN, content.contact, expires_at, quote.pricing, None)
+            return answer
 
         answer = await self._transactions.once(viewer.organisation_id, once, attempt)
-        return await self._seen(viewer, answer["basket"], now)
+        return await self._as_made(viewer, answer["basket"], answer, made, now)
 
     async def apply_code(
         self, viewer: Viewer, basket: UUID, code: str, now: datetime, key: str | None = None
@@ -116,8 +121,8 @@ class Baskets:
             return {"offer": found.offer}
 
         once = Once(viewer, key, "applyAdvantageCode", (basket, code))
-        answer = await self._change(viewer, basket, entered, accept, now, once)
-        return await self._seen(viewer, basket, now), answer["offer"]
+        changed, answer = await self._change(viewer, basket, entered, accept, now, once)
+        return changed, answer["offer"]
 
     async def remove_code(
         self, viewer: Viewer, basket: UUID, code: str, now: datetime, key: str | None = None
@@ -131,8 +136,7 @@ class Baskets:
             return replace(content, codes=rest)
 
         once = Once(viewer, key, "removeAdvantageCode", (basket, code))
-        await self._change(viewer, basket, without, anything, now, once)
-        return await self._seen(viewer, basket, now)
+        return (await self._change(viewer, basket, without, anything, now, once))[0]
 
     async def update(
         self, viewer: Viewer, basket: UUID, change: BasketChange, now: datetime, key: str | None = None
@@ -149,8 +153,7 @@ class Baskets:
         def changed(content: BasketContent) -> BasketContent:
             return apply_change(content, change, viewer, catalogue)
 
-        await self._change(viewer, basket, changed, _no_code_lost, now, once)
-        return await self._seen(viewer, basket, now)
+        return (await self._change(viewer, basket, changed, _no_code_lost, now, once))[0]
 
     async def cancel(self, viewer: Viewer, basket: UUID, now: datetime, key: str | None = None) -> Basket:
         """Ends a basket, which gives back all that it holds. Raises NotFound, Conflict."""
@@ -198,26 +201,40 @@ class Baskets:
         content: BasketContent,
         now: datetime,
         accept: Accept,
-    ) -> Answer:
+    ) -> tuple[Answer, Basket]:
         """Gives a locked basket this content and its price now, if ``accept`` lets it pass, and holds just that."""
-        quote = await self._prices.quote(connection, viewer, content, now=now, basket=row.id)
+        quote = await self._prices.quote(
+            connection, viewer, content, now=now, basket=row.id, entered_before=row.content.codes
+        )
         answer = accept(stored_pricing.load(row.pricing).pricing, quote.pricing)
         await hold(connection, changed, row.organisation, row.id, content.contact, quote)
         pricing = stored_pricing.dump(quote.pricing, quote.single_use_codes)
         minutes = quote.catalogue.organisation.basket_minutes
-        await db.save(connection, row.organisation, row.id, content, pricing, minutes)
-        return answer
+        expires_at = await db.save(connection, row.organisation, row.id, content, pricing, minutes)
+        return answer, Basket(row.id, BasketState.OPEN, content.contact, expires_at, quote.pricing, None)
 
     async def _change(
         self, viewer: Viewer, basket: UUID, edit: Edit, accept: Accept, now: datetime, once: Once
-    ) -> Answer:
-        async def attempt(connection: AsyncConnection, changed: set[UUID]) -> Answer:
-            row = await self.locked(connection, viewer, basket)
-            answer = await self.reprice(connection, changed, viewer, row, edit(row.content), now, accept)
-            await audit_sale(connection, viewer, once.operation, "Basket", basket, {})
-            return answer
+    ) -> tuple[Basket, Answer]:
+        made: tuple[Answer, Basket] | None = None
 
-        return await self._transactions.once(viewer.organisation_id, once, attempt)
+        async def attempt(connection: AsyncConnection, changed: set[UUID]) -> Answer:
+            nonlocal made
+            row = await self.locked(connection, viewer, basket)
+            made = await self.reprice(connection, changed, viewer, row, edit(row.content), now, accept)
+            await audit_sale(connection, viewer, once.operation, "Basket", basket, {})
+            return made[0]
+
+        answer = await self._transactions.once(viewer.organisation_id, once, attempt)
+        return await self._as_made(viewer, basket, answer, made, now), answer
+
+    async def _as_made(
+        self, viewer: Viewer, basket: UUID, answer: Answer, made: tuple[Answer, Basket] | None, now: datetime
+    ) -> Basket:
+        """The basket as the attempt that gave ``answer`` left it; who comes again by the same key sees it as it is."""
+        if made is not None and made[0] is answer:
+            return made[1]
+        return await self._seen(viewer, basket, now)
 
     async def _seen(self, viewer: Viewer, basket: UUID, now: datetime) -> Basket:
         return (await self.find(viewer, [basket], now))[basket]
@@ -226,7 +243,11 @@ class Baskets:
         stored = stored_pricing.load(row.pricing)
         pricing = stored.pricing
         if row.state == BasketState.OPEN and not stored.held_codes <= row.held_codes:
-            pricing = (await self._prices.quote(connection, viewer, row.content, now=now, basket=row.id)).pricing
+            codes = row.content.codes
+            quote = await self._prices.quote(
+                connection, viewer, row.content, now=now, basket=row.id, entered_before=codes
+            )
+            pricing = quote.pricing
         return Basket(row.id, BasketState(row.state), row.content.contact, row.expires_at, pricing, row.order)
 
 

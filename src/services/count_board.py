@@ -12,7 +12,6 @@ from uuid import UUID
 
 import structlog
 
-from db import counts as db_counts
 from db import live as db
 from db.counts import RedemptionCounts
 from db.sessions import Sessions
@@ -25,6 +24,7 @@ LOOK: Final = 1.5
 """Seconds between two looks at the versions of what is watched."""
 
 _AT_ONCE: Final = 8  # Few, so that what is told is new: while a thousand watchers are told of one offer, others change.
+_REST: Final = 0.01  # Between two readings, so that they are not of one offer each.
 _AFTER_FAILURE: Final = 0.5
 
 Shares = Mapping[UUID | None, RedemptionCounts]
@@ -144,13 +144,15 @@ class CountBoard:
                     if clock() >= next_look:
                         next_look = clock() + LOOK
                         await self._look()
-                    await self._read(clock())
+                    if await self._read(clock()):
+                        await asyncio.sleep(_REST)
                 except Exception as error:  # noqa: BLE001 - whatever it was, the next round tries again
                     _log.warning("live counts could not be read", reason=str(error))
                     await asyncio.sleep(_AFTER_FAILURE)
 
     async def _look(self) -> None:
-        """Finds what changed without a signal."""
+        """Finds what changed without a signal, in the catalogue too."""
+        await self._catalogues.current(self._organisation)
         watched = None if self._of_all else list(self._by_offer)
         async with self._sessions.reading() as connection:
             found = await db.versions(connection, self._organisation, watched)
@@ -160,17 +162,17 @@ class CountBoard:
         reading = self._latest.get(offer)
         return sum(each.version for each in reading.shares.values()) if reading else 0
 
-    async def _read(self, now: float) -> None:
-        """Reads some of what is due, that which waits longest first."""
+    async def _read(self, now: float) -> bool:
+        """Reads some of what is due, that which waits longest first; whether there was any."""
         due = [offer for offer in self._dirty if self._not_before.get(offer, 0) <= now][:_AT_ONCE]
         if not due:
-            return
+            return False
         dirty = {offer: self._dirty.pop(offer) for offer in due}
         self._readings += 1
         try:
-            catalogue = await self._catalogues.current(self._organisation)
             async with self._sessions.reading() as connection:
-                found = await db_counts.read(connection, self._organisation, offer_ids=due)
+                found = await db.counts_of(connection, self._organisation, due)
+            catalogue = await self._catalogue(due)
         except Exception:
             for offer, waiting in dirty.items():
                 self._dirty.setdefault(offer, set()).update(waiting)
@@ -181,6 +183,14 @@ class CountBoard:
         for offer, waiting in dirty.items():
             self._not_before[offer] = now + PACE
             self._show(offer, Reading(self._readings, shares[offer], catalogue), waiting)
+        return True
+
+    async def _catalogue(self, offers: Collection[UUID]) -> Catalogue:
+        """The snapshot at hand, no older than the last look, unless it lacks one of the offers."""
+        catalogue = self._catalogues.cached(self._organisation)
+        if catalogue is None or not catalogue.offer_details.keys() >= set(offers):
+            catalogue = await self._catalogues.current(self._organisation)
+        return catalogue
 
     def _show(self, offer: UUID, reading: Reading, waiting: set[Reader]) -> None:
         readers = self._by_offer.get(offer, set()) | self._of_all

@@ -97,6 +97,7 @@ class Eligibility:
 
         async with self._sessions.reading() as connection:
             facts = await self._facts.read(connection, viewer, question, limited, now=instant, include=include)
+        _check_attempts(facts)
         opened = {code.offer for code in facts.codes if code.offer is not None}
         seen = _visible(viewer, own | opened, facts.catalogue, facts.sale.contact, now)
         offers = sorted((offer for offer in seen if _is_after(offer, after)), key=lambda offer: offer.id)
@@ -110,6 +111,18 @@ class Eligibility:
             return frozenset()
         async with self._sessions.reading() as connection:
             return await db_batches.offers_of(connection, viewer.organisation_id, viewer.contact)
+
+
+def _check_attempts(facts: Facts) -> None:
+    """Raises InvalidInput for codes that were not looked up: they could be anything's."""
+    spent = text(f"refusal_{RefusalCode.TOO_MANY_ATTEMPTS}")
+    problems = [
+        Problem(("codes", str(position)), spent)
+        for position, code in enumerate(facts.codes)
+        if any(refusal.code is RefusalCode.TOO_MANY_ATTEMPTS for refusal in code.refusals)
+    ]
+    if problems:
+        raise InvalidInput(problems)
 
 
 def _check(request: EligibilityRequest, viewer: Viewer, catalogue: Catalogue) -> _Question:

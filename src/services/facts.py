@@ -12,6 +12,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db import facts as db
+from services.attempts import Attempts
 from services.catalogue import Catalogue, Catalogues
 from services.code_format import check_entered, is_mistyped, normalise
 from services.errors import InvalidInput, Problem
@@ -74,8 +75,9 @@ class Facts:
 class FactsReader:
     """Reads facts that fit together."""
 
-    def __init__(self, catalogues: Catalogues) -> None:
+    def __init__(self, catalogues: Catalogues, attempts: Attempts) -> None:
         self._catalogues = catalogues
+        self._attempts = attempts
 
     async def read(
         self,
@@ -87,8 +89,9 @@ class FactsReader:
         now: datetime,
         include: frozenset[UUID] = frozenset(),
         basket: UUID | None = None,
+        entered_before: Collection[str] = (),
     ) -> Facts:
-        """The facts at ``now``, as if ``basket`` itself held nothing.
+        """The facts at ``now``, as if ``basket`` itself held nothing. Codes not ``entered_before`` count as tried.
 
         ``limited`` says of which offers the counters are needed, besides those of the contact's own offers, of those
         that the codes open, and of those to ``include``, which are tried before they run. Raises InvalidInput where the
@@ -96,12 +99,14 @@ class FactsReader:
         """
         organisation = viewer.organisation_id
         catalogue = self._catalogues.cached(organisation) or await self._catalogues.current(organisation)
+        tried = _looked_up(asked.codes) - _looked_up(entered_before)
+        barred = tried if tried and await self._attempts.are_spent(viewer, basket) else set()
         while True:
             found = await db.read(
                 connection,
                 organisation,
                 contact=asked.contact,
-                codes=[normalise(code) for code in asked.codes if check_entered(code) is None],
+                codes=[*(_looked_up(asked.codes) - barred)],
                 offers=[*limited(catalogue), *include],
                 basket=basket,
             )
@@ -111,7 +116,9 @@ class FactsReader:
         if asked.contact is not None and found.contact is None:
             raise InvalidInput([Problem(("contactId",), text("unknown_contact"))])
         sale = _sale(catalogue, asked, found.contact, now)
-        entered = _entered(asked.codes, found, catalogue, None if viewer.is_staff else sale, basket)
+        entered = _entered(asked.codes, barred, found, catalogue, None if viewer.is_staff else sale, basket)
+        unknown = {normalise(code.text) for code in entered if code.offer is None} & tried
+        await self._attempts.failed(viewer, basket, len(unknown - barred))
         return Facts(
             catalogue=catalogue,
             sale=sale,
@@ -149,8 +156,17 @@ def _sale(catalogue: Catalogue, asked: Circumstances, contact: db.ContactFact | 
     )
 
 
+def _looked_up(texts: Collection[str]) -> set[str]:
+    return {normalise(shown) for shown in texts if check_entered(shown) is None}
+
+
 def _entered(
-    texts: Collection[str], found: db.Facts, catalogue: Catalogue, sale: Sale | None, basket: UUID | None
+    texts: Collection[str],
+    barred: Collection[str],
+    found: db.Facts,
+    catalogue: Catalogue,
+    sale: Sale | None,
+    basket: UUID | None,
 ) -> list[EnteredCode]:
     """What the look-up found of each entered code; ``sale`` is None where everything may be revealed.
 
@@ -162,6 +178,9 @@ def _entered(
     for shown in texts:
         if check_entered(shown) is not None:
             entered.append(EnteredCode(shown, refusals=(Refusal(RefusalCode.UNKNOWN_CODE, detail="malformed"),)))
+            continue
+        if normalise(shown) in barred:
+            entered.append(EnteredCode(shown, refusals=(Refusal(RefusalCode.TOO_MANY_ATTEMPTS),)))
             continue
         code = stored.get(normalise(shown))
         if code is None or (sale is not None and not _sold_here(catalogue.offers.get(code.offer), sale)):

@@ -52,17 +52,27 @@ class Prices:
         now: datetime,
         include: frozenset[UUID] = frozenset(),
         basket: UUID | None = None,
+        entered_before: Collection[str] = (),
     ) -> Quote:
         """The price of ``content`` at ``now``, as if ``basket`` itself held nothing and the offers to ``include`` ran.
 
-        Offers that the basket holds are honoured though suspended since. Raises InvalidInput where a line is not sold
-        or the contact is unknown.
+        Codes not ``entered_before`` count as tried. Offers that the basket holds are honoured though suspended since.
+        Raises InvalidInput where a line is not sold or the contact is unknown.
         """
 
         def limited(catalogue: Catalogue) -> Collection[UUID]:
             return catalogue.offers.limited_offer_ids([line.kind for line in lines_of(catalogue, content)])
 
-        facts = await self._facts.read(connection, viewer, content, limited, now=now, include=include, basket=basket)
+        facts = await self._facts.read(
+            connection,
+            viewer,
+            content,
+            limited,
+            now=now,
+            include=include,
+            basket=basket,
+            entered_before=entered_before,
+        )
         pricing = price(
             lines_of(facts.catalogue, content),
             facts.codes,

@@ -1,6 +1,6 @@
 """Who is asking, as the credentials say (docs/domain.md, Who may do what)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from uuid import UUID
 
@@ -34,6 +34,7 @@ class Viewer:
     ``actor`` names the caller in audit entries and idempotency keys. ``contact`` is set for contacts and partners,
     ``point_of_sale`` for all but staff who did not sign in at one. ``counter_profile`` is the staff member's profile.
     ``catalogue_version`` is what the catalogue's was when the credentials were checked, None where nobody looked.
+    ``address`` is the network address that the request came from, empty where it is not known.
     """
 
     audience: Audience
@@ -45,6 +46,7 @@ class Viewer:
     roles: frozenset[StaffRole] = frozenset()
     counter_profile: str | None = None
     catalogue_version: int | None = None
+    address: str = field(default="", compare=False)
 
     @property
     def is_staff(self) -> bool:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from db.live import PostgresCarrier
 from db.redis_live import RedisCarrier
 from db.sessions import Sessions
-from db.signals import Carrier
 from resolvers.context import Services
+from services.attempts import Attempts
 from services.audit import Audit
 from services.baskets import Baskets
 from services.batches import Batches
@@ -45,6 +45,7 @@ class House:
     transactions: Transactions
     credentials: Credentials
     links: Links
+    attempts: Attempts
 
 
 @asynccontextmanager
@@ -52,7 +53,8 @@ async def house(settings: Settings) -> AsyncIterator[House]:
     """Everything that servers and workers need alike, on the database of the settings; closed at the end."""
     with database(settings) as url:
         sessions = Sessions(url, pool_size=settings.pool_size)
-        live = Live(_carrier(settings, sessions, url))
+        redis = None if settings.redis_url is None else settings.redis_url.get_secret_value()
+        live = Live(PostgresCarrier(sessions, url) if redis is None else RedisCarrier(redis))
         secret = secret_key(settings)
         try:
             yield House(
@@ -61,23 +63,18 @@ async def house(settings: Settings) -> AsyncIterator[House]:
                 Transactions(sessions, live.publish),
                 Credentials(sessions, secret),
                 Links(secret, settings.public_url),
+                Attempts(redis),
             )
         finally:
             await live.close()
             await sessions.close()
 
 
-def _carrier(settings: Settings, sessions: Sessions, url: str) -> Carrier:
-    if settings.redis_url is not None:
-        return RedisCarrier(settings.redis_url.get_secret_value())
-    return PostgresCarrier(sessions, url)
-
-
 def build_services(own: House) -> Services:
     """What the resolvers call."""
     sessions, transactions = own.sessions, own.transactions
     catalogues = Catalogues(sessions)
-    facts = FactsReader(catalogues)
+    facts = FactsReader(catalogues, own.attempts)
     offers = Offers(sessions)
     baskets = Baskets(sessions, catalogues, transactions, Prices(facts))
     batches = Batches(sessions, catalogues, transactions, own.links)

@@ -67,7 +67,8 @@ def serve(settings: Settings, host: str, port: int, workers: int, welcome: Welco
 
 def _listening(host: str, port: int) -> socket.socket:
     """The listening socket; who connects early waits until the server is up."""
-    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, proto=socket.IPPROTO_TCP)  # Without it, asyncio would leave out TCP_NODELAY.
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     for option, value in _OF_EACH_CONNECTION.items():
         if hasattr(socket, option):  # Of Linux, most of them.

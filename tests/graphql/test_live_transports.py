@@ -1,17 +1,16 @@
 """Live counts by server-sent events and by WebSocket: the same content, rights and ends."""
 
 import asyncio
-import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
 import pytest
 from sqlalchemy import text
 from starlette.applications import Starlette
-from tests.conftest import Server
+from tests.conftest import NOW, Server
 from tests.graphql.operations import BackOffice, Shop
 from tests.graphql.streams import BOTH, DOCUMENT, asked, chunks, event_stream, socket
 
@@ -134,15 +133,12 @@ async def test_without_credentials_nothing_is_watched(server: Server, watch: Wat
 
 @pytest.mark.usefixtures("looks_again_at_once")
 @pytest.mark.parametrize("watch", BOTH)
-async def test_a_token_that_expires_ends_the_subscription(
-    server: Server, watch: Watch, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_token_that_expires_ends_the_subscription(server: Server, watch: Watch) -> None:
     async with watch(
         server.address, server.staff, asked("RedemptionCounts", offerId=await sold_offer(server))
     ) as events:
         assert counts(await anext(events))
-        clock = sys.modules[type(server).__module__]
-        monkeypatch.setattr(clock, "NOW", clock.NOW + timedelta(hours=13))
+        server.clock.now += timedelta(hours=13)
         [result] = [event async for event in until_complete(events)]
     assert result["errors"][0]["extensions"]["code"] == "UNAUTHENTICATED"
 
@@ -211,8 +207,8 @@ async def test_alike_subscriptions_share_one_execution_and_others_do_not(server:
     assert not [task for task in asyncio.all_tasks() if "_Group._run" in str(task.get_coro())]
 
 
-def _later() -> Any:
-    return sys.modules["tests.conftest"].NOW + timedelta(hours=12)
+def _later() -> datetime:
+    return NOW + timedelta(hours=12)
 
 
 # ── Framing ──────────────────────────────────────────────────────────────────────────────────────

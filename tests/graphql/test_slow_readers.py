@@ -3,10 +3,8 @@
 import asyncio
 import json
 import socket
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from datetime import datetime
 
 import pytest
 import uvicorn
@@ -37,7 +35,7 @@ HEAD = (
 @asynccontextmanager
 async def as_served(server: Server) -> AsyncIterator[str]:
     """The address of a server with the socket and the WebSocket protocol of ``sesame serve``."""
-    application = Starlette(routes=routes(server.own, lambda: _now(server)))
+    application = Starlette(routes=routes(server.own, server.clock))
     config = uvicorn.Config(
         application, lifespan="off", log_config=None, ws="sesame.websockets:Protocol", ws_per_message_deflate=False
     )
@@ -48,11 +46,6 @@ async def as_served(server: Server) -> AsyncIterator[str]:
         await running.startup(sockets=[listener])
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
         await running.shutdown()
-
-
-def _now(server: Server) -> datetime:
-    now: datetime = sys.modules[type(server).__module__].NOW
-    return now
 
 
 class Stalled:
@@ -92,7 +85,7 @@ def at_full_speed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def change(server: Server, offer: str) -> None:
-    organisation = (await server.own.credentials.viewer(f"Bearer {server.staff}", _now(server))).organisation_id
+    organisation = (await server.own.credentials.viewer(f"Bearer {server.staff}", server.clock())).organisation_id
     key = decode(offer, "PromotionalCode", path=())
     async with server.own.sessions.writing() as connection:
         await db_counts.move(connection, organisation, {(key, None): RedemptionCounts(generated=1)})

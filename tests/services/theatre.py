@@ -249,5 +249,6 @@ class House:
         sale = {"number": str(order), "basket_id": basket, "pricing": {}}
         async with self.sessions.writing() as connection:
             await connection.execute(insert(tables.orders).values(**where, **sale))
-            await claims.use(connection, organisation, basket, order, None)
+            used, _ = await claims.use(connection, organisation, basket, order, None)
+            assert len(used) == len(codes), "invalidated since"
         return order
