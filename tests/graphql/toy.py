@@ -240,7 +240,9 @@ SCHEMA = build_schema(Query, Mutation, Subscription)
 @asynccontextmanager
 async def serving(probe: Probe) -> AsyncIterator[str]:
     """The toy on a free port; yields host and port."""
-    config = uvicorn.Config(GraphQLApp(SCHEMA, services(probe), lambda: NOW), port=0, lifespan="off", log_level="error")
+    config = uvicorn.Config(
+        GraphQLApp(SCHEMA, services(probe), lambda: NOW), port=0, lifespan="off", log_config=None, access_log=False
+    )
     server = uvicorn.Server(config)
     task = asyncio.create_task(server.serve())
     while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it
