@@ -34,10 +34,12 @@ from services.viewer import Audience, StaffRole, Viewer
 from sesame.cluster import programs
 from sesame.composition import House, build_services, house
 from sesame.postgres import running
+from sesame.processes import settle
 from sesame.settings import Settings
 
-AT_ONCE = 16
-CODES = 2_000
+AT_ONCE = 64
+CONNECTIONS = 16
+CODES = 10_000
 SECONDS = 5
 OFFERS = {"distinct codes": ("FREE", None, 0.25), "one hot offer with a quota": ("HOT", 1_000_000, 1.0)}
 """By what is measured: the offer, its quota, and the share of pgbench's rate to reach."""
@@ -99,7 +101,7 @@ class Bench:
 async def ours(url: str, folder: Path) -> list[float]:
     """Applies a second of each measurement."""
     await upgrade(url)
-    settings = Settings(database_url=SecretStr(url), secret_key=SecretStr("x" * 32), data_dir=folder, pool_size=AT_ONCE)
+    settings = Settings(database_url=SecretStr(url), secret_key=SecretStr("x" * 32), data_dir=folder, pool_size=CONNECTIONS)
     async with house(settings) as own:
         now = datetime.now(UTC)
         loaded = await Datasets(own.sessions).load(document(now), now=now)
@@ -108,6 +110,7 @@ async def ours(url: str, folder: Path) -> list[float]:
             while await generation.advance(loaded.organisation_id, batch, now) is not BatchState.DONE:
                 pass
         catalogue = await build_services(own).catalogues.find("theatre")
+        settle()
         bench = Bench(own, loaded.organisation_id, by_code(catalogue.points_of_sale)["SHOP"].id)
         line = LineRequest(
             by_code(catalogue.performances)["HELENE-1217"].id,

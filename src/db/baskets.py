@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import orjson
 from sqlalchemy import Row, bindparam, select, text, update
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -58,6 +59,16 @@ class Basket:
     order: UUID | None
 
 
+@dataclass(frozen=True, slots=True)
+class CodesEntered:
+    """What a basket becomes by codes: these entered, this price, and ``minutes`` more to live."""
+
+    basket: UUID
+    codes: tuple[str, ...]
+    pricing: object
+    minutes: int
+
+
 _SELECT = """
 SELECT b.*,
     CASE WHEN b.state = 'OPEN' AND b.expires_at <= now() THEN 'EXPIRED' ELSE b.state END AS state_now,
@@ -66,7 +77,7 @@ SELECT b.*,
 FROM baskets b WHERE b.organisation_id = :organisation AND b.id = ANY(:ids)
 """
 _GET = text(_SELECT)
-_LOCK = text(_SELECT + " FOR NO KEY UPDATE OF b")
+_LOCK = text(_SELECT + " ORDER BY b.id FOR NO KEY UPDATE OF b")
 _JSON = bindparam("lines", type_=JSONB), bindparam("pricing", type_=JSONB)
 _ADD = text("""
 INSERT INTO baskets (organisation_id, id, point_of_sale_id, counter_profile, contact_id, delivery_mode_id, use_balance,
@@ -83,6 +94,15 @@ UPDATE baskets SET contact_id = :contact, delivery_mode_id = :delivery_mode, use
 WHERE organisation_id = :organisation AND id = :basket
 RETURNING expires_at
 """).bindparams(*_JSON)
+_SEPARATOR = "\x1f"  # Stands in no code, however it was entered.
+_SAVE_CODES = text(f"""
+UPDATE baskets b SET entered_codes = string_to_array(n.codes, E'\\x1f'), pricing = CAST(n.pricing AS jsonb),
+    expires_at = least(now() + make_interval(mins => n.minutes), b.created_at + {MAXIMUM_LIFESPAN})
+FROM unnest(CAST(:ids AS uuid[]), CAST(:codes AS text[]), CAST(:pricings AS text[]), CAST(:minutes AS integer[]))
+    AS n(id, codes, pricing, minutes)
+WHERE b.organisation_id = :organisation AND b.id = n.id
+RETURNING b.id, b.expires_at
+""")
 _EXPIRED = text("""
 SELECT id FROM baskets WHERE organisation_id = :organisation AND state = 'OPEN' AND expires_at <= now()
 ORDER BY id LIMIT 500 FOR NO KEY UPDATE SKIP LOCKED
@@ -102,10 +122,10 @@ async def get(connection: AsyncConnection, organisation: UUID, ids: Sequence[UUI
     return {row.id: _basket(row) for row in rows}
 
 
-async def lock(connection: AsyncConnection, organisation: UUID, basket: UUID) -> Basket | None:
-    """The basket, kept from all other changes until the transaction ends."""
-    row = (await connection.execute(_LOCK, {"organisation": organisation, "ids": [basket]})).one_or_none()
-    return None if row is None else _basket(row)
+async def lock(connection: AsyncConnection, organisation: UUID, ids: Sequence[UUID]) -> dict[UUID, Basket]:
+    """Baskets by id, kept from all other changes until the transaction ends."""
+    rows = await connection.execute(_LOCK, {"organisation": organisation, "ids": list(ids)})
+    return {row.id: _basket(row) for row in rows}
 
 
 async def held_codes(connection: AsyncConnection, organisation: UUID, basket: UUID) -> frozenset[UUID]:
@@ -134,6 +154,20 @@ async def save(
     parameters = _parameters(organisation, basket, content, pricing, minutes)
     expires_at: datetime = (await connection.execute(_SAVE, parameters)).scalar_one()
     return expires_at
+
+
+async def save_codes(
+    connection: AsyncConnection, organisation: UUID, changes: Sequence[CodesEntered]
+) -> dict[UUID, datetime]:
+    """Writes several baskets of which nothing but the codes and the price changed; until when each is extended."""
+    parameters = {
+        "organisation": organisation,
+        "ids": [change.basket for change in changes],
+        "codes": [_SEPARATOR.join(change.codes) for change in changes],
+        "pricings": [orjson.dumps(change.pricing).decode() for change in changes],
+        "minutes": [change.minutes for change in changes],
+    }
+    return {row.id: row.expires_at for row in await connection.execute(_SAVE_CODES, parameters)}
 
 
 async def end(connection: AsyncConnection, organisation: UUID, ids: Collection[UUID], state: str) -> None:

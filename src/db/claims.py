@@ -1,8 +1,9 @@
 """Claims: the only place where codes, limits, the ledger and the counts move for a sale.
 
-A basket's claim is one conditional statement. It takes everything (codes, custom-code uses, quotas and contact shares
-of every level) or says what was missing, in which case the caller rolls back. Rows are locked in one fixed order:
-codes, quotas, contact shares, counts, each by key. CHECK constraints stand behind every limit.
+The claim of a basket, or of several together, is one conditional statement. It takes everything (codes, custom-code
+uses, quotas and contact shares of every level) or says what was missing, in which case the caller rolls back. Rows are
+locked in one fixed order: codes, quotas, contact shares, counts, each by key. CHECK constraints stand behind every
+limit.
 """
 
 import random
@@ -33,6 +34,15 @@ class Hold:
 
 
 @dataclass(frozen=True, slots=True)
+class Claim:
+    """All that one basket is to hold."""
+
+    basket: UUID
+    contact: UUID | None
+    holds: Sequence[Hold]
+
+
+@dataclass(frozen=True, slots=True)
 class Claimed:
     """What a claim did: the codes and the offers' limits that were ``missing``, none where it took everything, and the
     offers whose counts ``changed``.
@@ -50,9 +60,10 @@ class Claimed:
 _NEW = """
     SELECT * FROM unnest(CAST(:ids AS uuid[]), CAST(:offers AS uuid[]), CAST(:codes AS uuid[]),
         CAST(:holders AS uuid[]), CAST(:products AS uuid[]), CAST(:performances AS uuid[]),
-        CAST(:seat_categories AS uuid[]), CAST(:audience_sub_categories AS uuid[]), CAST(:tickets AS integer[]))
+        CAST(:seat_categories AS uuid[]), CAST(:audience_sub_categories AS uuid[]), CAST(:tickets AS integer[]),
+        CAST(:holding AS uuid[]), CAST(:contacts AS uuid[]))
     AS n(id, offer_id, code_id, holder_id, product_id, performance_id, seat_category_id, audience_sub_category_id,
-        tickets)
+        tickets, basket_id, contact_id)
 """
 
 _ELEMENTS = """CROSS JOIN LATERAL (VALUES (CAST(:nil AS uuid)), (r.product_id), (r.performance_id),
@@ -63,7 +74,7 @@ _ELEMENTS = """CROSS JOIN LATERAL (VALUES (CAST(:nil AS uuid)), (r.product_id), 
 _LIMITS = f"""
 change AS (
     SELECT offer_id, element_id, contact_id, sum(tickets) AS tickets FROM (
-        SELECT r.offer_id, e.element_id, CAST(:contact AS uuid) AS contact_id, r.tickets FROM new r {_ELEMENTS}
+        SELECT r.offer_id, e.element_id, r.contact_id, r.tickets FROM new r {_ELEMENTS}
         UNION ALL
         SELECT r.offer_id, e.element_id, r.contact_id, -r.tickets FROM old r {_ELEMENTS}
     ) moves WHERE element_id IS NOT NULL GROUP BY 1, 2, 3 HAVING sum(tickets) <> 0
@@ -111,16 +122,15 @@ WITH new AS ({_NEW}), old AS (
     ORDER BY id FOR UPDATE
 ), single_use_moved AS (
     UPDATE codes c
-    SET status = CASE WHEN c.id = ANY(:codes) THEN 'HELD' ELSE 'AVAILABLE' END,
-        basket_id = CASE WHEN c.id = ANY(:codes) THEN CAST(:basket AS uuid) END
-    FROM single_use s
+    SET status = CASE WHEN n.basket_id IS NULL THEN 'AVAILABLE' ELSE 'HELD' END, basket_id = n.basket_id
+    FROM single_use s LEFT JOIN (SELECT DISTINCT code_id, basket_id FROM new) n ON n.code_id = s.id
     WHERE c.organisation_id = :organisation AND c.id = s.id
         AND (c.status = 'AVAILABLE' OR (c.status = 'HELD' AND c.basket_id = ANY(:baskets)))
     RETURNING c.id, c.offer_id, c.contact_id, c.status, s.mine
 ), custom AS (
     SELECT c.id, w.uses FROM codes c JOIN (
         SELECT code_id, sum(uses) AS uses FROM (
-            SELECT DISTINCT code_id, 1 AS uses FROM new
+            SELECT code_id, 1 AS uses FROM (SELECT DISTINCT basket_id, code_id FROM new) taken
             UNION ALL SELECT code_id, -1 FROM (SELECT DISTINCT basket_id, code_id FROM old) given
         ) moves GROUP BY 1 HAVING sum(uses) <> 0
     ) w ON c.id = w.code_id
@@ -152,7 +162,7 @@ WITH new AS ({_NEW}), old AS (
 ), recorded AS (
     INSERT INTO redemptions (organisation_id, id, basket_id, offer_id, code_id, holder_id, contact_id, product_id,
         performance_id, seat_category_id, audience_sub_category_id, tickets)
-    SELECT :organisation, id, :basket, offer_id, code_id, coalesce(holder_id, :nil), :contact, product_id,
+    SELECT :organisation, id, basket_id, offer_id, code_id, coalesce(holder_id, :nil), contact_id, product_id,
         performance_id, seat_category_id, audience_sub_category_id, tickets FROM new
 )
 SELECT
@@ -258,52 +268,37 @@ WHERE organisation_id = :organisation AND basket_id = :basket AND code_id IS NOT
 
 
 async def claim(
-    connection: AsyncConnection,
-    organisation: UUID,
-    basket: UUID,
-    contact: UUID | None,
-    holds: Sequence[Hold],
-    ending: Sequence[UUID] = (),
+    connection: AsyncConnection, organisation: UUID, claims: Sequence[Claim], ending: Sequence[UUID] = ()
 ) -> Claimed:
-    """Makes ``holds`` all that the basket holds: takes what is new, gives back what is no longer among them.
+    """Makes what each basket is to hold all that it holds: takes what is new, gives back what is no longer among it.
 
-    All that the baskets ``ending`` hold is given back first, so that it can be taken. Where something was missing the
-    caller must roll back: the rest has been taken by then.
+    No two of the baskets may want the same single-use code. All that the baskets ``ending`` hold is given back first,
+    so that it can be taken. Where something was missing the caller must roll back: the rest has been taken by then.
     """
-    return await _claim(connection, organisation, [basket, *ending], basket, contact, holds)
+    taken = [(claim, hold) for claim in claims for hold in claim.holds]
+    parameters = {
+        "organisation": organisation,
+        "baskets": [*(claim.basket for claim in claims), *ending],
+        **_counting(),
+        "ids": [new_id() for _ in taken],
+        "offers": [hold.offer for _, hold in taken],
+        "codes": [hold.code for _, hold in taken],
+        "holders": [hold.holder for _, hold in taken],
+        "products": [hold.product for _, hold in taken],
+        "performances": [hold.performance for _, hold in taken],
+        "seat_categories": [hold.seat_category for _, hold in taken],
+        "audience_sub_categories": [hold.audience_sub_category for _, hold in taken],
+        "tickets": [hold.tickets for _, hold in taken],
+        "holding": [claim.basket for claim, _ in taken],
+        "contacts": [claim.contact for claim, _ in taken],
+    }
+    row = (await connection.execute(_CLAIM, parameters)).one()
+    return Claimed(frozenset(row.codes), frozenset(row.limits), frozenset(row.changed))
 
 
 async def release(connection: AsyncConnection, organisation: UUID, baskets: Sequence[UUID]) -> frozenset[UUID]:
     """Gives back all that these baskets hold; the offers that changed."""
-    return (await _claim(connection, organisation, baskets, None, None, ())).changed
-
-
-async def _claim(
-    connection: AsyncConnection,
-    organisation: UUID,
-    baskets: Sequence[UUID],
-    basket: UUID | None,
-    contact: UUID | None,
-    holds: Sequence[Hold],
-) -> Claimed:
-    parameters = {
-        "organisation": organisation,
-        "baskets": list(baskets),
-        "basket": basket,
-        "contact": contact,
-        **_counting(),
-        "ids": [new_id() for _ in holds],
-        "offers": [hold.offer for hold in holds],
-        "codes": [hold.code for hold in holds],
-        "holders": [hold.holder for hold in holds],
-        "products": [hold.product for hold in holds],
-        "performances": [hold.performance for hold in holds],
-        "seat_categories": [hold.seat_category for hold in holds],
-        "audience_sub_categories": [hold.audience_sub_category for hold in holds],
-        "tickets": [hold.tickets for hold in holds],
-    }
-    row = (await connection.execute(_CLAIM, parameters)).one()
-    return Claimed(frozenset(row.codes), frozenset(row.limits), frozenset(row.changed))
+    return (await claim(connection, organisation, (), baskets)).changed
 
 
 async def release_codes(connection: AsyncConnection, organisation: UUID, codes: Sequence[UUID]) -> None:
@@ -314,7 +309,6 @@ async def release_codes(connection: AsyncConnection, organisation: UUID, codes: 
     parameters = {
         "organisation": organisation,
         "codes": list(codes),
-        "contact": None,
         **_counting(),
     }
     await connection.execute(_RELEASE_CODES, parameters)
@@ -350,7 +344,6 @@ async def give_back(connection: AsyncConnection, organisation: UUID, basket: UUI
         "organisation": organisation,
         "basket": basket,
         "order": order,
-        "contact": None,
         **_counting(),
     }
     row = (await connection.execute(_GIVE_BACK, parameters)).one()

@@ -1,6 +1,6 @@
-"""What must be exact at this instant to price a basket, in one round trip."""
+"""What must be exact at this instant to price baskets, in one round trip."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -70,26 +70,34 @@ class Facts:
     free: tuple[FreeHold, ...]
 
 
+# Stands in no code, however it was entered.
+_SEPARATOR = "\x1f"
 _FACTS = text("""
+SELECT f.* FROM unnest(CAST(:baskets AS uuid[]), CAST(:contacts AS uuid[]), CAST(:codes AS text[]),
+    CAST(:offers AS text[])) WITH ORDINALITY AS q(basket, contact, codes, offers, position)
+CROSS JOIN LATERAL (
 WITH entered AS (
-    SELECT * FROM codes WHERE organisation_id = :organisation AND code = ANY(:codes)
+    -- One by one: until the table is analysed, the codes of an organisation are thought few enough to be read all.
+    SELECT c.* FROM unnest(string_to_array(q.codes, E'\\x1f')) e(code) CROSS JOIN LATERAL (
+        SELECT * FROM codes WHERE organisation_id = :organisation AND code = e.code LIMIT 1) c
 ), targeted AS (
     SELECT o.id FROM campaign_contacts c
     JOIN offers o ON o.organisation_id = c.organisation_id AND o.campaign_id = c.campaign_id
-    WHERE c.organisation_id = :organisation AND c.contact_id = :contact AND o.state = 'RUNNING'
+    WHERE c.organisation_id = :organisation AND c.contact_id = q.contact AND o.state = 'RUNNING'
     UNION
     SELECT o.id FROM contact_indicators i
     JOIN offers o ON o.organisation_id = i.organisation_id
         AND o.indicator_id = i.indicator_id AND o.indicator_level = i.level
-    WHERE i.organisation_id = :organisation AND i.contact_id = :contact AND o.state = 'RUNNING'
+    WHERE i.organisation_id = :organisation AND i.contact_id = q.contact AND o.state = 'RUNNING'
 ), relevant AS (
-    SELECT unnest(CAST(:offers AS uuid[])) AS id UNION SELECT offer_id FROM entered UNION SELECT id FROM targeted
+    SELECT unnest(CAST(string_to_array(q.offers, ',') AS uuid[])) AS id
+    UNION SELECT offer_id FROM entered UNION SELECT id FROM targeted
 ), expired AS (
     SELECT id FROM baskets
-    WHERE organisation_id = :organisation AND state = 'OPEN' AND expires_at <= now() AND id IS DISTINCT FROM :basket
+    WHERE organisation_id = :organisation AND state = 'OPEN' AND expires_at <= now() AND id IS DISTINCT FROM q.basket
 ), free AS (
     SELECT true AS own, * FROM redemptions
-    WHERE organisation_id = :organisation AND basket_id = :basket AND state = 'HELD'
+    WHERE organisation_id = :organisation AND basket_id = q.basket AND state = 'HELD'
     UNION ALL
     SELECT false, * FROM redemptions
     WHERE organisation_id = :organisation AND basket_id IN (SELECT id FROM expired) AND state = 'HELD'
@@ -98,11 +106,11 @@ WITH entered AS (
 SELECT
     (SELECT catalogue_version FROM organisations WHERE id = :organisation) AS catalogue_version,
     (SELECT json_build_array(has_ordered, newsletter, balance) FROM contacts
-        WHERE organisation_id = :organisation AND id = :contact) AS contact,
+        WHERE organisation_id = :organisation AND id = q.contact) AS contact,
     (SELECT json_agg(json_build_array(indicator_id, level)) FROM contact_indicators
-        WHERE organisation_id = :organisation AND contact_id = :contact) AS indicators,
+        WHERE organisation_id = :organisation AND contact_id = q.contact) AS indicators,
     (SELECT json_agg(campaign_id) FROM campaign_contacts
-        WHERE organisation_id = :organisation AND contact_id = :contact) AS campaigns,
+        WHERE organisation_id = :organisation AND contact_id = q.contact) AS campaigns,
     (SELECT json_agg(json_build_array(id, code, kind,
         CASE WHEN status = 'HELD' AND basket_id IN (SELECT id FROM expired) THEN 'AVAILABLE' ELSE status END,
         offer_id, contact_id, basket_id,
@@ -113,40 +121,46 @@ SELECT
             AND offer_id IN (SELECT id FROM relevant)) AS quotas,
     (SELECT json_agg(json_build_array(c.offer_id, l.element_kind, c.element_id, true, c.taken)) FROM contact_limits c
         JOIN offer_limits l USING (organisation_id, offer_id, element_id)
-        WHERE c.organisation_id = :organisation AND c.contact_id = :contact
+        WHERE c.organisation_id = :organisation AND c.contact_id = q.contact
             AND c.offer_id IN (SELECT id FROM relevant)) AS shares,
     (SELECT json_agg(json_build_array(own, offer_id, contact_id, product_id, performance_id, seat_category_id,
         audience_sub_category_id, tickets)) FROM free) AS free
+) f ORDER BY q.position
 """)
 
 
-async def read(
-    connection: AsyncConnection,
-    organisation: UUID,
-    *,
-    contact: UUID | None,
-    codes: Sequence[str],
-    offers: Sequence[UUID],
-    basket: UUID | None,
-) -> Facts:
-    """The facts for one basket: its contact, its entered codes (normalised), what is taken of the limits of ``offers``,
-    of the contact's own offers and of those that the codes open, and what the basket holds already.
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a basket's price asks about: its contact, its entered codes (normalised), and the ``offers`` whose limits
+    matter, besides the contact's own offers and those that the codes open.
     """
+
+    basket: UUID | None
+    contact: UUID | None
+    codes: Collection[str]
+    offers: Collection[UUID]
+
+
+async def read(connection: AsyncConnection, organisation: UUID, wanted: Sequence[Wanted]) -> list[Facts]:
+    """The facts for each basket in turn, all of one instant; with what it holds already."""
     parameters = {
         "organisation": organisation,
-        "contact": contact,
-        "codes": list(codes),
-        "offers": list(offers),
-        "basket": basket,
+        "baskets": [each.basket for each in wanted],
+        "contacts": [each.contact for each in wanted],
+        "codes": [_SEPARATOR.join(each.codes) for each in wanted],
+        "offers": [",".join(map(str, each.offers)) for each in wanted],
     }
-    row = (await connection.execute(_FACTS, parameters)).one()
-    return Facts(
-        catalogue_version=row.catalogue_version,
-        contact=_contact(contact, row.contact, row.indicators, row.campaigns),
-        codes=tuple(map(_code, row.codes or ())),
-        taken=tuple(map(_taken, (row.quotas or []) + (row.shares or []))),
-        free=tuple(map(_free, row.free or ())),
-    )
+    rows = await connection.execute(_FACTS, parameters)
+    return [
+        Facts(
+            catalogue_version=row.catalogue_version,
+            contact=_contact(each.contact, row.contact, row.indicators, row.campaigns),
+            codes=tuple(map(_code, row.codes or ())),
+            taken=tuple(map(_taken, (row.quotas or []) + (row.shares or []))),
+            free=tuple(map(_free, row.free or ())),
+        )
+        for each, row in zip(wanted, rows, strict=True)
+    ]
 
 
 def _contact(

@@ -1,8 +1,10 @@
 """Idempotency keys, written in the transaction of the effect that they name."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+import orjson
 from sqlalchemy import delete, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -50,6 +52,40 @@ async def finish(connection: AsyncConnection, organisation: UUID, caller: str, k
         .where(keys.c.organisation_id == organisation, keys.c.caller == caller, keys.c.key == key)
         .values(answer=answer)
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """The answer to a request under its caller's key."""
+
+    caller: str
+    key: str
+    fingerprint: bytes
+    answer: object
+
+
+_NAME = text("""
+INSERT INTO idempotency_keys (organisation_id, caller, key, fingerprint, answer)
+SELECT :organisation, n.caller, n.key, n.fingerprint, CAST(n.answer AS jsonb)
+FROM unnest(CAST(:callers AS text[]), CAST(:keys AS text[]), CAST(:fingerprints AS bytea[]), CAST(:answers AS text[]))
+    AS n(caller, key, fingerprint, answer)
+ORDER BY n.caller, n.key ON CONFLICT DO NOTHING RETURNING key
+""")
+
+
+async def name(connection: AsyncConnection, organisation: UUID, answers: Sequence[Named]) -> bool:
+    """Takes keys for effects of this transaction, with their answers; False where one of them was taken already.
+
+    Waits like ``begin``.
+    """
+    parameters = {
+        "organisation": organisation,
+        "callers": [each.caller for each in answers],
+        "keys": [each.key for each in answers],
+        "fingerprints": [each.fingerprint for each in answers],
+        "answers": [orjson.dumps(each.answer).decode() for each in answers],
+    }
+    return len((await connection.execute(_NAME, parameters)).all()) == len(answers)
 
 
 async def forget_old(connection: AsyncConnection) -> None:

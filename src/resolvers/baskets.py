@@ -14,8 +14,8 @@ from resolvers.ids import OFFER, Ids, Node, decode, encode
 from resolvers.offers import Offer, offer_of
 from resolvers.orders import Order, load_order
 from resolvers.pricing import BasketInput, BasketPricing, CreateBasketInput, UpdateBasketInput, pricing_of
-from services import baskets as services
-from services.baskets import BasketState
+from services import basket as services
+from services.basket import BasketState
 from services.trial import Trial
 
 strawberry.enum(BasketState, description="OPEN until it becomes an order, is cancelled, or its time is over.")

@@ -23,10 +23,15 @@ def require_sale(viewer: Viewer) -> None:
         viewer.require_role(StaffRole.SALES)
 
 
+def is_audited(viewer: Viewer) -> bool:
+    """Whether what the viewer changes leaves an entry."""
+    return viewer.is_staff or viewer.audience is Audience.PARTNER
+
+
 async def audit_sale(
     connection: AsyncConnection, viewer: Viewer, action: str, kind: str, subject: UUID, details: Mapping[str, object]
 ) -> None:
     """Leaves an entry of what staff or a partner did to a sale; customers' own doings leave none."""
-    if viewer.is_staff or viewer.audience is Audience.PARTNER:
+    if is_audited(viewer):
         entry = audit.Entry(viewer.actor, action, kind, subject, details)
         await audit.record(connection, viewer.organisation_id, entry)

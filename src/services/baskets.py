@@ -1,9 +1,8 @@
 """Baskets: priced, kept, and holding all that their price depends on until they are confirmed, cancelled or expire."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
-from enum import StrEnum
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -14,16 +13,17 @@ from db.baskets import BasketContent
 from db.ids import new_id
 from db.sessions import Sessions
 from services import stored_pricing
-from services.access import audit_sale, may_see, require_sale
+from services.access import audit_sale, is_audited, may_see, require_sale
+from services.basket import Basket, BasketState, opened
 from services.basket_input import BasketChange, BasketRequest, apply_change, check
 from services.catalogue import Catalogues
 from services.code_format import normalise
-from services.errors import CodeRefused, Conflict, NotFound
-from services.holding import hold
+from services.entering import Entered, Entering, Entry, opened_offer, with_code
+from services.errors import CodeRefused, NotFound
+from services.holding import Holder, hold
 from services.idempotency import Answer, Once
-from services.prices import Prices
-from services.pricing.facts import Refusal, RefusalCode
-from services.pricing.result import PricedCode, Pricing
+from services.prices import Priceable, Prices
+from services.pricing.result import Pricing
 from services.texts import text
 from services.transactions import Transactions
 from services.trial import NOTHING, Trial
@@ -34,27 +34,6 @@ Accept = Callable[[Pricing, Pricing], Answer]
 """Given the price before and after, the answer, or a failure raised."""
 
 
-class BasketState(StrEnum):
-    """OPEN until it becomes an order, is cancelled, or its time is over."""
-
-    OPEN = "OPEN"
-    CONFIRMED = "CONFIRMED"
-    CANCELLED = "CANCELLED"
-    EXPIRED = "EXPIRED"
-
-
-@dataclass(frozen=True, slots=True)
-class Basket:
-    """A basket as it is now. ``order`` is the order that it became."""
-
-    id: UUID
-    state: BasketState
-    contact: UUID | None
-    expires_at: datetime
-    pricing: Pricing
-    order: UUID | None
-
-
 class Baskets:
     """Use cases of baskets; each change is one transaction."""
 
@@ -63,6 +42,7 @@ class Baskets:
         self._catalogues = catalogues
         self._transactions = transactions
         self._prices = prices
+        self._entering = Entering(transactions, prices, self._enter)
 
     async def price(self, viewer: Viewer, request: BasketRequest, now: datetime, trial: Trial = NOTHING) -> Pricing:
         """The price of a basket that is kept nowhere, with what staff may suppose of it.
@@ -73,7 +53,7 @@ class Baskets:
 
         async with self._sessions.reading() as connection:
             instant, include = trial.at or now, trial.include
-            return (await self._prices.quote(connection, viewer, content, now=instant, include=include)).pricing
+            return (await self._prices.quote(connection, Priceable(viewer, content, instant, include))).pricing
 
     async def create(self, viewer: Viewer, request: BasketRequest, now: datetime, key: str | None = None) -> Basket:
         """A new basket that holds what its price depends on.
@@ -89,11 +69,11 @@ class Baskets:
         async def attempt(connection: AsyncConnection, changed: set[UUID]) -> Answer:
             nonlocal made
             basket = new_id()
-            quote = await self._prices.quote(connection, viewer, content, now=now)
+            quote = await self._prices.quote(connection, Priceable(viewer, content, now))
             pricing = stored_pricing.dump(quote.pricing, quote.single_use_codes)
             minutes = quote.catalogue.organisation.basket_minutes
             expires_at = await db.add(connection, viewer.organisation_id, basket, content, pricing, minutes)
-            await hold(connection, changed, viewer.organisation_id, basket, content.contact, quote)
+            await hold(connection, changed, viewer.organisation_id, [(Holder(basket, content.contact), quote)])
             await audit_sale(connection, viewer, "createBasket", "Basket", basket, {})
             answer = {"basket": basket}
             made = answer, Basket(basket, BasketState.OPEN, content.contact, expires_at, quote.pricing, None)
@@ -110,19 +90,20 @@ class Baskets:
         A code that is in the basket already changes nothing. Raises CodeRefused with every reason, NotFound, Conflict.
         """
 
-        def entered(content: BasketContent) -> BasketContent:
-            present = any(normalise(other) == normalise(code) for other in content.codes)
-            return content if present else replace(content, codes=(*content.codes, code))
+        once = Once(viewer, key, "applyAdvantageCode", (basket, code))
+        entry = Entry(viewer, basket, code, now, once)
+        entered = await (self._enter(entry) if is_audited(viewer) else self._entering.enter(entry))
+        return entered.basket, entered.offer
+
+    async def _enter(self, entry: Entry) -> Entered:
+        def edit(content: BasketContent) -> BasketContent:
+            return with_code(content, entry.code)
 
         def accept(_: Pricing, pricing: Pricing) -> Answer:
-            found = _code(pricing, code)
-            if not found.applied or found.offer is None:
-                raise CodeRefused(found.refusals)
-            return {"offer": found.offer}
+            return {"offer": opened_offer(pricing, entry.code)}
 
-        once = Once(viewer, key, "applyAdvantageCode", (basket, code))
-        changed, answer = await self._change(viewer, basket, entered, accept, now, once)
-        return changed, answer["offer"]
+        basket, answer = await self._change(entry.viewer, entry.basket, edit, accept, entry.now, entry.once)
+        return Entered(basket, answer["offer"])
 
     async def remove_code(
         self, viewer: Viewer, basket: UUID, code: str, now: datetime, key: str | None = None
@@ -184,13 +165,8 @@ class Baskets:
 
     async def locked(self, connection: AsyncConnection, viewer: Viewer, basket: UUID) -> db.Basket:
         """The open basket, kept from all other changes. Raises NotFound, or Conflict where it is no longer open."""
-        require_sale(viewer)
-        row = await db.lock(connection, viewer.organisation_id, basket)
-        if row is None or not may_see(viewer, row.content.contact):
-            raise NotFound(("basketId",), text("unknown_basket"))
-        if row.state != BasketState.OPEN:
-            raise Conflict(text(f"basket_{row.state.lower()}"))
-        return row
+        rows = await db.lock(connection, viewer.organisation_id, [basket])
+        return opened(viewer, rows.get(basket))
 
     async def reprice(
         self,
@@ -203,11 +179,10 @@ class Baskets:
         accept: Accept,
     ) -> tuple[Answer, Basket]:
         """Gives a locked basket this content and its price now, if ``accept`` lets it pass, and holds just that."""
-        quote = await self._prices.quote(
-            connection, viewer, content, now=now, basket=row.id, entered_before=row.content.codes
-        )
+        wanted = Priceable(viewer, content, now, basket=row.id, entered_before=row.content.codes)
+        quote = await self._prices.quote(connection, wanted)
         answer = accept(stored_pricing.load(row.pricing).pricing, quote.pricing)
-        await hold(connection, changed, row.organisation, row.id, content.contact, quote)
+        await hold(connection, changed, row.organisation, [(Holder(row.id, content.contact), quote)])
         pricing = stored_pricing.dump(quote.pricing, quote.single_use_codes)
         minutes = quote.catalogue.organisation.basket_minutes
         expires_at = await db.save(connection, row.organisation, row.id, content, pricing, minutes)
@@ -243,11 +218,8 @@ class Baskets:
         stored = stored_pricing.load(row.pricing)
         pricing = stored.pricing
         if row.state == BasketState.OPEN and not stored.held_codes <= row.held_codes:
-            codes = row.content.codes
-            quote = await self._prices.quote(
-                connection, viewer, row.content, now=now, basket=row.id, entered_before=codes
-            )
-            pricing = quote.pricing
+            wanted = Priceable(viewer, row.content, now, basket=row.id, entered_before=row.content.codes)
+            pricing = (await self._prices.quote(connection, wanted)).pricing
         return Basket(row.id, BasketState(row.state), row.content.contact, row.expires_at, pricing, row.order)
 
 
@@ -262,11 +234,3 @@ def _no_code_lost(before: Pricing, after: Pricing) -> Answer:
     if lost:
         raise CodeRefused([refusal for priced in lost for refusal in priced.refusals])
     return {}
-
-
-def _code(pricing: Pricing, code: str) -> PricedCode:
-    """What became of a code in a price."""
-    for priced in pricing.codes:
-        if normalise(priced.text) == normalise(code):
-            return priced
-    return PricedCode(code, None, None, applied=False, discount=0, refusals=(Refusal(RefusalCode.UNKNOWN_CODE),))

@@ -56,6 +56,8 @@ _READ_ALIKE: Final = str.maketrans("OIL", "011")
 # Categories of what stands between the characters of a code and means nothing: spaces, dashes, invisible characters.
 _BETWEEN: Final = frozenset({"Zs", "Zl", "Zp", "Pd", "Cf"})
 _UNREADABLE: Final = frozenset({"Cc", "Cs", "Cn", "Co"})
+# What normalising does to ASCII in upper case; all that is said here of Unicode comes to this.
+_ASCII: Final = str.maketrans("OIL", "011", " -\t\n\r")
 # Latin letters with their accents, digits, and the punctuation of a keyboard.
 _CHOSEN: Final = re.compile(r"[ -~\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u017f£€§°]*")
 
@@ -82,6 +84,8 @@ def normalise(entered: str) -> str:
 
     Compatibility forms (full-width letters, ligatures) are read as what they stand for.
     """
+    if entered.isascii():
+        return entered.upper().translate(_ASCII)
     plain = unicodedata.normalize("NFKC", entered)
     together = "".join(character for character in plain if not _means_nothing(character))
     return unicodedata.normalize("NFKC", together.upper()).translate(_READ_ALIKE)
@@ -148,4 +152,6 @@ def _means_nothing(character: str) -> bool:
 
 def _is_readable(entered: str) -> bool:
     """No control characters but white space, no lone surrogates, no code points without a character."""
+    if entered.isascii() and entered.isprintable():
+        return True
     return all(character in "\t\n\r" or unicodedata.category(character) not in _UNREADABLE for character in entered)

@@ -10,7 +10,7 @@ from db import batches as db_batches
 from db.sessions import Sessions
 from services.catalogue import Catalogue, Catalogues
 from services.errors import InvalidInput, Problem
-from services.facts import NOWHERE, Facts, FactsReader
+from services.facts import NOWHERE, Facts, FactsReader, Question
 from services.offers import is_for
 from services.pricing.engine import eligibility
 from services.pricing.facts import ContactFacts, Offer, Refusal, RefusalCode, Sale, TicketKind
@@ -60,7 +60,7 @@ class EligibilityPage:
 
 
 @dataclass(frozen=True, slots=True)
-class _Question:
+class _Circumstances:
     """The circumstances that a request and its caller make."""
 
     point_of_sale: UUID | None
@@ -87,7 +87,7 @@ class Eligibility:
         Exact: counters, shares, codes and the contact are read now, whatever instant is asked about. Raises
         InvalidInput with every problem, Forbidden.
         """
-        question = _check(request, viewer, await self._catalogues.seen_by(viewer))
+        asked = _check(request, viewer, await self._catalogues.seen_by(viewer))
         instant, include = request.at or now, frozenset(request.include)
         own = await self._own(viewer)
 
@@ -96,7 +96,7 @@ class Eligibility:
             return [offer.id for offer in seen if is_counted(offer) and _is_after(offer, after)]
 
         async with self._sessions.reading() as connection:
-            facts = await self._facts.read(connection, viewer, question, limited, now=instant, include=include)
+            facts = await self._facts.read(connection, Question(viewer, asked, limited, instant, include))
         _check_attempts(facts)
         opened = {code.offer for code in facts.codes if code.offer is not None}
         seen = _visible(viewer, own | opened, facts.catalogue, facts.sale.contact, now)
@@ -125,14 +125,14 @@ def _check_attempts(facts: Facts) -> None:
         raise InvalidInput(problems)
 
 
-def _check(request: EligibilityRequest, viewer: Viewer, catalogue: Catalogue) -> _Question:
+def _check(request: EligibilityRequest, viewer: Viewer, catalogue: Catalogue) -> _Circumstances:
     """What the viewer may ask about. Raises InvalidInput with every problem, Forbidden.
 
     Everybody may ask about another instant, for that shows no offer that they could not see now.
     """
     problems: list[Problem] = []
     check_trial(Trial(offers=request.include), viewer, catalogue, problems)
-    question = _Question(
+    asked = _Circumstances(
         point_of_sale=check_point_of_sale(request.point_of_sale, viewer, catalogue, problems),
         contact=check_contact(request.contact, viewer, problems),
         delivery_mode=request.delivery_mode,
@@ -150,7 +150,7 @@ def _check(request: EligibilityRequest, viewer: Viewer, catalogue: Catalogue) ->
         problems.append(Problem(("performanceId",), text("unknown_performance")))
     if problems:
         raise InvalidInput(problems)
-    return question
+    return asked
 
 
 def _is_after(offer: Offer, after: UUID | None) -> bool:

@@ -3,7 +3,7 @@
 Prices and eligibility stand on the same facts, which are read here, in one round trip.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Protocol
@@ -72,6 +72,38 @@ class Facts:
     has_expired: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What facts are asked for, as if ``basket`` itself held nothing.
+
+    ``limited`` says of which offers the counters are needed, besides those of the contact's own offers, of those that
+    the codes open, and of those to ``include``, which are tried before they run. Codes not ``entered_before`` count as
+    tried.
+    """
+
+    viewer: Viewer
+    asked: Circumstances
+    limited: Callable[[Catalogue], Collection[UUID]]
+    now: datetime
+    include: frozenset[UUID] = frozenset()
+    basket: UUID | None = None
+    entered_before: tuple[str, ...] = ()
+
+    @property
+    def tried(self) -> set[str]:
+        """The codes to look up that are new, normalised."""
+        return self.codes - _looked_up(self.entered_before)
+
+    @property
+    def codes(self) -> set[str]:
+        """The codes to look up, normalised."""
+        return _looked_up(self.asked.codes)
+
+    def wanted(self, catalogue: Catalogue, barred: Collection[str]) -> db.Wanted:
+        offers = [*self.limited(catalogue), *self.include]
+        return db.Wanted(self.basket, self.asked.contact, self.codes.difference(barred), offers)
+
+
 class FactsReader:
     """Reads facts that fit together."""
 
@@ -79,50 +111,51 @@ class FactsReader:
         self._catalogues = catalogues
         self._attempts = attempts
 
-    async def read(
-        self,
-        connection: AsyncConnection,
-        viewer: Viewer,
-        asked: Circumstances,
-        limited: Callable[[Catalogue], Collection[UUID]],
-        *,
-        now: datetime,
-        include: frozenset[UUID] = frozenset(),
-        basket: UUID | None = None,
-        entered_before: Collection[str] = (),
-    ) -> Facts:
-        """The facts at ``now``, as if ``basket`` itself held nothing. Codes not ``entered_before`` count as tried.
+    async def read(self, connection: AsyncConnection, question: Question) -> Facts:
+        """The facts that answer one question. Raises InvalidInput where the contact is unknown."""
+        [found] = await self.read_all(connection, question.viewer.organisation_id, [question])
+        if isinstance(found, InvalidInput):
+            raise found
+        return found
 
-        ``limited`` says of which offers the counters are needed, besides those of the contact's own offers, of those
-        that the codes open, and of those to ``include``, which are tried before they run. Raises InvalidInput where the
-        contact is unknown.
-        """
-        organisation = viewer.organisation_id
+    async def read_all(
+        self, connection: AsyncConnection, organisation: UUID, questions: Sequence[Question]
+    ) -> list[Facts | InvalidInput]:
+        """The facts of one instant that answer each question in turn."""
         catalogue = self._catalogues.cached(organisation) or await self._catalogues.current(organisation)
-        tried = _looked_up(asked.codes) - _looked_up(entered_before)
-        barred = tried if tried and await self._attempts.are_spent(viewer, basket) else set()
+        barred = [await self._barred(question) for question in questions]
         while True:
-            found = await db.read(
-                connection,
-                organisation,
-                contact=asked.contact,
-                codes=[*(_looked_up(asked.codes) - barred)],
-                offers=[*limited(catalogue), *include],
-                basket=basket,
-            )
-            if found.catalogue_version == catalogue.organisation.version:
+            wanted = [question.wanted(catalogue, codes) for question, codes in zip(questions, barred, strict=True)]
+            found = await db.read(connection, organisation, wanted)
+            [version] = {each.catalogue_version for each in found}
+            if version == catalogue.organisation.version:
                 break
-            catalogue = await self._catalogues.at_version(organisation, found.catalogue_version)
+            catalogue = await self._catalogues.at_version(organisation, version)
+        return [
+            await self._facts(question, catalogue, codes, each)
+            for question, codes, each in zip(questions, barred, found, strict=True)
+        ]
+
+    async def _barred(self, question: Question) -> set[str]:
+        """The codes that are not even looked up."""
+        tried = question.tried
+        return tried if tried and await self._attempts.are_spent(question.viewer, question.basket) else set()
+
+    async def _facts(
+        self, question: Question, catalogue: Catalogue, barred: set[str], found: db.Facts
+    ) -> Facts | InvalidInput:
+        viewer, asked, basket = question.viewer, question.asked, question.basket
         if asked.contact is not None and found.contact is None:
-            raise InvalidInput([Problem(("contactId",), text("unknown_contact"))])
-        sale = _sale(catalogue, asked, found.contact, now)
+            return InvalidInput([Problem(("contactId",), text("unknown_contact"))])
+        sale = _sale(catalogue, asked, found.contact, question.now)
         entered = _entered(asked.codes, barred, found, catalogue, None if viewer.is_staff else sale, basket)
-        unknown = {normalise(code.text) for code in entered if code.offer is None} & tried
-        await self._attempts.failed(viewer, basket, len(unknown - barred))
+        unknown = {normalise(code.text) for code in entered if code.offer is None} - barred
+        if unknown:
+            await self._attempts.failed(viewer, basket, len(unknown & question.tried))
         return Facts(
             catalogue=catalogue,
             sale=sale,
-            codes=(*entered, *_tried(include, entered, catalogue)),
+            codes=(*entered, *_tried(question.include, entered, catalogue)),
             taken=_taken_by_others(found),
             held=frozenset(hold.offer for hold in found.free if hold.own),
             holders={code.id: code.holder for code in found.codes if code.kind == "SINGLE_USE"},

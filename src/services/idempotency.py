@@ -1,7 +1,7 @@
 """One effect a key: the same key and the same input give the same answer, however often they are sent."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
@@ -84,9 +84,30 @@ class Once:
     async def answer(self, connection: AsyncConnection, answer: Answer | Failure) -> None:
         """Keeps the answer, in the transaction of its effect."""
         if self._key is not None:
-            told = _told(answer) if isinstance(answer, Failure) else _Told(made=dict(answer))
-            value = _TOLD.dump_python(told, mode="json", exclude_defaults=True)
-            await db.finish(connection, self._viewer.organisation_id, self._viewer.actor, self._key, value)
+            kept = _value(answer)
+            await db.finish(connection, self._viewer.organisation_id, self._viewer.actor, self._key, kept)
+
+    def answered(self, answer: Answer | Failure) -> db.Named | None:
+        """The answer under its key, where it has one."""
+        if self._key is None:
+            return None
+        return db.Named(self._viewer.actor, self._key, self._fingerprint, _value(answer))
+
+
+async def keep(
+    connection: AsyncConnection, organisation: UUID, answers: Sequence[tuple[Once, Answer | Failure]]
+) -> bool:
+    """Keeps the answers of several requests after their effects, in the same transaction.
+
+    False where one of the keys names another effect already: the caller must roll back.
+    """
+    named = [each for each in (once.answered(answer) for once, answer in answers) if each is not None]
+    return await db.name(connection, organisation, named) if named else True
+
+
+def _value(answer: Answer | Failure) -> object:
+    told = _told(answer) if isinstance(answer, Failure) else _Told(made=dict(answer))
+    return _TOLD.dump_python(told, mode="json", exclude_defaults=True)
 
 
 def _told(failure: Failure) -> _Told:

@@ -3,7 +3,7 @@
 ``priceBasket`` and every change of a basket go through ``Prices.quote``.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from db.baskets import BasketContent
 from services.catalogue import Catalogue
 from services.errors import InvalidInput, Problem
-from services.facts import FactsReader
+from services.facts import Facts, FactsReader, Question
 from services.pricing.engine import price
 from services.pricing.facts import Line
 from services.pricing.result import Pricing
@@ -37,52 +37,68 @@ class Quote:
         return frozenset(code for code in self.holders if code in codes)
 
 
+@dataclass(frozen=True, slots=True)
+class Priceable:
+    """What is to be priced at ``now``, as if ``basket`` itself held nothing and the offers to ``include`` ran.
+
+    Codes not ``entered_before`` count as tried.
+    """
+
+    viewer: Viewer
+    content: BasketContent
+    now: datetime
+    include: frozenset[UUID] = frozenset()
+    basket: UUID | None = None
+    entered_before: tuple[str, ...] = ()
+
+    def limited(self, catalogue: Catalogue) -> Collection[UUID]:
+        """The offers whose limits the price may meet. Raises InvalidInput where a line is not sold."""
+        return catalogue.offers.limited_offer_ids([line.kind for line in lines_of(catalogue, self.content)])
+
+    @property
+    def question(self) -> Question:
+        return Question(
+            self.viewer, self.content, self.limited, self.now, self.include, self.basket, self.entered_before
+        )
+
+
 class Prices:
     """Prices baskets."""
 
     def __init__(self, facts: FactsReader) -> None:
         self._facts = facts
 
-    async def quote(
-        self,
-        connection: AsyncConnection,
-        viewer: Viewer,
-        content: BasketContent,
-        *,
-        now: datetime,
-        include: frozenset[UUID] = frozenset(),
-        basket: UUID | None = None,
-        entered_before: Collection[str] = (),
-    ) -> Quote:
-        """The price of ``content`` at ``now``, as if ``basket`` itself held nothing and the offers to ``include`` ran.
+    async def quote(self, connection: AsyncConnection, wanted: Priceable) -> Quote:
+        """The price of one basket.
 
-        Codes not ``entered_before`` count as tried. Offers that the basket holds are honoured though suspended since.
-        Raises InvalidInput where a line is not sold or the contact is unknown.
+        Offers that the basket holds are honoured though suspended since. Raises InvalidInput where a line is not sold
+        or the contact is unknown.
         """
+        return _quote(wanted, await self._facts.read(connection, wanted.question))
 
-        def limited(catalogue: Catalogue) -> Collection[UUID]:
-            return catalogue.offers.limited_offer_ids([line.kind for line in lines_of(catalogue, content)])
+    async def quotes(
+        self, connection: AsyncConnection, organisation: UUID, wanted: Sequence[Priceable]
+    ) -> list[Quote | InvalidInput]:
+        """The same for several baskets at one instant; a line that is not sold in one of them raises for all."""
+        found = await self._facts.read_all(connection, organisation, [each.question for each in wanted])
+        return [
+            facts if isinstance(facts, InvalidInput) else _quote(each, facts)
+            for each, facts in zip(wanted, found, strict=True)
+        ]
 
-        facts = await self._facts.read(
-            connection,
-            viewer,
-            content,
-            limited,
-            now=now,
-            include=include,
-            basket=basket,
-            entered_before=entered_before,
-        )
-        pricing = price(
-            lines_of(facts.catalogue, content),
-            facts.codes,
-            facts.sale,
-            facts.catalogue.offers,
-            facts.taken,
-            only=None if content.advantages is None else frozenset(content.advantages),
-            include=facts.held | include,
-        )
-        return Quote(pricing, facts.catalogue, facts.holders, facts.has_expired)
+
+def _quote(wanted: Priceable, facts: Facts) -> Quote:
+    content = wanted.content
+    pricing = price(
+        lines_of(facts.catalogue, content),
+        facts.codes,
+        facts.sale,
+        facts.catalogue.offers,
+        facts.taken,
+        only=None if content.advantages is None else frozenset(content.advantages),
+        include=facts.held | wanted.include,
+    )
+    return Quote(pricing, facts.catalogue, facts.holders, facts.has_expired)
 
 
 def lines_of(catalogue: Catalogue, content: BasketContent) -> list[Line]:

@@ -26,7 +26,7 @@ from resolvers.schema import schema
 from services.code_lists import CodeLists
 from sesame import logs
 from sesame.composition import House, build_services, house
-from sesame.processes import leave_with_parent
+from sesame.processes import leave_with_parent, settle
 from sesame.settings import Settings
 
 _HEALTH_SECONDS: Final = 2
@@ -55,6 +55,7 @@ def create() -> ASGIApp:
         async with house(settings) as own:
             own.live.listen()
             application.router.routes.extend(routes(own, lambda: datetime.now(UTC)))
+            settle()
             yield
 
     return logs.RequestLog(Starlette(lifespan=lifespan, middleware=[ANY_ORIGIN]))

@@ -72,7 +72,7 @@ class Office:
             tickets,
         )
         await connection.execute(insert(tables.baskets).values(row))
-        return (await claims.claim(connection, organisation, basket, contact, [hold])).complete
+        return (await claims.claim(connection, organisation, [claims.Claim(basket, contact, [hold])])).complete
 
     @property
     def seat(self) -> UUID:

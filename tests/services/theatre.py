@@ -238,7 +238,7 @@ class House:
             holds.append(claims.Hold(found.offer, found.id, found.contact, *kind, tickets=1))
         async with self.sessions.writing() as connection:
             await connection.execute(insert(tables.baskets).values(**where, **content))
-            assert (await claims.claim(connection, organisation, basket, None, holds)).complete
+            assert (await claims.claim(connection, organisation, [claims.Claim(basket, None, holds)])).complete
         return basket
 
     async def use(self, *codes: str) -> UUID:
