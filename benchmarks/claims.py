@@ -101,7 +101,9 @@ class Bench:
 async def ours(url: str, folder: Path) -> list[float]:
     """Applies a second of each measurement."""
     await upgrade(url)
-    settings = Settings(database_url=SecretStr(url), secret_key=SecretStr("x" * 32), data_dir=folder, pool_size=CONNECTIONS)
+    settings = Settings(
+        database_url=SecretStr(url), secret_key=SecretStr("x" * 32), data_dir=folder, pool_size=CONNECTIONS
+    )
     async with house(settings) as own:
         now = datetime.now(UTC)
         loaded = await Datasets(own.sessions).load(document(now), now=now)

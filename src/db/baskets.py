@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-import orjson
 from sqlalchemy import Row, bindparam, select, text, update
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -61,11 +60,11 @@ class Basket:
 
 @dataclass(frozen=True, slots=True)
 class CodesEntered:
-    """What a basket becomes by codes: these entered, this price, and ``minutes`` more to live."""
+    """What a basket becomes by codes: these entered, this price (as JSON), and ``minutes`` more to live."""
 
     basket: UUID
     codes: tuple[str, ...]
-    pricing: object
+    pricing: str
     minutes: int
 
 
@@ -78,22 +77,22 @@ FROM baskets b WHERE b.organisation_id = :organisation AND b.id = ANY(:ids)
 """
 _GET = text(_SELECT)
 _LOCK = text(_SELECT + " ORDER BY b.id FOR NO KEY UPDATE OF b")
-_JSON = bindparam("lines", type_=JSONB), bindparam("pricing", type_=JSONB)
+_LINES = bindparam("lines", type_=JSONB)
 _ADD = text("""
 INSERT INTO baskets (organisation_id, id, point_of_sale_id, counter_profile, contact_id, delivery_mode_id, use_balance,
     advantage_ids, lines, entered_codes, pricing, expires_at)
 VALUES (:organisation, :basket, :point_of_sale, :counter_profile, :contact, :delivery_mode, :use_balance,
-    :advantages, :lines, :codes, :pricing, now() + make_interval(mins => :minutes))
+    :advantages, :lines, :codes, CAST(:pricing AS jsonb), now() + make_interval(mins => :minutes))
 RETURNING expires_at
-""").bindparams(*_JSON)
+""").bindparams(_LINES)
 # Each change extends a basket, up to its maximum lifespan.
 _SAVE = text(f"""
 UPDATE baskets SET contact_id = :contact, delivery_mode_id = :delivery_mode, use_balance = :use_balance,
-    advantage_ids = :advantages, lines = :lines, entered_codes = :codes, pricing = :pricing,
+    advantage_ids = :advantages, lines = :lines, entered_codes = :codes, pricing = CAST(:pricing AS jsonb),
     expires_at = least(now() + make_interval(mins => :minutes), created_at + {MAXIMUM_LIFESPAN})
 WHERE organisation_id = :organisation AND id = :basket
 RETURNING expires_at
-""").bindparams(*_JSON)
+""").bindparams(_LINES)
 _SEPARATOR = "\x1f"  # Stands in no code, however it was entered.
 _SAVE_CODES = text(f"""
 UPDATE baskets b SET entered_codes = string_to_array(n.codes, E'\\x1f'), pricing = CAST(n.pricing AS jsonb),
@@ -135,9 +134,9 @@ async def held_codes(connection: AsyncConnection, organisation: UUID, basket: UU
 
 
 async def add(
-    connection: AsyncConnection, organisation: UUID, basket: UUID, content: BasketContent, pricing: object, minutes: int
+    connection: AsyncConnection, organisation: UUID, basket: UUID, content: BasketContent, pricing: str, minutes: int
 ) -> datetime:
-    """A new basket that expires after ``minutes``; when that is."""
+    """A new basket with its price as JSON, that expires after ``minutes``; when that is."""
     parameters = {
         **_parameters(organisation, basket, content, pricing, minutes),
         "point_of_sale": content.point_of_sale,
@@ -148,7 +147,7 @@ async def add(
 
 
 async def save(
-    connection: AsyncConnection, organisation: UUID, basket: UUID, content: BasketContent, pricing: object, minutes: int
+    connection: AsyncConnection, organisation: UUID, basket: UUID, content: BasketContent, pricing: str, minutes: int
 ) -> datetime:
     """Writes a changed basket and extends it; until when."""
     parameters = _parameters(organisation, basket, content, pricing, minutes)
@@ -164,7 +163,7 @@ async def save_codes(
         "organisation": organisation,
         "ids": [change.basket for change in changes],
         "codes": [_SEPARATOR.join(change.codes) for change in changes],
-        "pricings": [orjson.dumps(change.pricing).decode() for change in changes],
+        "pricings": [change.pricing for change in changes],
         "minutes": [change.minutes for change in changes],
     }
     return {row.id: row.expires_at for row in await connection.execute(_SAVE_CODES, parameters)}
@@ -194,7 +193,7 @@ async def organisations_with_expired(connection: AsyncConnection) -> list[UUID]:
 
 
 def _parameters(
-    organisation: UUID, basket: UUID, content: BasketContent, pricing: object, minutes: int
+    organisation: UUID, basket: UUID, content: BasketContent, pricing: str, minutes: int
 ) -> dict[str, object]:
     return {
         "organisation": organisation,

@@ -19,11 +19,11 @@ class StoredPricing:
 _ADAPTER = TypeAdapter(StoredPricing)
 
 
-def dump(pricing: Pricing, held_codes: frozenset[UUID]) -> object:
-    """As JSON values."""
-    return _ADAPTER.dump_python(StoredPricing(pricing, held_codes), mode="json")
+def dump(pricing: Pricing, held_codes: frozenset[UUID]) -> str:
+    """As JSON."""
+    return _ADAPTER.dump_json(StoredPricing(pricing, held_codes)).decode()
 
 
 def load(value: object) -> StoredPricing:
-    """The price again, equal to the one that was dumped."""
+    """The price again, equal to the one that was dumped, from JSON's values."""
     return _ADAPTER.validate_python(value)
