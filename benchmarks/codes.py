@@ -236,7 +236,7 @@ async def measure(url: str, folder: Path) -> None:
         folder,
         url,
         sessions,
-        Batches(sessions, catalogues, transactions, Links("secret", "http://127.0.0.1")),
+        Batches(sessions, transactions, Links("secret", "http://127.0.0.1")),
         Viewer(Audience.STAFF, loaded.organisation_id, "theatre", "benchmark", roles=roles),
         next(iter(catalogue.seasons)),
         next(offer.id for offer in catalogue.offers.values() if offer.code == "PROMOTYD"),

@@ -1,5 +1,6 @@
-"""What tests change in the example's data behind the services' back."""
+"""What tests change in the example's data, and see of the database, behind the services' back."""
 
+import asyncio
 from typing import Any
 from uuid import UUID
 
@@ -65,3 +66,10 @@ async def key_of(connection: AsyncConnection, table: Table, code: str) -> UUID:
 async def organisation(connection: AsyncConnection) -> UUID:
     """The example's own."""
     return (await connection.execute(select(tables.organisations.c.id))).scalar_one()
+
+
+async def somebody_waits(sessions: Sessions) -> None:
+    """Returns once a session waits for a lock."""
+    async with sessions.reading() as connection, asyncio.timeout(20):
+        while not await connection.scalar(text("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)")):
+            pass

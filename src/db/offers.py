@@ -125,6 +125,9 @@ _OFFER = text(f"""
 SELECT {", ".join(field.name for field in fields(OfferRow))} FROM offers
 WHERE organisation_id = :organisation AND id = :offer FOR NO KEY UPDATE
 """)
+_HELD = text("""
+SELECT kind, state, target_type FROM offers WHERE organisation_id = :organisation AND id = :offer FOR SHARE
+""")
 _LIMITS_OF_OFFER = text(f"""
 SELECT {", ".join(field.name for field in fields(LimitRow))} FROM offer_limits
 WHERE organisation_id = :organisation AND offer_id = :offer ORDER BY element_id
@@ -161,6 +164,21 @@ async def lock(
     if row is None:
         return None
     return OfferRow(*row), [LimitRow(*limit) for limit in await connection.execute(_LIMITS_OF_OFFER, parameters)]
+
+
+@dataclass(frozen=True, slots=True)
+class OfferNature:
+    """What an offer is, and what it is at present."""
+
+    kind: str
+    state: str
+    target_type: str | None
+
+
+async def hold(connection: AsyncConnection, organisation_id: UUID, offer: UUID) -> OfferNature | None:
+    """An offer, kept from all changes until the transaction ends; its sales go on, and others may hold it too."""
+    row = (await connection.execute(_HELD, {"organisation": organisation_id, "offer": offer})).one_or_none()
+    return None if row is None else OfferNature(*row)
 
 
 async def readiness(

@@ -9,12 +9,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db import batches as db
 from db import codes as db_codes
+from db import offers as db_offers
 from db.batches import ContactFacts, DocumentType
-from services.catalogue import Catalogue
+from db.offers import OfferNature
 from services.errors import Conflict, NotFound, Problem
 from services.free_text import is_writable
 from services.mail import plain_address
-from services.pricing.facts import Advantage, Offer, OfferState, SingleUseTarget
+from services.offer_details import OfferKind
+from services.pricing.facts import OfferState, TargetType
 from services.texts import text
 
 MOST_CODES: Final = 5_000_000
@@ -25,7 +27,7 @@ LONGEST_REMARK: Final = 1_000
 class Receiver:
     """The offer that codes are wanted of and the contact that gets them, both of the organisation."""
 
-    offer: Offer
+    offer: OfferNature
     contact: ContactFacts
     takes_codes: bool
 
@@ -38,21 +40,22 @@ class Receiver:
 
     def check_open(self) -> None:
         """Raises Conflict where the offer is CLOSED; in any other state it takes codes, which work once it runs."""
-        if self.offer.state is OfferState.CLOSED:
+        if self.offer.state == OfferState.CLOSED:
             raise Conflict(text("offer_closed"))
 
 
-async def receiver(connection: AsyncConnection, catalogue: Catalogue, offer: UUID, contact: UUID) -> Receiver:
-    """Who is to have codes. Raises NotFound."""
-    organisation = catalogue.organisation.id
-    found = catalogue.offers.get(offer)
-    facts = await db.contact_facts(connection, organisation, contact)
+async def receiver(connection: AsyncConnection, organisation: UUID, offer: UUID, contact: UUID) -> Receiver:
+    """Who is to have codes. What is found of the offer holds until the transaction ends: neither a chosen code nor
+    another target comes in between. Raises NotFound.
+    """
+    found = await db_offers.hold(connection, organisation, offer)
     if found is None:
         raise NotFound(("offerId",), text("unknown_offer"))
+    facts = await db.contact_facts(connection, organisation, contact)
     if facts is None:
         raise NotFound(("contactId",), text("unknown_contact"))
-    if isinstance(found, Advantage):
-        return Receiver(found, facts, isinstance(found.target, SingleUseTarget))
+    if found.kind == OfferKind.ADVANTAGE:
+        return Receiver(found, facts, found.target_type == TargetType.SINGLE_USE_CODE)
     # A promotional code is entered by codes that were chosen or by random ones, not by both.
     return Receiver(found, facts, not await db_codes.has_custom(connection, organisation, offer))
 

@@ -15,7 +15,6 @@ from db.ids import new_id
 from db.queue import enqueue
 from db.sessions import Sessions
 from services.batch_checks import MOST_CODES, Receiver, destination, receiver, remark_problems
-from services.catalogue import Catalogues
 from services.errors import Conflict, InvalidInput, NotFound, Problem
 from services.idempotency import Answer, Once
 from services.links import Links
@@ -46,9 +45,8 @@ class BatchRequest:
 class Batches:
     """Use cases of batches."""
 
-    def __init__(self, sessions: Sessions, catalogues: Catalogues, transactions: Transactions, links: Links) -> None:
+    def __init__(self, sessions: Sessions, transactions: Transactions, links: Links) -> None:
         self._sessions = sessions
-        self._catalogues = catalogues
         self._transactions = transactions
         self._links = links
 
@@ -61,11 +59,10 @@ class Batches:
         """
         viewer.require_role(StaffRole.CODES)
         organisation = viewer.organisation_id
-        catalogue = await self._catalogues.current(organisation)
         once = Once(viewer, key, "generateCodes", request)
 
         async def attempt(connection: AsyncConnection, changed: set[UUID]) -> Answer:
-            found = await receiver(connection, catalogue, request.offer, request.contact)
+            found = await receiver(connection, organisation, request.offer, request.contact)
             order = _checked(request, found)
             found.check_open()
             batch = new_id()

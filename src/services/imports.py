@@ -18,7 +18,6 @@ from db.counts import RedemptionCounts
 from db.driver import UniqueViolation
 from db.ids import new_id
 from services.batch_checks import MOST_CODES, receiver, remark_problems
-from services.catalogue import Catalogue, Catalogues
 from services.code_format import MAX_LENGTH, MIN_CHOSEN, check_chosen, display, normalise
 from services.errors import InvalidInput, Path, Problem
 from services.idempotency import Answer, Once
@@ -50,8 +49,7 @@ class ImportRequest:
 class Imports:
     """Takes in lists of codes, whole or not at all."""
 
-    def __init__(self, catalogues: Catalogues, transactions: Transactions) -> None:
-        self._catalogues = catalogues
+    def __init__(self, transactions: Transactions) -> None:
         self._transactions = transactions
 
     async def take_in(
@@ -62,10 +60,10 @@ class Imports:
         Raises Forbidden, NotFound, Conflict for an offer that is CLOSED, and InvalidInput with every problem: codes
         that exist already, stand twice in the list, are too short, or are none (see ``check_chosen``).
         """
-        catalogue = await self._begin(viewer)
+        viewer.require_role(StaffRole.CODES)
         once = Once(viewer, key, "importCodes", (request, tuple(codes)))
         lines = list(enumerate(codes))
-        taking = _Taking(viewer, catalogue, request, lines, MOST_IN_A_CALL, lambda number: ("codes", str(number)))
+        taking = _Taking(viewer, request, lines, MOST_IN_A_CALL, lambda number: ("codes", str(number)))
 
         async def attempt(connection: AsyncConnection, changed: set[UUID]) -> Answer:
             problems: list[Problem] = []
@@ -88,8 +86,8 @@ class Imports:
         Empty lines are none. Every problem is given to ``report`` as it is found, with the number of its line, and
         InvalidInput says at the end how many there were.
         """
-        catalogue = await self._begin(viewer)
-        taking = _Taking(viewer, catalogue, request, _Filled(lines), MOST_CODES, lambda number: (f"line {number}",))
+        viewer.require_role(StaffRole.CODES)
+        taking = _Taking(viewer, request, _Filled(lines), MOST_CODES, lambda number: (f"line {number}",))
 
         async def attempt(connection: AsyncConnection, changed: set[UUID]) -> UUID:
             found = 0
@@ -109,17 +107,12 @@ class Imports:
         except UniqueViolation:
             return await self._transactions.run(viewer.organisation_id, attempt)
 
-    async def _begin(self, viewer: Viewer) -> Catalogue:
-        viewer.require_role(StaffRole.CODES)
-        return await self._catalogues.current(viewer.organisation_id)
-
 
 @dataclass(frozen=True, slots=True)
 class _Taking:
     """One list on its way in: ``lines`` with their numbers, ``path`` where a line of a number stands."""
 
     viewer: Viewer
-    catalogue: Catalogue
     request: ImportRequest
     lines: Iterable[tuple[int, str]]
     most: int
@@ -136,12 +129,12 @@ class _Taking:
             is_sound = False
             report(problem)
 
-        request = self.request
-        found = await receiver(connection, self.catalogue, request.offer, request.contact)
+        request, batch = self.request, new_id()
+        number_of_lines, keyspace = await self._stage(connection, batch)
+        # Only now, for it keeps the offer from changes: a long list takes its time to be read.
+        found = await receiver(connection, self.viewer.organisation_id, request.offer, request.contact)
         for problem in (*found.problems(), *remark_problems(request.remark)):
             note(problem)
-        batch = new_id()
-        number_of_lines, keyspace = await self._stage(connection, batch)
         for problem in self._of_the_whole(number_of_lines, keyspace):
             note(problem)
         async for number, shown, key in db.problems(connection, self.viewer.organisation_id):
@@ -150,7 +143,7 @@ class _Taking:
             return None
         found.check_open()
         await self._add(connection, batch, keyspace.number)
-        changed.update((found.offer.id, batch))
+        changed.update((request.offer, batch))
         return batch
 
     async def _stage(self, connection: AsyncConnection, batch: UUID) -> tuple[int, Keyspace]:

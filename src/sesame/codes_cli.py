@@ -42,7 +42,6 @@ class _Desk:
     """Where the work is done: who does it, and for whom and of what codes are wanted."""
 
     own: House
-    catalogues: Catalogues
     viewer: Viewer
     offer: UUID
     contact: UUID
@@ -64,7 +63,7 @@ def generate(
     settings = Settings.read()
 
     async def generated(desk: _Desk) -> None:
-        batches = Batches(desk.own.sessions, desk.catalogues, desk.own.transactions, desk.own.links)
+        batches = Batches(desk.own.sessions, desk.own.transactions, desk.own.links)
         request = BatchRequest(desk.offer, desk.contact, quantity, destination, document_type, language, remark)
         batch = await batches.request(desk.viewer, request)
         async with _working(desk.own, settings):
@@ -92,7 +91,7 @@ def import_codes(
 
     async def imported(desk: _Desk) -> None:
         request = ImportRequest(desk.offer, desk.contact, remark, accept_guessable=accept_guessable)
-        imports = Imports(desk.catalogues, desk.own.transactions)
+        imports = Imports(desk.own.transactions)
         batch = await imports.take_in_file(desk.viewer, request, _Lines(file), _report)
         typer.echo(f"Took in the codes of {file} as batch {batch}.")
 
@@ -130,8 +129,7 @@ def _run(
 
 
 async def _desk(own: House, organisation: str, offer: str, contact: str) -> _Desk:
-    catalogues = Catalogues(own.sessions)
-    catalogue = await catalogues.find(organisation)
+    catalogue = await Catalogues(own.sessions).find(organisation)
     viewer = Viewer(
         Audience.STAFF,
         catalogue.organisation.id,
@@ -140,7 +138,7 @@ async def _desk(own: House, organisation: str, offer: str, contact: str) -> _Des
         roles=frozenset({StaffRole.CODES, StaffRole.VIEWER}),
     )
     holder = await Contacts(own.sessions).with_code(viewer, contact)
-    return _Desk(own, catalogues, viewer, _offer(catalogue, offer), holder)
+    return _Desk(own, viewer, _offer(catalogue, offer), holder)
 
 
 def _offer(catalogue: Catalogue, code: str) -> UUID:

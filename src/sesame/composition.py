@@ -77,7 +77,7 @@ def build_services(own: House) -> Services:
     facts = FactsReader(catalogues, own.attempts)
     offers = Offers(sessions)
     baskets = Baskets(sessions, catalogues, transactions, Prices(facts))
-    batches = Batches(sessions, catalogues, transactions, own.links)
+    batches = Batches(sessions, transactions, own.links)
     return Services(
         credentials=own.credentials,
         catalogues=catalogues,
@@ -90,7 +90,7 @@ def build_services(own: House) -> Services:
         dashboards=Dashboards(sessions, catalogues),
         batches=batches,
         codes=Codes(sessions, transactions),
-        imports=Imports(catalogues, transactions),
+        imports=Imports(transactions),
         invalidation=Invalidation(sessions, transactions),
         tracking_lists=TrackingLists(sessions, catalogues, own.links),
         configuration=Configuration(catalogues, transactions),

@@ -11,7 +11,6 @@ from theatre import House, build
 from db import tables
 from db.sessions import Sessions
 from services.batches import BatchState
-from services.catalogue import Catalogues
 from services.codes import CodeFilter
 from services.errors import Conflict, Forbidden, InvalidInput, NotFound, Problem
 from services.imports import ImportRequest, Imports
@@ -23,7 +22,7 @@ class Desk(House):
 
     def __init__(self, *parts: object) -> None:
         super().__init__(*parts)  # type: ignore[arg-type]
-        self.imports = Imports(Catalogues(self.sessions), self.transactions)
+        self.imports = Imports(self.transactions)
         self.request_ = ImportRequest(self.theatre.promotyd, self.theatre.secutix)
 
     async def take_in(self, *codes: str, key: str | None = None, **changes: object) -> UUID:

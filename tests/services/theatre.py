@@ -13,7 +13,6 @@ from db import claims, counts, tables
 from db.ids import new_id
 from db.sessions import Sessions
 from services.batches import Batch, Batches, BatchRequest, BatchState, DocumentType
-from services.catalogue import Catalogues
 from services.code_format import random_codes
 from services.codes import CodeFilter, Codes
 from services.generation import Generation, MakeCodes
@@ -187,7 +186,7 @@ class House:
         self.post = Post()
         self.changed: list[set[UUID]] = []
         self.transactions = Transactions(sessions, lambda _, subjects: self.changed.append(set(subjects)))
-        self.batches = Batches(sessions, Catalogues(sessions), self.transactions, LINKS)
+        self.batches = Batches(sessions, self.transactions, LINKS)
         self.tracked = Codes(sessions, self.transactions)
         self.staff = theatre.staff(StaffRole.CODES)
 

@@ -81,7 +81,7 @@ async def process(
     live = Live(RedisCarrier(redis) if redis else PostgresCarrier(sessions, url))
     catalogues = Catalogues(sessions)
     links = Links("a secret of thirty-two characters", "http://localhost")
-    batches = Batches(sessions, catalogues, Transactions(sessions, live.publish), links)
+    batches = Batches(sessions, Transactions(sessions, live.publish), links)
     if listens:
         live.listen()
     async with AsyncExitStack() as watches:
