@@ -128,6 +128,12 @@ async def offers_of(connection: AsyncConnection, organisation: UUID, contact: UU
     return frozenset((await connection.scalars(query.distinct())).all())
 
 
+async def offers_with_batches(connection: AsyncConnection, organisation: UUID) -> frozenset[UUID]:
+    """The offers that codes were made of, or are being made."""
+    query = select(batches.c.offer_id).where(batches.c.organisation_id == organisation)
+    return frozenset((await connection.scalars(query.distinct())).all())
+
+
 async def contact_facts(connection: AsyncConnection, organisation: UUID, contact: UUID) -> ContactFacts | None:
     """The contact, None where the organisation has no such one."""
     query = select(contacts.c.kind, contacts.c.email).where(

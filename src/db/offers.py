@@ -128,6 +128,9 @@ WHERE organisation_id = :organisation AND id = :offer FOR NO KEY UPDATE
 _HELD = text("""
 SELECT kind, state, target_type FROM offers WHERE organisation_id = :organisation AND id = :offer FOR SHARE
 """)
+_LOCK_ALL = text("""
+SELECT FROM offers WHERE organisation_id = :organisation ORDER BY id FOR NO KEY UPDATE
+""")
 _LIMITS_OF_OFFER = text(f"""
 SELECT {", ".join(field.name for field in fields(LimitRow))} FROM offer_limits
 WHERE organisation_id = :organisation AND offer_id = :offer ORDER BY element_id
@@ -179,6 +182,11 @@ async def hold(connection: AsyncConnection, organisation_id: UUID, offer: UUID) 
     """An offer, kept from all changes until the transaction ends; its sales go on, and others may hold it too."""
     row = (await connection.execute(_HELD, {"organisation": organisation_id, "offer": offer})).one_or_none()
     return None if row is None else OfferNature(*row)
+
+
+async def lock_all(connection: AsyncConnection, organisation_id: UUID) -> None:
+    """Keeps all offers of an organisation from all other changes until the transaction ends; sales go on."""
+    await connection.execute(_LOCK_ALL, {"organisation": organisation_id})
 
 
 async def readiness(

@@ -1,12 +1,21 @@
 """What loading does to the codes that customers enter: none is doubled, none comes back by itself."""
 
+import asyncio
 from datetime import datetime
+from typing import Any
 
 import pytest
 from dataset_samples import changed, example
 from sqlalchemy import text
+from tests import back_door
 
+from db import chosen_codes
+from db import offers as db_offers
+from db.chosen_codes import ChosenCode
+from db.codes import CodeKind, CodeStatus
+from db.ids import new_id
 from db.sessions import Sessions
+from db.tables import offers
 from services.dataset import Datasets
 from services.errors import InvalidInput
 
@@ -96,3 +105,55 @@ async def test_a_random_code_is_not_taken_for_a_chosen_one(loaded: Sessions, now
         code = (await connection.execute(text("SELECT code FROM codes WHERE kind = 'SINGLE_USE' LIMIT 1"))).scalar_one()
     document = changed(("promotionalCodes.0.customCodes.0.code", code))
     assert await _refused(loaded, document, now) == {"promotionalCodes.0.customCodes.0.code": "code_taken"}
+
+
+def _with_batch_of(document: Any, promotional_code: str) -> Any:
+    batch = {"code": "EXAMPLE-2", "promotionalCode": promotional_code, "contact": "SECUTIX", "quantity": 1}
+    document["batches"].append({**batch, "documentType": "NO_EMAIL", "language": "FR"})
+    return document
+
+
+async def test_random_codes_are_not_for_a_promotional_code_that_has_chosen_ones(
+    loaded: Sessions, now: datetime
+) -> None:
+    document = {name: part for name, part in example().items() if name in {"organisation", "batches"}}
+    refused = await _refused(loaded, _with_batch_of(document, "COUPON3"), now)
+    assert refused == {"batches.1.promotionalCode": "offer_takes_no_codes"}
+
+
+async def test_chosen_codes_are_not_for_a_promotional_code_that_has_random_ones(
+    loaded: Sessions, now: datetime
+) -> None:
+    document = changed(("promotionalCodes.3", {**example()["promotionalCodes"][0], "code": "NEW", "customCodes": []}))
+    await _load(loaded, _with_batch_of(document, "NEW"), now)
+    document["promotionalCodes"][3]["customCodes"] = [{"code": "CHOSEN"}]
+    assert await _refused(loaded, document, now) == {
+        "promotionalCodes.3.customCodes": "offer_has_random_codes",
+        "batches.1.promotionalCode": "offer_takes_no_codes",
+    }
+
+
+async def test_single_use_codes_keep_the_target_that_they_were_made_for(loaded: Sessions, now: datetime) -> None:
+    document = changed(("advantages.4.targetType", "PUBLIC"), ("advantages.4.target", {}))
+    del document["batches"]
+    assert document["advantages"][4]["code"] == "PROMOTYD"
+    assert await _refused(loaded, document, now) == {"advantages.4.targetType": "target_has_codes"}
+
+
+async def test_a_file_and_staff_at_once_give_a_promotional_code_one_kind_of_codes(
+    loaded: Sessions, now: datetime
+) -> None:
+    document = changed(("promotionalCodes.3", {**example()["promotionalCodes"][0], "code": "NEW", "customCodes": []}))
+    await _load(loaded, document, now)
+    async with loaded.writing() as connection:
+        organisation, offer = (
+            await back_door.organisation(connection),
+            await back_door.key_of(connection, offers, "NEW"),
+        )
+        await db_offers.lock(connection, organisation, offer)
+        chosen = ChosenCode(new_id(), "CH0SEN", "CHOSEN", CodeKind.CUSTOM, offer, None, CodeStatus.AVAILABLE)
+        await chosen_codes.add(connection, organisation, chosen)
+        loading = asyncio.create_task(_load(loaded, _with_batch_of(document, "NEW"), now))
+        await back_door.somebody_waits(loaded)
+    with pytest.raises(InvalidInput):
+        await loading

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from db import batches as db_batches
 from db import catalogue as db_catalogue
 from db import chosen_codes as db_codes
 from db import dataset as db
@@ -40,13 +41,15 @@ class _Thing(Protocol):
 class Existing:
     """The catalogue, and those of the contacts, codes and batches that the file names; nothing of a new organisation.
 
-    Codes to enter are by their normalised text, all else by the code of the file.
+    Codes to enter are by their normalised text, all else by the code of the file. ``generated`` are the offers that
+    codes were made of.
     """
 
     catalogue: Catalogue | None = None
     contacts: Mapping[str, Contact] = field(default_factory=dict)
     codes: Mapping[str, StoredCode] = field(default_factory=dict)
     batches: Mapping[str, StoredBatch] = field(default_factory=dict)
+    generated: frozenset[UUID] = frozenset()
 
     def ids(self) -> dict[str, dict[str, UUID]]:
         """The keys of everything here by section of the file and code."""
@@ -88,7 +91,11 @@ class Ids:
 
 
 async def look(connection: AsyncConnection, organisation_id: UUID, document: object) -> Existing:
-    """What there is of an organisation, and of the contacts, codes and batches that ``document`` names."""
+    """What there is of an organisation, and of the contacts, codes and batches that ``document`` names.
+
+    Offers stay as they are found until the transaction ends, and get no codes meanwhile.
+    """
+    await db_offers.lock_all(connection, organisation_id)
     rows = await db_catalogue.read(connection, organisation_id)
     if rows is None:
         return Existing()
@@ -104,6 +111,7 @@ async def look(connection: AsyncConnection, organisation_id: UUID, document: obj
         contacts=await db.contacts_by_code(connection, organisation_id, sound(contacts)),
         codes=await _chosen_codes(connection, catalogue, document),
         batches=await db.batches_by_code(connection, organisation_id, sound(batches)),
+        generated=await db_batches.offers_with_batches(connection, organisation_id),
     )
 
 
@@ -114,7 +122,11 @@ async def _chosen_codes(connection: AsyncConnection, catalogue: Catalogue, docum
     texts = {normalise(code) for _, code in (*custom, *access) if is_readable(normalise(code))}
     named = {
         OfferKind.ADVANTAGE: {code for _, code in strings_at(document, "advantages", "*", "code")},
-        OfferKind.PROMOTIONAL_CODE: {code for _, code in strings_at(document, "promotionalCodes", "*", "code")},
+        OfferKind.PROMOTIONAL_CODE: {
+            code
+            for pattern in (("promotionalCodes", "*", "code"), ("batches", "*", "promotionalCode"))
+            for _, code in strings_at(document, *pattern)
+        },
     }
     offers = [offer.id for offer in catalogue.offer_details.values() if offer.code in named[offer.kind]]
     organisation_id = catalogue.organisation.id

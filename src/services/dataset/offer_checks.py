@@ -15,7 +15,7 @@ from services.dataset.outline import Outline
 from services.dataset.parsing import Document, Entry
 from services.dataset.rules import each_once, in_order
 from services.errors import Path, Problem
-from services.offer_details import OfferKind
+from services.offer_details import OfferDetails, OfferKind
 from services.pricing.facts import OfferState, TargetType
 from services.texts import text
 
@@ -77,8 +77,12 @@ class OfferChecks:
     # ── Advantages ───────────────────────────────────────────────────────────────────────────────
 
     def _target(self, entry: Entry[form.Advantage]) -> Iterator[Problem]:
-        """Exactly the fields that the target type asks for."""
+        """Exactly the fields that the target type asks for; single-use codes that were made keep theirs."""
         advantage, target = entry.item, entry.item.target
+        stored = self._stored.get((OfferKind.ADVANTAGE, advantage.code))
+        was_single_use = stored is not None and stored.target_type is TargetType.SINGLE_USE_CODE
+        if was_single_use and advantage.target_type is not TargetType.SINGLE_USE_CODE and self._is_generated(stored):
+            yield Problem((*entry.path, "targetType"), text("target_has_codes"))
         asked, given = _TARGET_FIELDS[advantage.target_type], target.model_fields_set
         for name in sorted(asked | given):
             path = (*entry.path, "target", to_camel(name))
@@ -131,6 +135,10 @@ class OfferChecks:
         level = promotion.restricted_to.indicator
         if level is not None:
             yield from self._level((*entry.path, "restrictedTo", "indicator", "level"), level.indicator, level.level)
+        if promotion.custom_codes and self._is_generated(
+            self._stored.get((OfferKind.PROMOTIONAL_CODE, promotion.code))
+        ):
+            yield Problem((*entry.path, "customCodes"), text("offer_has_random_codes"))
         for position, custom in enumerate(promotion.custom_codes):
             path = (*entry.path, "customCodes", str(position))
             is_on, kind = custom.active is True, OfferKind.PROMOTIONAL_CODE
@@ -160,6 +168,10 @@ class OfferChecks:
         if batch.advantage is not None:
             return self._outline.target_type_of.get(batch.advantage) == TargetType.SINGLE_USE_CODE
         return batch.promotional_code not in self._outline.with_custom_codes
+
+    def _is_generated(self, stored: OfferDetails | None) -> bool:
+        """Whether codes were made of an offer."""
+        return stored is not None and stored.id in self._existing.generated
 
     def _wanted(self, batch: form.Batch) -> tuple[UUID | None, UUID | None, int]:
         kind = OfferKind.PROMOTIONAL_CODE if batch.advantage is None else OfferKind.ADVANTAGE

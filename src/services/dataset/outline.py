@@ -2,6 +2,7 @@
 
 from collections.abc import Container
 
+from db.codes import CodeKind
 from services.dataset.existing import Existing
 from services.dataset.parsing import objects_at
 from services.offer_details import OfferKind
@@ -33,7 +34,8 @@ class Outline:
         self.target_type_of: dict[str, object] = {
             offer.code: offer.target_type for offer in offers if offer.kind is OfferKind.ADVANTAGE
         }
-        self.with_custom_codes = set[str]()
+        chosen = {code.chosen.offer_id for code in existing.codes.values() if code.chosen.kind is CodeKind.CUSTOM}
+        self.with_custom_codes = {offer.code for offer in offers if offer.id in chosen}
         self._read(document)
 
     def _read(self, document: object) -> None:
