@@ -16,6 +16,7 @@ TIMEOUT: Final = 30
 TRANSFER_TIMEOUT: Final = 300
 """Seconds that it may take for each answer about a mail, the transfer of a large one included (RFC 5321, 4.5.3.2)."""
 
+_LONGEST_ANSWER: Final = 500
 _LOCAL: Final = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
 _DOMAIN: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*")
 
@@ -75,9 +76,9 @@ class SmtpMailer:
         except aiosmtplib.SMTPResponseException as error:
             raise _failure(error) from error
         except aiosmtplib.SMTPNotSupported as error:
-            raise MailRefused(error.message) from error
+            raise MailRefused(_readable(error.message)) from error
         except (aiosmtplib.SMTPException, OSError) as error:
-            raise MailUnavailable(f"{self._host}: {error}") from error
+            raise MailUnavailable(f"{self._host}: {_readable(str(error))}") from error
 
 
 class FolderMailer:
@@ -122,7 +123,17 @@ def plain_address(entered: str) -> str | None:
     return f"{local}@{domain}"
 
 
+def _readable(answer: str) -> str:
+    """An answer in one line that a database takes: of bytes that are no UTF-8, the client makes lone surrogates."""
+    sent = answer.encode(errors="surrogateescape")
+    try:
+        answer = sent.decode()
+    except UnicodeDecodeError:
+        answer = sent.decode("latin-1")
+    return "".join(letter for letter in " ".join(answer.split()) if letter.isprintable())[:_LONGEST_ANSWER]
+
+
 def _failure(answer: aiosmtplib.SMTPResponseException) -> Exception:
     """What a server's refusal means: 4xx asks to come back later, 5xx is final (RFC 5321, 4.2.1)."""
-    text = f"{answer.code} {answer.message}"
+    text = f"{answer.code} {_readable(answer.message)}"
     return MailRefused(text) if answer.code >= 500 else MailUnavailable(text)

@@ -116,10 +116,14 @@ class Worker:
             state = await self._generation.advance(organisation, batch, self._clock())
 
     async def _later(self, job: Job, organisation: UUID, batch: UUID, reason: Text) -> None:
-        """Puts the job off, or gives the batch up when it has been put off often enough."""
+        """Puts the job off, or gives the batch up when it has been put off often enough.
+
+        What cannot be given up, for the database is away, is put off once more: a job that fails is forgotten.
+        """
         if job.attempts + 1 >= ATTEMPTS:
-            await self._generation.fail(organisation, batch, reason)
-            return
-        pause = min(timedelta(seconds=2**job.attempts), _LONGEST_PAUSE)
+            with suppress(OSError, SQLAlchemyError):
+                await self._generation.fail(organisation, batch, reason)
+                return
+        pause = min(timedelta(seconds=2 ** min(job.attempts, ATTEMPTS)), _LONGEST_PAUSE)
         _log.info("batch put off", batch=str(batch), seconds=pause.total_seconds())
         raise RetryRequested(delay=pause)

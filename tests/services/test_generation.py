@@ -269,3 +269,17 @@ async def test_a_fault_is_tried_again(house: House) -> None:
     batch = await house.request()
     done = await worked(house, batch, house.generation(make_codes=sometimes))
     assert done.state is BatchState.DONE
+
+
+async def test_a_batch_that_cannot_be_given_up_is_not_forgotten(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sesame.jobs.ATTEMPTS", 1)
+    house.post.trouble = [MailUnavailable("away")]
+    generation = house.generation()
+    monkeypatch.setattr(generation, "fail", _interrupted)
+    batch = await house.request(document_type=DocumentType.EMAIL_WITH_CODE_LIST)
+    done = await worked(house, batch, generation)
+    assert done.state is BatchState.DONE
+
+
+async def _interrupted(*_: object) -> None:
+    raise ConnectionResetError

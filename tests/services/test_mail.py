@@ -115,6 +115,23 @@ async def take_one_mail(reader: asyncio.StreamReader, writer: asyncio.StreamWrit
     await reader.readuntil(b"\r\n.\r\n")
 
 
+async def test_an_answer_in_whatever_bytes_is_read() -> None:
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await speak(writer, "220 hello")
+        for answer in ("250 hello", "250 sender"):
+            await reader.readline()
+            await speak(writer, answer)
+        await reader.readline()
+        writer.write("550-Boîte\0\r\n550 fermée\r\n".encode("latin-1"))
+        await speak(writer, "250 as you wish")
+        writer.close()
+
+    async with await asyncio.start_server(refuse, "127.0.0.1", 0) as refusing:
+        port = refusing.sockets[0].getsockname()[1]
+        with pytest.raises(MailRefused, match=r"^550 Boîte fermée$"):
+            await SmtpMailer(f"smtp://127.0.0.1:{port}").send(letter())
+
+
 async def test_a_server_that_dies_before_it_says_yes_is_worth_another_try() -> None:
     async def die(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await take_one_mail(reader, writer)
