@@ -9,8 +9,10 @@ from importlib.resources import files
 from pathlib import Path
 
 import pytest
+from aiosmtpd.controller import Controller
 from joserfc import jwt
 from joserfc.jwk import OctKey
+from tests.servers import free_port
 
 from sesame.cli import main
 
@@ -213,6 +215,49 @@ def test_codes_of_or_for_what_does_not_exist_are_refused(sesame: Sesame, loaded_
     command = ["generate", *FOR_SECUTIX, "--quantity", "1"]
     command[place + 1] = "NOBODY"
     assert is_told_in_one_line(sesame(*command, database_url=loaded_url, secret_key=SECRET))
+
+
+def test_how_many_codes_are_made_is_shown_on_a_terminal(
+    sesame: Sesame, loaded_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")
+    wanted = ("--quantity", "60000", "--no-mail")
+    ended = sesame("generate", *FOR_SECUTIX, *wanted, database_url=loaded_url, secret_key=SECRET)
+    assert ended.code == 0
+    assert "60000/60000" in ended.err
+
+
+class Unwilling:
+    """A mail server that takes no mail for anybody."""
+
+    async def handle_RCPT(self, *_: object) -> str:  # noqa: N802 - aiosmtpd's name
+        return "550 5.1.1 no such user"
+
+
+def test_a_list_that_nobody_takes_is_told_with_what_was_made(sesame: Sesame, loaded_url: str) -> None:
+    server = Controller(Unwilling(), hostname="127.0.0.1", port=free_port())
+    server.start()
+    try:
+        url = f"smtp://127.0.0.1:{server.port}"
+        wanted = ("--quantity", "500", "--destination", "codes@example.org")
+        ended = sesame("generate", *FOR_SECUTIX, *wanted, database_url=loaded_url, secret_key=SECRET, smtp_url=url)
+    finally:
+        server.stop()
+    assert ended.code == 1
+    assert "failed with 500 of 500 codes made" in ended.err
+    assert "550 5.1.1 no such user" in ended.err
+
+
+def test_codes_that_can_be_guessed_are_imported_where_that_is_accepted(
+    sesame: Sesame, loaded_url: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "codes.txt"
+    file.write_text("".join(f"CLUB-{number:03}\n" for number in range(1_000)))
+    command = ("import-codes", str(file), *FOR_SECUTIX)
+    refused = sesame(*command, database_url=loaded_url, secret_key=SECRET)
+    assert (refused.code, refused.err.partition(":")[0]) == (1, "codes")
+    assert "only 1000 are possible" in refused.err
+    assert sesame(*command, "--accept-guessable", database_url=loaded_url, secret_key=SECRET).code == 0
 
 
 def test_codes_are_imported_from_a_file(sesame: Sesame, loaded_url: str, tmp_path: Path) -> None:
