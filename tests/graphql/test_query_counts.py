@@ -13,8 +13,10 @@ from tests.back_door import copy, key_of, organisation
 from tests.conftest import NOW, SECRET
 from tests.counting import counted
 
-from db import catalogue, tables
+from db import catalogue, counts, tables
+from db.counts import RedemptionCounts
 from resolvers.context import Context, Services
+from resolvers.ids import encode
 from resolvers.schema import schema
 from services.basket_input import BasketRequest, LineRequest
 from services.catalogue import by_code
@@ -55,6 +57,15 @@ CODES = (
     + """ }
 } } } }"""
 )
+DASHBOARD = (
+    """query { codeDashboard(seasonId: "%s") {
+    rows { contact { id name balance { amount } hasAdvantages } counts { generated available } offer { """
+    + OFFER
+    + """ } }
+    subtotals { contact { id name } offer { id } counts { generated } }
+    total { generated }
+} }"""
+)
 
 
 @dataclass(frozen=True)
@@ -79,7 +90,7 @@ class Counter:
         return await self.services.credentials.viewer(f"Bearer {await self.token(audience)}", NOW)
 
     async def cost(self, document: str, audience: str = "staff") -> tuple[int, Any]:
-        """How many statements an answer takes where the catalogue is at hand, and the edges of its connection."""
+        """How many statements an answer takes where the catalogue is at hand, and the edges of its connection, or its rows."""
         headers = {"authorization": f"Bearer {await self.token(audience)}"}
         await schema.execute(document, context_value=Context(self.services, lambda: NOW, headers))
         with counted(self.own.sessions) as statements:
@@ -87,7 +98,7 @@ class Counter:
         assert answer.data, answer
         assert not answer.errors, answer
         [found] = answer.data.values()
-        return len(statements), found["edges"]
+        return len(statements), found["edges"] if "edges" in found else found["rows"]
 
     async def fill(self) -> None:
         """A hundred more of everything; every second of the new contacts is in the target of the campaign."""
@@ -125,6 +136,14 @@ class Counter:
             basket = await services.baskets.create(viewer, BasketRequest((line,), (code.code,)), NOW)
             await services.orders.confirm(viewer, basket.id, None, NOW)
 
+    async def generate(self, contacts: int) -> None:
+        """A code for each of so many more structures."""
+        async with self.own.sessions.writing() as connection:
+            own, offer = await organisation(connection), await key_of(connection, tables.offers, "PROMOTYD")
+            structures = await copy(connection, tables.contacts, "SECUTIX", contacts)
+            made = {(offer, structure): RedemptionCounts(generated=1) for structure in structures}
+            await counts.move(connection, own, made)
+
 
 @pytest.fixture
 async def counter(loaded_url: str, tmp_path: Path) -> AsyncIterator[Counter]:
@@ -150,6 +169,16 @@ async def test_a_hundred_codes_with_their_orders_cost_as_many_queries_as_ten(cou
     many, of_hundred = await counter.cost(CODES % 100)
     orders = [sum(edge["node"]["order"] is not None for edge in edges) for edges in (of_ten, of_hundred)]
     assert 0 < orders[0] < orders[1] == 12
+    assert many == few
+
+
+async def test_a_dashboard_of_a_hundred_contacts_costs_as_many_queries_as_one_of_one(counter: Counter) -> None:
+    found = await counter.services.catalogues.find("theatre")
+    document = DASHBOARD % encode("Season", next(iter(found.seasons)))
+    few, of_one = await counter.cost(document)
+    await counter.generate(100)
+    many, of_hundred = await counter.cost(document)
+    assert (len(of_one), len(of_hundred)) == (1, 101)
     assert many == few
 
 
