@@ -97,6 +97,7 @@ class Worker:
         try:
             await self._advance(organisation, batch)
         except MailUnavailable as error:
+            _log.warning("mail not taken", batch=str(batch), reason=str(error))
             await self._later(job, organisation, batch, text("mail_unavailable", answer=str(error)))
         except asyncio.CancelledError:
             # The queue takes a job that was cancelled for one that is done with, and would forget it.
