@@ -1,7 +1,7 @@
 """Mailing over a real server: once, again where somebody asks, and after whatever went wrong."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from email import message_from_bytes
@@ -21,6 +21,8 @@ from services.errors import Conflict, Forbidden, InvalidInput, NotFound
 from services.mail import MailRefused, MailUnavailable, SmtpMailer
 from services.viewer import StaffRole
 from sesame.jobs import Worker
+
+Behaviour = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 MAILED = DocumentType.EMAIL_WITH_CODE_LIST
 
@@ -150,6 +152,37 @@ async def test_a_worker_takes_up_what_is_to_be_mailed_again(desk: Desk) -> None:
             while len(desk.post.sent) < 2:
                 await generation.states.get()
     assert desk.post.sent[1]["To"] == "tresorerie@example.org"
+
+
+async def _hang(_reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
+    """Never says a word."""
+
+
+async def _die(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.write(b"220 hello\r\n")
+    await reader.readline()
+    writer.transport.abort()
+
+
+@pytest.mark.parametrize("behaviour", [_hang, _die])
+async def test_a_batch_that_was_given_up_is_mailed_when_the_server_is_well_again(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, behaviour: Behaviour
+) -> None:
+    monkeypatch.setattr("sesame.jobs.ATTEMPTS", 1)
+    monkeypatch.setattr("services.mail.TIMEOUT", 0.5)
+    async with await asyncio.start_server(behaviour, "127.0.0.1", 0) as ill:
+        desk.letterbox.port = ill.sockets[0].getsockname()[1]
+        generation = desk.posting()
+        batch = await desk.request(document_type=MAILED)
+        async with working(desk, generation):
+            await generation.reached(BatchState.FAILED)
+    failed = await desk.batch(batch)
+    assert (failed.generated, (await desk.counts()).available) == (150, 150)
+    assert "127.0.0.1" in (failed.error or "")
+    async with desk.letterbox.open():
+        await desk.batches.resend(desk.staff, batch)
+        assert (await desk.finished(batch, desk.posting())).state is BatchState.DONE
+    assert len(desk.letterbox.received) == 1
 
 
 async def test_a_batch_without_a_mail_can_be_mailed_later(desk: Desk) -> None:
