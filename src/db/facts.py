@@ -4,6 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+import orjson
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -70,15 +71,14 @@ class Facts:
     free: tuple[FreeHold, ...]
 
 
-# Stands in no code, however it was entered.
-_SEPARATOR = "\x1f"
+# As JSON, whose number of rows PostgreSQL always guesses alike: it plans once, and not for each basket again.
 _FACTS = text("""
-SELECT f.* FROM unnest(CAST(:baskets AS uuid[]), CAST(:contacts AS uuid[]), CAST(:codes AS text[]),
-    CAST(:offers AS text[])) WITH ORDINALITY AS q(basket, contact, codes, offers, position)
+SELECT f.* FROM jsonb_to_recordset(CAST(:wanted AS jsonb))
+    AS q(position integer, basket uuid, contact uuid, codes text[], offers uuid[])
 CROSS JOIN LATERAL (
 WITH entered AS (
     -- One by one: until the table is analysed, the codes of an organisation are thought few enough to be read all.
-    SELECT c.* FROM unnest(string_to_array(q.codes, E'\\x1f')) e(code) CROSS JOIN LATERAL (
+    SELECT c.* FROM unnest(q.codes) e(code) CROSS JOIN LATERAL (
         SELECT * FROM codes WHERE organisation_id = :organisation AND code = e.code LIMIT 1) c
 ), targeted AS (
     SELECT o.id FROM campaign_contacts c
@@ -90,7 +90,7 @@ WITH entered AS (
         AND o.indicator_id = i.indicator_id AND o.indicator_level = i.level
     WHERE i.organisation_id = :organisation AND i.contact_id = q.contact AND o.state = 'RUNNING'
 ), relevant AS (
-    SELECT unnest(CAST(string_to_array(q.offers, ',') AS uuid[])) AS id
+    SELECT unnest(q.offers) AS id
     UNION SELECT offer_id FROM entered UNION SELECT id FROM targeted
 ), expired AS (
     SELECT id FROM baskets
@@ -143,12 +143,19 @@ class Wanted:
 
 async def read(connection: AsyncConnection, organisation: UUID, wanted: Sequence[Wanted]) -> list[Facts]:
     """The facts for each basket in turn, all of one instant; with what it holds already."""
+    questions = [
+        {
+            "position": position,
+            "basket": each.basket,
+            "contact": each.contact,
+            "codes": list(each.codes),
+            "offers": list(each.offers),
+        }
+        for position, each in enumerate(wanted)
+    ]
     parameters = {
         "organisation": organisation,
-        "baskets": [each.basket for each in wanted],
-        "contacts": [each.contact for each in wanted],
-        "codes": [_SEPARATOR.join(each.codes) for each in wanted],
-        "offers": [",".join(map(str, each.offers)) for each in wanted],
+        "wanted": orjson.dumps(questions, default=str).decode(),
     }
     rows = await connection.execute(_FACTS, parameters)
     return [
