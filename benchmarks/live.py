@@ -28,31 +28,30 @@ from resolvers.ids import decode
 OFFERS = 50
 RATE = 500
 SECONDS = 15
-IDLE_SECONDS = 15
 QUIET_SECONDS = 3  # Longer than it takes to find by its version what no signal told of.
 
 FIND = "{ advantages(first: 100) { edges { node { id code } } } }"
 
 
-def main(subscribers: int) -> None:
+def main(subscribers: int, seconds: int) -> None:
     _raise_file_limit()
     with sesame(workers=1, changed=_with_many_offers) as server, tempfile.NamedTemporaryFile() as seen:
         token = server.token("staff", "--roles", "VIEWER")
         found = server.ask(token, FIND)["advantages"]["edges"]
         offers = [edge["node"]["id"] for edge in found if edge["node"]["code"].startswith("LIVE")]
-        paced, alone = _changed(server, offers, RATE), _changed(server, offers, 0)
+        paced, alone = _changed(server, offers, RATE, seconds), _changed(server, offers, 0, seconds)
         before = sum(len(each) for each in (*paced, *alone))
         process = psutil.Process(server.pid)
         memory = process.memory_info().rss
         with _watching(server, token, offers, subscribers, Path(seen.name)):
             time.sleep(QUIET_SECONDS)
             memory = process.memory_info().rss - memory
-            idle = _cpu(process, IDLE_SECONDS)
+            idle = _cpu(process, seconds)
             started = sum(process.cpu_times()[:2])
-            measured = _changed(server, offers, RATE)
-            busy = (sum(process.cpu_times()[:2]) - started) / SECONDS
+            measured = _changed(server, offers, RATE, seconds)
+            busy = (sum(process.cpu_times()[:2]) - started) / seconds
             time.sleep(QUIET_SECONDS)
-            crowded = _changed(server, offers, 0)
+            crowded = _changed(server, offers, 0, seconds)
             time.sleep(QUIET_SECONDS)
         heard = json.loads(Path(seen.name).read_text())
     base = [len(one) + len(other) for one, other in zip(paced, alone, strict=True)]
@@ -63,7 +62,7 @@ def main(subscribers: int) -> None:
     messages = sum(measured[0][0] <= at <= measured[0][-1] for _, _, at in heard["seen"]) * SAMPLE
     print(f"live: {subscribers} subscribers on one process, {OFFERS} offers, {before} changes before they came")
     print(f"  commit to delivery   p50 {cuts[49] * 1000:6.0f} ms   p99 {cuts[98] * 1000:6.0f} ms   of {len(delays)}")
-    print(f"  messages             {messages / SECONDS:6.0f}/s, {busy:.0%} of a core")
+    print(f"  messages             {messages / seconds:6.0f}/s, {busy:.0%} of a core")
     print(f"  memory a subscriber  {memory / subscribers / 1024:6.1f} KB")
     print(f"  CPU while idle       {idle:6.2%} of a core")
     print(f"  changes at {RATE}/s     {_rate(paced):6.0f}/s without subscribers, {_rate(measured):.0f}/s with them")
@@ -84,10 +83,10 @@ def _with_many_offers(document: dict[str, Any]) -> None:
     document["advantages"] += [{**model, "code": f"LIVE{number}"} for number in range(OFFERS)]
 
 
-def _changed(server: Sesame, offers: list[str], rate: int) -> list[list[float]]:
+def _changed(server: Sesame, offers: list[str], rate: int, seconds: int) -> list[list[float]]:
     """The times of the commits, by offer."""
     keys = [str(decode(offer, "Advantage", path=())) for offer in offers]
-    command = [sys.executable, "-m", "benchmarks.support.changes", str(rate), str(SECONDS)]
+    command = [sys.executable, "-m", "benchmarks.support.changes", str(rate), str(seconds)]
     ended = subprocess.run(
         command, env=server.environment, input=json.dumps(keys) + "\n", stdout=subprocess.PIPE, text=True, check=True
     )
@@ -141,4 +140,6 @@ def _delays(seen: list[list[float]], commits: list[list[float]], base: list[int]
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--subscribers", type=int, default=10_000)
-    main(parser.parse_args().subscribers)
+    parser.add_argument("--seconds", type=int, default=SECONDS, help="of each measurement")
+    options = parser.parse_args()
+    main(options.subscribers, options.seconds)

@@ -16,15 +16,18 @@ import socket
 import sys
 import threading
 import time
-from itertools import pairwise
+from itertools import cycle, islice, pairwise
 from pathlib import Path
 
 WATCH = """subscription Watch($offer: ID!) { redemptionCounts(offerId: $offer) {
     offer { id code internalName } contact { id code name }
     counts { generated available held used invalidated ticketsHeld ticketsSold ticketsControlled version } } }"""
 SAMPLE = 10
-_DRAIN_SECONDS = 2.0
-_PING = re.compile(rb"\x89\x04(.{4})", re.DOTALL)
+_AT_ONCE = 50
+"""Of those outside the sample, how many are read between two looks at the sample: a millisecond's work."""
+_AROUND_SECONDS = 2.0
+_PING = b"\x89\x00"
+_PONG = b"\x8a\x80" + bytes(4)
 _VERSION = re.compile(rb'"version":(\d+)}')
 
 
@@ -37,7 +40,7 @@ def main(port: int, token: str, number: int, file: Path) -> None:
         watchers.append(_Watcher(port, token, offers, place))
         if place % 200 == 199:  # Who does not answer pings is taken for dead.
             for watcher in watchers:
-                watcher.read()
+                watcher.take(watcher.receive())
     print("ready", flush=True)
     stopping = threading.Event()
     threading.Thread(target=lambda: (sys.stdin.read(), stopping.set()), daemon=True).start()
@@ -66,26 +69,29 @@ class _Watcher:
         self._send({"type": "subscribe", "id": f"watch-{place}", "payload": payload})
         self.socket.setblocking(False)
 
-    def read(self) -> int:
-        """The newest version in what has come."""
+    def receive(self) -> bytes:
+        """What has come, empty where nothing has; pings are answered."""
         try:
             part = self.socket.recv(1 << 16)
         except BlockingIOError:
-            return self.version
+            return b""
         if not part:
             raise RuntimeError("the server closed the connection")
+        if _PING in part:
+            self.socket.sendall(_PONG)
+        return part
+
+    def take(self, part: bytes) -> list[int]:
+        """The versions in what has come, each newer than all before."""
         heard = self._rest + part
-        for ping in _PING.findall(heard):
-            self.socket.sendall(b"\x8a\x84" + bytes(4) + ping)
-        found = _VERSION.findall(heard)
-        if found:
-            versions = [self.version, *map(int, found)]
-            if any(later <= earlier for earlier, later in pairwise(versions)):
-                raise RuntimeError(f"versions out of order: {versions}")
-            self.version = versions[-1]
+        end = heard.rfind(b"}") + 1
         # What is cut in two is read when its rest has come.
-        self._rest = _PING.sub(b"", heard[heard.rfind(b"}") + 1 :])
-        return self.version
+        self._rest = heard[end:]
+        versions = [int(found) for found in _VERSION.findall(heard, 0, end)]
+        if any(later <= earlier for earlier, later in pairwise([self.version, *versions])):
+            raise RuntimeError(f"versions out of order: {self.version}, {versions}")
+        self.version = versions[-1] if versions else self.version
+        return versions
 
     def _send(self, message: object) -> None:
         data = json.dumps(message).encode()
@@ -112,19 +118,23 @@ def _watch(watchers: list[_Watcher], stopping: threading.Event) -> list[list[flo
             poll.register(watcher.socket, select.EPOLLIN | select.EPOLLET)
             sample[watcher.socket.fileno()] = place
     others = [each for each in watchers if not each.is_sample]
-    seen: list[list[float]] = []
-    next_drain = time.monotonic()
-    while True:
-        last_round = stopping.is_set()
-        for descriptor, _ in poll.poll(0.1, len(sample)):
+    parts: list[tuple[int, bytes, float]] = []
+    start, drained = time.monotonic(), 0
+    while not stopping.is_set():
+        for descriptor, _ in poll.poll(_AROUND_SECONDS * _AT_ONCE / max(len(others), _AT_ONCE), len(sample)):
             place = sample[descriptor]
-            seen.append([place, watchers[place].read(), time.monotonic()])
-        if time.monotonic() >= next_drain or last_round:
-            next_drain = time.monotonic() + _DRAIN_SECONDS
-            for watcher in others:
-                watcher.read()
-        if last_round:
-            return seen
+            part = watchers[place].receive()
+            parts.append((place, part, time.monotonic()))  # Looked at later: others wait to be received.
+        if others and drained < (time.monotonic() - start) / _AROUND_SECONDS * len(others):
+            for watcher in islice(cycle(others), drained % len(others), drained % len(others) + _AT_ONCE):
+                watcher.take(watcher.receive())
+            drained += _AT_ONCE
+    seen: list[list[float]] = [
+        [place, version, at] for place, part, at in parts for version in watchers[place].take(part)
+    ]
+    for watcher in watchers:
+        watcher.take(watcher.receive())
+    return seen
 
 
 if __name__ == "__main__":
