@@ -26,7 +26,8 @@ from resolvers.schema import schema
 from services.code_lists import CodeLists
 from sesame import logs
 from sesame.composition import House, build_services, house
-from sesame.processes import leave_with_parent, settle
+from sesame.garbage import short_collections
+from sesame.processes import leave_with_parent
 from sesame.settings import Settings
 
 _HEALTH_SECONDS: Final = 2
@@ -55,8 +56,8 @@ def create() -> ASGIApp:
         async with house(settings) as own:
             own.live.listen()
             application.router.routes.extend(routes(own, lambda: datetime.now(UTC)))
-            settle()
-            yield
+            with short_collections():
+                yield
 
     return logs.RequestLog(Starlette(lifespan=lifespan, middleware=[ANY_ORIGIN]))
 
