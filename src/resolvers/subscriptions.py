@@ -50,23 +50,17 @@ class Message:
 class Subscriber(ABC):
     """A client that shares an execution. A slow one keeps nobody waiting: of each subject it holds the newest only."""
 
-    __slots__ = ("_sent", "_waiting", "since")
+    __slots__ = ("_waiting", "since")
 
     def __init__(self) -> None:
         self.since: int | None = 0
-        self._sent: dict[UUID, int] = {}
+        """The first reading that is new enough, because it was made after this client had come; None: not known yet."""
         self._waiting: dict[UUID, bytes] = {}
 
-    def tell(self, message: Message) -> None:
-        """Passes on what is newer than all before, and was read after this client had come."""
-        if self.since is None or message.reading < self.since:
-            return
-        if message.version <= self._sent.get(message.subject, -1):
-            return
-        if not message.faulty:
-            self._sent[message.subject] = message.version
-        if self._waiting or not self._push(message.body):
-            self._waiting[message.subject] = message.body
+    def tell(self, subject: UUID, body: bytes) -> None:
+        """Sends it, or keeps it in the place of what still waits of the subject."""
+        if not self._push(body):
+            self._waiting[subject] = body
             self._wait()
 
     def _next(self) -> bytes:
@@ -78,7 +72,7 @@ class Subscriber(ABC):
 
     @abstractmethod
     def _push(self, body: bytes) -> bool:
-        """Sends it at once, where that is possible."""
+        """Sends it at once, where that is possible and nothing waits."""
 
     @abstractmethod
     def _wait(self) -> None:
@@ -151,6 +145,8 @@ class _Group:
         self._context = context
         self._members: dict[Subscriber, None] = {}
         self._late: list[Subscriber] = []
+        # Of each subject, the newest version told, and the last reading of it: who wants no later one has had it.
+        self._told: dict[UUID, tuple[int, int]] = {}
         self._refreshing: asyncio.Task[None] | None = None
         self.task = asyncio.create_task(self._run())
 
@@ -196,11 +192,22 @@ class _Group:
         return None
 
     async def _tell(self, message: Message) -> None:
-        for place, member in enumerate(tuple(self._members), 1):
-            if member in self._members:
-                member.tell(message)
+        """Passes on what is newer than all before, or what was read after a client had come."""
+        subject, reading, body = message.subject, message.reading, message.body
+        version, told = self._told.get(subject, (-1, -1))
+        if message.version < version:
+            return
+        if message.version > version:
+            told = -1
+        members = self._members
+        for place, member in enumerate(tuple(members), 1):
+            since = member.since
+            if since is not None and told < since <= reading and member in members:
+                member.tell(subject, body)
             if place % _AT_A_STRETCH == 0:
                 await asyncio.sleep(0)
+        if not message.faulty:
+            self._told[subject] = message.version, reading
 
     def _refresh(self) -> None:
         if not self.task.done() and (self._refreshing is None or self._refreshing.done()):

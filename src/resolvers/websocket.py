@@ -22,7 +22,10 @@ from resolvers.subscriptions import Subscriber, Subscriptions, refused
 from services.errors import Unauthenticated
 
 PUSH: Final = "sesame.push"
-"""A connection's extension by which the server offers ``send``: sends a text message at once, or returns False."""
+"""A connection's extension by which the server offers ``send``.
+
+It sends a text message, given as a JSON object without the last brace in two parts, at once; or returns False.
+"""
 
 _log = structlog.get_logger()
 
@@ -160,7 +163,7 @@ class _Subscriber(Subscriber):
         self._operation = operation
         self._head = _next_head(operation.id)
         extensions = cast(Adapter, handler.websocket).ws.scope.get("extensions") or {}
-        self._push_now: Callable[[bytes], bool] | None = extensions.get(PUSH, {}).get("send")
+        self._push_now: Callable[[bytes, bytes], bool] | None = extensions.get(PUSH, {}).get("send")
         self._draining: asyncio.Task[None] | None = None
 
     def end(self, result: bytes | None) -> None:
@@ -174,7 +177,7 @@ class _Subscriber(Subscriber):
     def _push(self, body: bytes) -> bool:
         if self._push_now is None or self._draining is not None:
             return False
-        return self._push_now(self._head + body + b"}")
+        return self._push_now(self._head, body)
 
     def _wait(self) -> None:
         if self._draining is None:

@@ -1,11 +1,13 @@
 """uvicorn's WebSocket protocol, for a server that tells thousands the same at once and has them stay for hours."""
 
 import struct
-from asyncio import AbstractEventLoop, BaseTransport, TimerHandle
+from asyncio import AbstractEventLoop, BaseTransport, TimerHandle, Transport
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Final
 from weakref import WeakKeyDictionary
 
+from uvicorn._types import ASGISendEvent
 from uvicorn.config import Config
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import Frame
@@ -22,36 +24,34 @@ _MOST_WAITING: Final = 16_384
 class Protocol(WebSocketsSansIOProtocol):
     """Offers ``sesame.push`` to the application: half the work of uvicorn's own sending, which queues and copies."""
 
-    _takes_more = True
+    _outlet: "_Outlet"
     _keepalive: "_Keepalive | None" = None
 
     def connection_made(self, transport: BaseTransport) -> None:
         super().connection_made(transport)
         self.transport.set_write_buffer_limits(high=_MOST_WAITING)
+        self._outlet = _Outlet(self.transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._takes_more = False
+        self._outlet.is_over = True
         super().connection_lost(exc)
 
     def pause_writing(self) -> None:
-        self._takes_more = False
+        self._outlet.is_full = True
         super().pause_writing()
 
     def resume_writing(self) -> None:
-        self._takes_more = not self.disconnected
+        self._outlet.is_full = False
         super().resume_writing()
 
     async def run_asgi(self) -> None:
-        self.scope["extensions"][PUSH] = {"send": self.push}
+        self.scope["extensions"][PUSH] = {"send": self._outlet.send}
         await super().run_asgi()
 
-    def push(self, message: bytes) -> bool:
-        """Sends a text message in UTF-8; False, and nothing is sent, where the client reads too slowly or is gone."""
-        transport = self.transport
-        if not self._takes_more or self.close_sent or transport.is_closing():
-            return False
-        transport.write(_head(len(message)) + message)
-        return True
+    async def send(self, message: ASGISendEvent) -> None:
+        if message["type"] == "websocket.close":
+            self._outlet.is_over = True
+        await super().send(message)
 
     def start_keepalive(self) -> None:
         if self.ping_interval and self.ping_timeout:
@@ -69,6 +69,25 @@ class Protocol(WebSocketsSansIOProtocol):
     def send_keepalive_ping(self) -> None:
         if not self.close_sent and not self.transport.is_closing():
             self.transport.write(_PING)
+
+
+class _Outlet:
+    """What sending needs and no more: the forty attributes of ten thousand protocols are far from the processor."""
+
+    __slots__ = ("_transport", "is_full", "is_over")
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+        self.is_full = False
+        self.is_over = False
+
+    def send(self, head: bytes, body: bytes) -> bool:
+        """Sends a text message; False, and nothing is sent, where the client reads too slowly or is gone."""
+        transport = self._transport
+        if self.is_full or self.is_over or transport.is_closing():
+            return False
+        transport.write(b"".join((_frame_head(len(head) + len(body) + 1), head, body, b"}")))
+        return True
 
 
 class _Keepalive:
@@ -134,7 +153,8 @@ def _keepalive(config: Config, loop: AbstractEventLoop, interval: float, patienc
     return _keepalives[config]
 
 
-def _head(size: int) -> bytes:
+@lru_cache
+def _frame_head(size: int) -> bytes:
     if size < 126:
         return struct.pack("!BB", _TEXT, size)
     if size < 1 << 16:
