@@ -26,6 +26,8 @@ SAMPLE = 10
 _AT_ONCE = 50
 """Of those outside the sample, how many are read between two looks at the sample: a millisecond's work."""
 _AROUND_SECONDS = 2.0
+_TICK = 0.002
+"""Seconds between two looks, by which times may be late: to be woken by each message would cost the server too."""
 _PING = b"\x89\x00"
 _PONG = b"\x8a\x80" + bytes(4)
 _VERSION = re.compile(rb'"version":(\d+)}')
@@ -120,8 +122,8 @@ def _watch(watchers: list[_Watcher], stopping: threading.Event) -> list[list[flo
     others = [each for each in watchers if not each.is_sample]
     parts: list[tuple[int, bytes, float]] = []
     start, drained = time.monotonic(), 0
-    while not stopping.is_set():
-        for descriptor, _ in poll.poll(_AROUND_SECONDS * _AT_ONCE / max(len(others), _AT_ONCE), len(sample)):
+    while not stopping.wait(_TICK):
+        for descriptor, _ in poll.poll(0, len(sample)):
             place = sample[descriptor]
             part = watchers[place].receive()
             parts.append((place, part, time.monotonic()))  # Looked at later: others wait to be received.
