@@ -23,7 +23,7 @@ PACE: Final = 0.1
 LOOK: Final = 1.5
 """Seconds between two looks at the versions of what is watched."""
 
-_AT_ONCE: Final = 8  # Few, so that what is told is new: while a thousand watchers are told of one offer, others change.
+_AT_ONCE: Final = 5  # Few, so that what is told is new: while a thousand watchers are told of one offer, others change.
 _REST: Final = 0.01  # Between two readings, so that they are not of one offer each.
 _AFTER_FAILURE: Final = 0.5
 
@@ -144,8 +144,10 @@ class CountBoard:
                     if clock() >= next_look:
                         next_look = clock() + LOOK
                         await self._look()
-                    if await self._read(clock()):
-                        await asyncio.sleep(_REST)
+                    read = await self._read(clock())
+                    if read:
+                        # With more to read, while those who wait for this are told of it.
+                        await asyncio.sleep(0 if read == _AT_ONCE else _REST)
                 except Exception as error:  # noqa: BLE001 - whatever it was, the next round tries again
                     _log.warning("live counts could not be read", reason=str(error))
                     await asyncio.sleep(_AFTER_FAILURE)
@@ -162,11 +164,11 @@ class CountBoard:
         reading = self._latest.get(offer)
         return sum(each.version for each in reading.shares.values()) if reading else 0
 
-    async def _read(self, now: float) -> bool:
-        """Reads some of what is due, that which waits longest first; whether there was any."""
+    async def _read(self, now: float) -> int:
+        """Reads some of what is due, that which waits longest first; returns how many offers."""
         due = [offer for offer in self._dirty if self._not_before.get(offer, 0) <= now][:_AT_ONCE]
         if not due:
-            return False
+            return 0
         dirty = {offer: self._dirty.pop(offer) for offer in due}
         self._readings += 1
         try:
@@ -183,7 +185,7 @@ class CountBoard:
         for offer, waiting in dirty.items():
             self._not_before[offer] = now + PACE
             self._show(offer, Reading(self._readings, shares[offer], catalogue), waiting)
-        return True
+        return len(due)
 
     async def _catalogue(self, offers: Collection[UUID]) -> Catalogue:
         """The snapshot at hand, no older than the last look, unless it lacks one of the offers."""
