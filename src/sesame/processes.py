@@ -1,6 +1,5 @@
 """Processes that belong together: a child is kept running beside its parent, and never outlives it."""
 
-import gc
 import os
 import signal
 import subprocess
@@ -89,10 +88,3 @@ def leave_with_parent() -> None:
         os.kill(os.getpid(), signal.SIGTERM)
 
     threading.Thread(target=watch, daemon=True).start()
-
-
-def settle() -> None:
-    """Tells the garbage collector that what is there stays, and to look at the rest more rarely."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(10_000, 20, 20)
