@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -32,6 +33,11 @@ class RedisServer:
         if self._process is not None:
             self._process.kill()
             self._process.wait()
+
+    def stop(self) -> None:
+        """It takes connections still, and answers nothing."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGSTOP)
 
     def _takes_connections(self) -> bool:
         with suppress(OSError), create_connection(("127.0.0.1", self._port)):

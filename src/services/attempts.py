@@ -1,7 +1,8 @@
 """How many codes that there are not may be tried (docs/domain.md, Who may do what)."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from ipaddress import IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv6Network, ip_address
 from typing import Final
 from uuid import UUID
 
@@ -17,6 +18,9 @@ OF_BASKET: Final = RateLimitItemPerMinute(20, 10)
 """Unknown codes for one basket, in ten minutes."""
 OF_CLIENT: Final = RateLimitItemPerMinute(100, 10)
 """Unknown codes of one caller at one network address, in ten minutes: a whole school may come by one address."""
+
+PAUSE: Final = 10.0
+"""Seconds before Redis is asked again after it did not answer: who waits for it may keep rows locked."""
 
 _PATIENCE: Final = 1.0  # Seconds to wait for Redis.
 
@@ -34,6 +38,7 @@ class Attempts:
     def __init__(self, redis_url: str | None = None) -> None:
         self._own = FixedWindowRateLimiter(MemoryStorage())
         self._shared = None if redis_url is None else FixedWindowRateLimiter(_storage(redis_url))
+        self._away_until = 0.0
 
     async def are_spent(self, viewer: Viewer, basket: UUID | None) -> bool:
         """Whether codes must not even be looked up for now. Never for staff, who see all codes anyway."""
@@ -58,10 +63,12 @@ class Attempts:
 
     async def _ask(self, question: Callable[[FixedWindowRateLimiter], Awaitable[bool]]) -> bool:
         """What Redis answers; while it is away, what this process knows by itself."""
-        if self._shared is not None:
+        clock = asyncio.get_running_loop()
+        if self._shared is not None and clock.time() >= self._away_until:
             try:
                 return await question(self._shared)
             except StorageError as error:
+                self._away_until = clock.time() + PAUSE
                 _log.warning("attempts are counted by this process alone", reason=str(error))
         return await question(self._own)
 
@@ -88,4 +95,7 @@ def _network(address: str) -> str:
         parsed = ip_address(address)
     except ValueError:
         return address
-    return str(IPv6Network((parsed, 64), strict=False)) if isinstance(parsed, IPv6Address) else address
+    if isinstance(parsed, IPv4Address):
+        return address
+    # A server that listens to both sees IPv4 so; all of it is in one /64.
+    return str(parsed.ipv4_mapped or IPv6Network((parsed, 64), strict=False))

@@ -1,16 +1,18 @@
 """Codes cannot be found by trying, and nobody else pays for those who try."""
 
+import asyncio
 from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
 
 import pytest
 from limits.aio.storage import memory
+from structlog.testing import capture_logs
 from tests.conftest import Server
 from tests.graphql.operations import BackOffice, Shop
 from tests.redis_server import RedisServer, redis_server
 
-from services.attempts import OF_BASKET, OF_CLIENT, Attempts
+from services.attempts import OF_BASKET, OF_CLIENT, PAUSE, Attempts
 from services.viewer import Audience, Viewer
 
 ORGANISATION = uuid4()
@@ -162,6 +164,13 @@ async def test_all_addresses_of_one_subnet_are_one_client() -> None:
     assert not await attempts.are_spent(caller("2001:db8:0:1::1"), None)
 
 
+async def test_customers_by_ipv4_are_not_one_client_where_the_server_listens_to_both() -> None:
+    attempts = Attempts()
+    await attempts.failed(caller("::ffff:192.0.2.1"), None, OF_CLIENT.amount)
+    assert await attempts.are_spent(caller("::ffff:192.0.2.1"), None)
+    assert not await attempts.are_spent(caller("::ffff:192.0.2.2"), None)
+
+
 async def test_processes_that_share_redis_count_together(redis: RedisServer) -> None:
     here, there = Attempts(redis.url), Attempts(redis.url)
     await here.failed(caller("192.0.2.1"), None, OF_CLIENT.amount)
@@ -174,3 +183,24 @@ async def test_without_redis_each_process_counts_by_itself(redis: RedisServer) -
     assert not await attempts.are_spent(caller("192.0.2.1"), None)
     await attempts.failed(caller("192.0.2.1"), None, OF_CLIENT.amount)
     assert await attempts.are_spent(caller("192.0.2.1"), None)
+
+
+async def test_nobody_waits_again_for_a_redis_that_hangs(redis: RedisServer) -> None:
+    attempts = Attempts(redis.url)
+    redis.stop()
+    with capture_logs() as logs:
+        for _ in range(3):
+            assert not await attempts.are_spent(caller("192.0.2.1"), None)
+    assert len(logs) == 1
+
+
+async def test_a_redis_that_is_back_is_asked_again(redis: RedisServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    here, there = Attempts(redis.url), Attempts(redis.url)
+    redis.kill()
+    assert not await here.are_spent(caller("192.0.2.1"), None)
+    redis.start()
+    await there.failed(caller("192.0.2.1"), None, OF_CLIENT.amount)
+    assert not await here.are_spent(caller("192.0.2.1"), None)
+    later = asyncio.get_running_loop().time() + PAUSE
+    monkeypatch.setattr(asyncio.get_running_loop(), "time", lambda: later)
+    assert await here.are_spent(caller("192.0.2.1"), None)
