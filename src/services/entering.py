@@ -5,6 +5,7 @@ stand in another's way, each is done by itself, as it would have been alone.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
@@ -73,10 +74,9 @@ class Entering:
 
     async def enter(self, entry: Entry) -> Entered:
         """Raises CodeRefused with every reason, NotFound, Conflict."""
-        try:
+        with suppress(_Apart):
             return await self._gathering.add(entry.viewer.organisation_id, entry)
-        except _Apart:
-            return await self._alone(entry)
+        return await self._alone(entry)
 
     async def _enter_all(self, entries: Sequence[Entry]) -> Sequence[Entered | Failure]:
         """Raises _Apart, whatever went wrong: alone, each has its own answer, or its own fault."""

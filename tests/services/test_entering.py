@@ -208,4 +208,7 @@ async def test_a_fault_of_one_is_its_own(shop: Shop, monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr("services.baskets.opened_offer", fails)
     monkeypatch.setattr(entering, "opened_offer", fails)
-    assert kinds(await shop.enter((first, broken), (second, shop.codes[1]))) == {"RuntimeError": 1, "Applied": 1}
+    told = await shop.enter((first, broken), (second, shop.codes[1]))
+    assert kinds(told) == {"RuntimeError": 1, "Applied": 1}
+    assert isinstance(told[0], RuntimeError)
+    assert told[0].__context__ is None, "the log of a fault would show what others entered"
