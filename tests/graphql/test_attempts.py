@@ -10,6 +10,7 @@ from limits.aio.storage import memory
 from structlog.testing import capture_logs
 from tests.conftest import Server
 from tests.graphql.operations import BackOffice, Shop
+from tests.graphql.streams import BOTH
 from tests.redis_server import RedisServer, redis_server
 
 from services.attempts import OF_BASKET, OF_CLIENT, PAUSE, Attempts
@@ -122,6 +123,16 @@ async def test_a_client_that_tried_too_many_cannot_ask_what_a_code_opens(shop: S
     await try_all(shop)
     [error] = (await shop.send("EligibleOffers", first=10, codes=[code]))["errors"]
     assert error["extensions"]["problems"][0]["path"] == ["codes", "0"]
+
+
+@pytest.mark.parametrize("transport", BOTH)
+async def test_a_client_is_the_same_by_every_way(server: Server, shop: Shop, code: str, transport: Any) -> None:
+    await try_all(shop)
+    wanted = {"input": {"lines": await shop.lines(SEATS), "codes": [code]}}
+    query = "query($input: BasketInput!) { priceBasket(input: $input) { codes { refusals { code } } } }"
+    async with transport(server.address, server.shopper, {"query": query, "variables": wanted}) as results:
+        answer = await anext(results)
+    assert answer["data"]["priceBasket"]["codes"] == [{"refusals": [{"code": "TOO_MANY_ATTEMPTS"}]}]
 
 
 async def test_who_asks_without_codes_is_answered_all_the_same(shop: Shop) -> None:
