@@ -2,8 +2,9 @@
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
+from uuid import UUID
 
 import sqlalchemy
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -13,9 +14,9 @@ from db import claims, sessions
 from services.idempotency import Once
 from sesame import app
 
-_FREE_CODES = sqlalchemy.text("""
+_TAKEN_CODES = sqlalchemy.text("""
 SELECT count(*) FROM codes WHERE organisation_id = :organisation AND id = ANY(:codes) AND kind = 'SINGLE_USE'
-    AND status <> 'AVAILABLE' AND basket_id IS DISTINCT FROM :basket
+    AND status <> 'AVAILABLE' AND NOT coalesce(basket_id = ANY(:baskets), false)
 """)
 
 
@@ -28,13 +29,16 @@ def check_before_write() -> None:
     claims._CLAIM = sqlalchemy.text(unconditional)
     write = claims.claim
 
-    async def claim(connection: AsyncConnection, organisation: Any, basket: Any, *others: Any) -> claims.Claimed:
-        codes = [hold.code for hold in others[1] if hold.code is not None]
-        wanted = {"organisation": organisation, "basket": basket, "codes": codes}
-        if await connection.scalar(_FREE_CODES, wanted):
+    async def claim(
+        connection: AsyncConnection, organisation: UUID, wanted: Sequence[claims.Claim], ending: Sequence[UUID] = ()
+    ) -> claims.Claimed:
+        baskets = [*(each.basket for each in wanted), *ending]
+        codes = [hold.code for each in wanted for hold in each.holds if hold.code is not None]
+        parameters = {"organisation": organisation, "baskets": baskets, "codes": codes}
+        if await connection.scalar(_TAKEN_CODES, parameters):
             return claims.Claimed(frozenset(codes), frozenset(), frozenset())
         await asyncio.sleep(0.03)
-        return await write(connection, organisation, basket, *others)
+        return await write(connection, organisation, wanted, ending)
 
     claims.claim = claim
 

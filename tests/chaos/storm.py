@@ -18,6 +18,7 @@ CLIENTS = 30
 REPLAYS = 200
 CALM = 60.0
 """Seconds in which everybody must be answered once nothing breaks any more."""
+UNANSWERED = "not everybody was answered, though nothing broke any more"
 
 
 @dataclass
@@ -62,12 +63,17 @@ async def run(postgres: Postgres, gala: Gala, seed: int, seconds: float, mutant:
         for task in living:
             if task in late:
                 task.cancel()
-                report.problems.append("a client was not answered")
+                report.problems.append(UNANSWERED)
             elif (error := task.exception()) is not None:
                 report.problems.append(f"a client was answered what it cannot understand: {error!r}")
-        await _replay(clients, book, random)
-        report.problems += [*book.problems, *await kept(book, url)]
-        report.problems += await sellable(gala, url, clients[0].ask)
+        try:
+            async with asyncio.timeout(CALM):
+                await _replay(clients, book, random)
+                report.problems += await kept(book, url)
+                report.problems += await sellable(gala, url, clients[0].ask)
+        except TimeoutError:
+            report.problems.append(UNANSWERED)
+        report.problems += book.problems
         report.lost = book.lost
         report.answered.update(each.operation for each in book.intents)
     return report
