@@ -73,6 +73,10 @@ class Facts:
 
 # As JSON, whose number of rows PostgreSQL always guesses alike: it plans once, and not for each basket again.
 _FACTS = text("""
+WITH expired AS MATERIALIZED (
+    -- Of every organisation: until the table is analysed, the baskets of one are thought few enough to be read all.
+    SELECT organisation_id, id FROM baskets WHERE state = 'OPEN' AND expires_at <= now()
+)
 SELECT f.* FROM jsonb_to_recordset(CAST(:wanted AS jsonb))
     AS q(position integer, basket uuid, contact uuid, codes text[], offers uuid[])
 CROSS JOIN LATERAL (
@@ -92,16 +96,13 @@ WITH entered AS (
 ), relevant AS (
     SELECT unnest(q.offers) AS id
     UNION SELECT offer_id FROM entered UNION SELECT id FROM targeted
-), expired AS (
-    SELECT id FROM baskets
-    WHERE organisation_id = :organisation AND state = 'OPEN' AND expires_at <= now() AND id IS DISTINCT FROM q.basket
 ), free AS (
     SELECT true AS own, * FROM redemptions
     WHERE organisation_id = :organisation AND basket_id = q.basket AND state = 'HELD'
     UNION ALL
-    SELECT false, * FROM redemptions
-    WHERE organisation_id = :organisation AND basket_id IN (SELECT id FROM expired) AND state = 'HELD'
-        AND offer_id IN (SELECT id FROM relevant)
+    SELECT false, r.* FROM expired e JOIN redemptions r ON r.basket_id = e.id
+    WHERE e.organisation_id = :organisation AND e.id IS DISTINCT FROM q.basket
+        AND r.organisation_id = :organisation AND r.state = 'HELD' AND r.offer_id IN (SELECT id FROM relevant)
 )
 SELECT
     (SELECT catalogue_version FROM organisations WHERE id = :organisation) AS catalogue_version,
@@ -112,7 +113,9 @@ SELECT
     (SELECT json_agg(campaign_id) FROM campaign_contacts
         WHERE organisation_id = :organisation AND contact_id = q.contact) AS campaigns,
     (SELECT json_agg(json_build_array(id, code, kind,
-        CASE WHEN status = 'HELD' AND basket_id IN (SELECT id FROM expired) THEN 'AVAILABLE' ELSE status END,
+        CASE WHEN status = 'HELD' AND basket_id IN (
+            SELECT id FROM expired WHERE organisation_id = :organisation AND id IS DISTINCT FROM q.basket
+        ) THEN 'AVAILABLE' ELSE status END,
         offer_id, contact_id, basket_id,
         uses - (SELECT count(DISTINCT basket_id) FROM free WHERE code_id = entered.id), max_uses))
         FROM entered) AS codes,
