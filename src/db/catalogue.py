@@ -164,11 +164,12 @@ async def read_as_one(connection: AsyncConnection) -> None:
     await connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"))
 
 
+_VERSION = text("SELECT catalogue_version FROM organisations WHERE id = :organisation")
+
+
 async def version(connection: AsyncConnection, organisation_id: UUID) -> int | None:
     """The version of the catalogue now, None without such an organisation."""
-    organisations = tables.organisations
-    query = select(organisations.c.catalogue_version).where(organisations.c.id == organisation_id)
-    return (await connection.execute(query)).scalar_one_or_none()
+    return (await connection.execute(_VERSION, {"organisation": organisation_id})).scalar_one_or_none()
 
 
 async def organisation_id(connection: AsyncConnection, code: str) -> UUID | None:

@@ -7,14 +7,14 @@ from typing import Any, Final
 from uuid import UUID
 
 import asyncpg  # type: ignore[import-untyped]  # asyncpg comes without types
-from sqlalchemy import BigInteger, cast, func, make_url, select, text
+from sqlalchemy import make_url, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.counts import NUMBERS, Key, RedemptionCounts
 from db.sessions import Sessions
 from db.signals import Heard, Lost, hear, signals
-from db.tables import NIL, redemption_counts
+from db.tables import NIL
 
 CHANNEL: Final = "sesame_counts"
 
@@ -88,17 +88,18 @@ async def counts_of(connection: AsyncConnection, organisation: UUID, offers: lis
     }
 
 
+_VERSIONS = text("""
+SELECT offer_id, CAST(sum(version) AS bigint) AS version FROM redemption_counts
+WHERE organisation_id = :organisation
+    AND (CAST(:offers AS uuid[]) IS NULL OR offer_id = ANY(CAST(:offers AS uuid[]))) GROUP BY offer_id
+""")
+
+
 async def versions(connection: AsyncConnection, organisation: UUID, offers: Collection[UUID] | None) -> dict[UUID, int]:
     """The version of each offer's counts, its holders taken together; of all offers where ``offers`` is None."""
-    table = redemption_counts
-    query = (
-        select(table.c.offer_id, cast(func.sum(table.c.version), BigInteger).label("version"))
-        .where(table.c.organisation_id == organisation)
-        .group_by(table.c.offer_id)
-    )
-    if offers is not None:
-        query = query.where(table.c.offer_id.in_(offers))
-    return {row.offer_id: row.version for row in await connection.execute(query)}
+    wanted = None if offers is None else list(offers)
+    rows = await connection.execute(_VERSIONS, {"organisation": organisation, "offers": wanted})
+    return {row.offer_id: row.version for row in rows}
 
 
 def _arguments(url: str) -> dict[str, Any]:
