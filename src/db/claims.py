@@ -6,7 +6,6 @@ locked in one fixed order: codes, quotas, contact shares, counts, each by key. C
 limit.
 """
 
-import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
@@ -14,7 +13,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from db.counts import SLOTS
+from db.counts import SLOT
 from db.ids import new_id
 from db.tables import NIL
 
@@ -146,7 +145,7 @@ WITH new AS ({_NEW}), old AS (
     SELECT id FROM single_use_moved UNION ALL SELECT id FROM custom_moved
 ), {_LIMITS}, counted AS (
     INSERT INTO redemption_counts AS t (organisation_id, offer_id, contact_id, slot, held, tickets_held, version)
-    SELECT :organisation, offer_id, holder_id, :slot, sum(held), sum(tickets), 1 FROM (
+    SELECT :organisation, offer_id, holder_id, {SLOT}, sum(held), sum(tickets), 1 FROM (
         SELECT offer_id, coalesce(holder_id, :nil) AS holder_id, 0 AS held, tickets FROM new
         UNION ALL SELECT offer_id, holder_id, 0, -tickets FROM old
         UNION ALL
@@ -188,13 +187,13 @@ WITH new AS (
     SELECT id FROM old
 ), {_LIMITS}
 INSERT INTO redemption_counts AS t (organisation_id, offer_id, contact_id, slot, tickets_held, version)
-SELECT :organisation, offer_id, holder_id, :slot, -sum(tickets), 1 FROM old
+SELECT :organisation, offer_id, holder_id, {SLOT}, -sum(tickets), 1 FROM old
 WHERE (SELECT count(*) FROM share_given) >= 0 GROUP BY offer_id, holder_id
 ON CONFLICT (organisation_id, offer_id, contact_id, slot) DO UPDATE
     SET tickets_held = t.tickets_held + excluded.tickets_held, version = t.version + 1
 """)
 
-_USE = text("""
+_USE = text(f"""
 WITH used AS (
     UPDATE redemptions SET state = 'USED'
     WHERE organisation_id = :organisation AND basket_id = :basket AND state = 'HELD'
@@ -206,7 +205,7 @@ WITH used AS (
 ), counted AS (
     INSERT INTO redemption_counts AS t
         (organisation_id, offer_id, contact_id, slot, held, used, tickets_held, tickets_sold, version)
-    SELECT :organisation, offer_id, holder_id, :slot, -sum(codes), sum(codes), -sum(tickets), sum(tickets), 1 FROM (
+    SELECT :organisation, offer_id, holder_id, {SLOT}, -sum(codes), sum(codes), -sum(tickets), sum(tickets), 1 FROM (
         SELECT offer_id, holder_id, 0 AS codes, tickets FROM used
         UNION ALL SELECT offer_id, coalesce(contact_id, :nil), 1, 0 FROM codes_used
     ) moves GROUP BY offer_id, holder_id ORDER BY offer_id, holder_id
@@ -248,7 +247,7 @@ WITH new AS (
     SELECT id FROM single_use_moved UNION ALL SELECT id FROM custom_moved
 ), {_LIMITS}, counted AS (
     INSERT INTO redemption_counts AS t (organisation_id, offer_id, contact_id, slot, used, tickets_sold, version)
-    SELECT :organisation, offer_id, holder_id, :slot, -sum(codes), -sum(tickets), 1 FROM (
+    SELECT :organisation, offer_id, holder_id, {SLOT}, -sum(codes), -sum(tickets), 1 FROM (
         SELECT offer_id, holder_id, 0 AS codes, tickets FROM old
         UNION ALL SELECT offer_id, coalesce(contact_id, :nil), 1, 0 FROM single_use_moved
     ) moves WHERE (SELECT count(*) FROM share_given) + (SELECT count(*) FROM quota_moved) >= 0
@@ -279,7 +278,7 @@ async def claim(
     parameters = {
         "organisation": organisation,
         "baskets": [*(claim.basket for claim in claims), *ending],
-        **_counting(),
+        "nil": UUID(NIL),
         "ids": [new_id() for _ in taken],
         "offers": [hold.offer for _, hold in taken],
         "codes": [hold.code for _, hold in taken],
@@ -309,7 +308,7 @@ async def release_codes(connection: AsyncConnection, organisation: UUID, codes: 
     parameters = {
         "organisation": organisation,
         "codes": list(codes),
-        **_counting(),
+        "nil": UUID(NIL),
     }
     await connection.execute(_RELEASE_CODES, parameters)
 
@@ -326,7 +325,7 @@ async def use(
         "basket": basket,
         "order": order,
         "contact": contact,
-        **_counting(),
+        "nil": UUID(NIL),
     }
     row = (await connection.execute(_USE, parameters)).one()
     return frozenset(row.codes), frozenset(row.changed)
@@ -344,12 +343,7 @@ async def give_back(connection: AsyncConnection, organisation: UUID, basket: UUI
         "organisation": organisation,
         "basket": basket,
         "order": order,
-        **_counting(),
+        "nil": UUID(NIL),
     }
     row = (await connection.execute(_GIVE_BACK, parameters)).one()
     return frozenset(row.changed)
-
-
-def _counting() -> dict[str, object]:
-    """The key without a holder, and any of the slots over which counts are spread."""
-    return {"nil": UUID(NIL), "slot": random.randrange(SLOTS)}  # noqa: S311 - spreads load, guards nothing

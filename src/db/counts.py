@@ -5,7 +5,6 @@ sales of one offer do not queue for one row; the truth is the sum. One slot alon
 transaction holds in one slot another releases in the next.
 """
 
-import random
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from uuid import UUID
@@ -16,7 +15,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from db.tables import NIL, contacts, offers
 from db.tables import redemption_counts as table
 
-SLOTS = 16
+SLOT = "CAST(pg_backend_pid() % 16 AS smallint)"
+"""Of the slots of an offer and holder, the one whose counts a session moves: sessions at work at once mostly have
+neighbouring numbers, and so each a slot of its own.
+"""
 
 Key = tuple[UUID, UUID | None]
 """An offer, and the holder: the structure contact whose codes these are, None without one."""
@@ -52,7 +54,7 @@ _MOVE = text(
     f"""
     INSERT INTO redemption_counts AS own
         (organisation_id, offer_id, contact_id, slot, version, {", ".join(NUMBERS)})
-    SELECT CAST(:organisation AS uuid), offer_id, contact_id, CAST(:slot AS integer), 1, {", ".join(NUMBERS)}
+    SELECT CAST(:organisation AS uuid), offer_id, contact_id, {SLOT}, 1, {", ".join(NUMBERS)}
     FROM unnest(CAST(:offers AS uuid[]), CAST(:holders AS uuid[]), {_ARRAYS})
         AS change (offer_id, contact_id, {", ".join(NUMBERS)})
     ON CONFLICT (organisation_id, offer_id, contact_id, slot) DO UPDATE SET version = own.version + 1, {_SUMS}
@@ -69,7 +71,6 @@ async def move(connection: AsyncConnection, organisation: UUID, changes: Mapping
     )
     values: dict[str, object] = {name: [getattr(change, name) for _, change in ordered] for name in NUMBERS}
     values["organisation"] = organisation
-    values["slot"] = random.randrange(SLOTS)  # noqa: S311 - spreads load, guards nothing
     values["offers"] = [offer for (offer, _), _ in ordered]
     values["holders"] = [holder for (_, holder), _ in ordered]
     await connection.execute(_MOVE, values)
