@@ -73,7 +73,8 @@ class Baskets:
             pricing = stored_pricing.dump(quote.pricing, quote.single_use_codes)
             minutes = quote.catalogue.organisation.basket_minutes
             expires_at = await db.add(connection, viewer.organisation_id, basket, content, pricing, minutes)
-            await hold(connection, changed, viewer.organisation_id, [(Holder(basket, content.contact), quote)])
+            if quote.pricing.holds:
+                await hold(connection, changed, viewer.organisation_id, [(Holder(basket, content.contact), quote)])
             await audit_sale(connection, viewer, "createBasket", "Basket", basket, {})
             answer = {"basket": basket}
             made = answer, Basket(basket, BasketState.OPEN, content.contact, expires_at, quote.pricing, None)
