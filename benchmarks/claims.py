@@ -1,17 +1,21 @@
 """Confirmed applies of codes a second, through the service without HTTP, beside pgbench's conditional UPDATE.
 
 On distinct codes, and on distinct codes of one hot offer whose quota they all take from; pgbench on distinct rows,
-and on one hot row. All on the same PostgreSQL, one after the other, with as many at once.
+and on one hot row. All on the same PostgreSQL, one after the other, with as many at once; by as many processes as
+``sesame serve --workers`` would have on two cores, and by as many threads of pgbench.
 """
 
 import asyncio
 import json
+import multiprocessing
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from multiprocessing.connection import Connection
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -37,7 +41,9 @@ from sesame.garbage import short_collections
 from sesame.postgres import running
 from sesame.settings import Settings
 
+PROCESSES = 2
 AT_ONCE = 64
+CALLERS = AT_ONCE // PROCESSES
 CONNECTIONS = 16
 CODES = 10_000
 SECONDS = 5
@@ -58,7 +64,7 @@ def document(now: datetime) -> Any:
     return moved_to({**example, "advantages": [*example["advantages"], *offers], "batches": batches}, now)
 
 
-class Bench:
+class Caller:
     """The services of one process, and who calls them."""
 
     def __init__(self, own: House, organisation: UUID, place: UUID) -> None:
@@ -67,8 +73,8 @@ class Bench:
         self._shopper = Viewer(Audience.SHOPPER, *about, "shopper:SHOP", point_of_sale=place)
         self._staff = Viewer(Audience.STAFF, *about, "staff:ada", roles=frozenset(StaffRole))
 
-    async def applies(self, offer: str, line: LineRequest) -> float:
-        """Applies a second, each of a code of its own to a basket of its own."""
+    async def baskets(self, offer: str, line: LineRequest, process: int) -> list[tuple[UUID, str]]:
+        """A basket for each code of this process's share of an offer's codes."""
         services, now = self._services, datetime.now(UTC)
         catalogue = await services.catalogues.find("theatre")
         key = next(each.offer.id for each in catalogue.offer_details.values() if each.offer.code == offer)
@@ -78,41 +84,45 @@ class Bench:
             page = await services.codes.page(self._staff, CodeFilter(offer=key), after, CODES)
             codes += map(shown, page)
             after = page[-1].id
-        waiting = iter(codes)
-        baskets: list[tuple[UUID, str]] = []
+        waiting = iter(codes[process::PROCESSES])
+        opened: list[tuple[UUID, str]] = []
 
         async def open_some() -> None:
             for code in waiting:
                 basket = await services.baskets.create(self._shopper, BasketRequest((line,)), now)
-                baskets.append((basket.id, code))
+                opened.append((basket.id, code))
 
-        async def apply_some(left: Iterator[tuple[UUID, str]]) -> None:
+        await asyncio.gather(*(open_some() for _ in range(CALLERS)))
+        return opened
+
+    async def apply(self, baskets: Sequence[tuple[UUID, str]]) -> None:
+        """Enters the code of each into it."""
+        left, now = iter(baskets), datetime.now(UTC)
+
+        async def apply_some() -> None:
             for basket, code in left:
-                await services.baskets.apply_code(self._shopper, basket, code, now)
+                await self._services.baskets.apply_code(self._shopper, basket, code, now)
 
-        await asyncio.gather(*(open_some() for _ in range(AT_ONCE)))
-        warm_up, measured = iter(baskets[: CODES // 10]), iter(baskets[CODES // 10 :])
-        await asyncio.gather(*(apply_some(warm_up) for _ in range(AT_ONCE)))
-        began = time.perf_counter()
-        await asyncio.gather(*(apply_some(measured) for _ in range(AT_ONCE)))
-        return len(baskets[CODES // 10 :]) / (time.perf_counter() - began)
+        await asyncio.gather(*(apply_some() for _ in range(CALLERS)))
 
 
-async def ours(url: str, folder: Path) -> list[float]:
-    """Applies a second of each measurement."""
+async def load(url: str, folder: Path) -> None:
+    """The example with its offers' codes made."""
     await upgrade(url)
-    settings = Settings(
-        database_url=SecretStr(url), secret_key=SecretStr("x" * 32), data_dir=folder, pool_size=CONNECTIONS
-    )
-    async with house(settings) as own:
+    async with house(_settings(url, folder)) as own:
         now = datetime.now(UTC)
         loaded = await Datasets(own.sessions).load(document(now), now=now)
         generation = Generation(own.sessions, own.transactions, own.links, FolderMailer(folder))
         for batch in loaded.made:
             while await generation.advance(loaded.organisation_id, batch, now) is not BatchState.DONE:
                 pass
+
+
+async def ours(url: str, folder: Path, process: int, together: Barrier, took: Connection) -> None:
+    """What one process does: tells the seconds that each measurement took all of them."""
+    async with house(_settings(url, folder)) as own:
         catalogue = await build_services(own).catalogues.find("theatre")
-        bench = Bench(own, loaded.organisation_id, by_code(catalogue.points_of_sale)["SHOP"].id)
+        caller = Caller(own, catalogue.organisation.id, by_code(catalogue.points_of_sale)["SHOP"].id)
         line = LineRequest(
             by_code(catalogue.performances)["HELENE-1217"].id,
             None,
@@ -121,7 +131,41 @@ async def ours(url: str, folder: Path) -> list[float]:
             1,
         )
         with short_collections():
-            return [await bench.applies(offer, line) for offer, _, _ in OFFERS.values()]
+            for offer in OFFERS.values():
+                baskets = await caller.baskets(offer[0], line, process)
+                await caller.apply(baskets[: len(baskets) // 10])
+                together.wait()
+                began = time.perf_counter()
+                await caller.apply(baskets[len(baskets) // 10 :])
+                together.wait()
+                took.send(time.perf_counter() - began)
+
+
+def _process(url: str, folder: Path, process: int, together: Barrier, took: Connection) -> None:
+    uvloop.run(ours(url, folder, process, together, took))
+
+
+def applies(url: str, folder: Path) -> list[float]:
+    """Applies a second of each measurement."""
+    asyncio.run(load(url, folder))
+    context = multiprocessing.get_context("spawn")
+    together = context.Barrier(PROCESSES)
+    told, took = context.Pipe(duplex=False)
+    processes = [
+        context.Process(target=_process, args=(url, folder, number, together, took)) for number in range(PROCESSES)
+    ]
+    for process in processes:
+        process.start()
+    try:
+        return [CODES * 0.9 / max(told.recv() for _ in processes) for _ in OFFERS]
+    finally:
+        for process in processes:
+            process.join()
+
+
+def _settings(url: str, folder: Path) -> Settings:
+    size = CONNECTIONS // PROCESSES
+    return Settings(database_url=SecretStr(url), secret_key=SecretStr("x" * 32), data_dir=folder, pool_size=size)
 
 
 def theirs(url: str, folder: Path) -> list[float]:
@@ -140,8 +184,20 @@ def theirs(url: str, folder: Path) -> list[float]:
             "UPDATE quotas SET taken = taken + 1 WHERE id = :id AND taken < 1000000000;\n"
         )
         script.chmod(0o644)
-        options = ["-n", "-M", "prepared", "-c", str(AT_ONCE), "-j", "2", "-T", str(SECONDS), "-f", str(script)]
-        said = _run("pgbench", *options, *_address(url))
+        options = [
+            "-n",
+            "-M",
+            "prepared",
+            "-c",
+            str(AT_ONCE),
+            "-j",
+            str(PROCESSES),
+            "-T",
+            str(SECONDS),
+            "-f",
+            str(script),
+        ]
+        said = _run("pgbench", *options, "-f", str(script), *_address(url))
         rates.append(float(next(line for line in said.splitlines() if line.startswith("tps")).split()[2]))
     return rates
 
@@ -170,7 +226,7 @@ def _folder() -> Iterator[Path]:
 
 def main() -> None:
     with _folder() as folder, running(folder) as url:
-        applied = uvloop.run(ours(url, folder))
+        applied = applies(url, folder)
         updated = theirs(url, folder)
     for (what, (_, _, least)), own, other in zip(OFFERS.items(), applied, updated, strict=True):
         ratio = own / other
