@@ -52,9 +52,9 @@ def no_synchronous_commit() -> None:
     """A commit is told before it is written."""
     make = sessions.create_async_engine
 
-    def careless(*arguments: Any, **options: Any) -> Any:
-        settings = {"server_settings": {"synchronous_commit": "off"}}
-        return make(*arguments, **options, connect_args=settings)
+    def careless(*arguments: Any, connect_args: Any, **options: Any) -> Any:
+        settings = {**connect_args["server_settings"], "synchronous_commit": "off"}
+        return make(*arguments, **options, connect_args={"server_settings": settings})
 
     sessions.create_async_engine = careless
 

@@ -95,7 +95,7 @@ def kinds(told: list[Told]) -> Counter[str]:
 
 async def test_many_codes_take_as_many_statements_as_two(shop: Shop) -> None:
     sent = []
-    for number in (2, 40):
+    for number in (2, 30):
         baskets = await shop.open(number)
         with counted(shop.server.own.sessions) as statements:
             told = await shop.enter(*zip(baskets, [shop.codes.pop() for _ in baskets], strict=True))
