@@ -47,6 +47,8 @@ CALLERS = AT_ONCE // PROCESSES
 CONNECTIONS = 16
 CODES = 10_000
 SECONDS = 5
+PATIENCE = 300
+"""Seconds that one process waits for the other."""
 OFFERS = {"distinct codes": ("FREE", None, 0.25), "one hot offer with a quota": ("HOT", 1_000_000, 1.0)}
 """By what is measured: the offer, its quota, and the share of pgbench's rate to reach."""
 
@@ -149,13 +151,14 @@ def applies(url: str, folder: Path) -> list[float]:
     """Applies a second of each measurement."""
     asyncio.run(load(url, folder))
     context = multiprocessing.get_context("spawn")
-    together = context.Barrier(PROCESSES)
+    together = context.Barrier(PROCESSES, timeout=PATIENCE)
     told, took = context.Pipe(duplex=False)
     processes = [
         context.Process(target=_process, args=(url, folder, number, together, took)) for number in range(PROCESSES)
     ]
     for process in processes:
         process.start()
+    took.close()  # Or nobody would notice here that all of them are gone.
     try:
         return [CODES * 0.9 / max(told.recv() for _ in processes) for _ in OFFERS]
     finally:
@@ -184,19 +187,7 @@ def theirs(url: str, folder: Path) -> list[float]:
             "UPDATE quotas SET taken = taken + 1 WHERE id = :id AND taken < 1000000000;\n"
         )
         script.chmod(0o644)
-        options = [
-            "-n",
-            "-M",
-            "prepared",
-            "-c",
-            str(AT_ONCE),
-            "-j",
-            str(PROCESSES),
-            "-T",
-            str(SECONDS),
-            "-f",
-            str(script),
-        ]
+        options = ["-n", "-M", "prepared", "-c", str(AT_ONCE), "-j", str(PROCESSES), "-T", str(SECONDS)]
         said = _run("pgbench", *options, "-f", str(script), *_address(url))
         rates.append(float(next(line for line in said.splitlines() if line.startswith("tps")).split()[2]))
     return rates
