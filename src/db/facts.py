@@ -71,7 +71,7 @@ class Facts:
     free: tuple[FreeHold, ...]
 
 
-# As JSON, whose number of rows PostgreSQL always guesses alike: it plans once, and not for each basket again.
+# As JSON: each basket has lists of its own length, which PostgreSQL's arrays of arrays cannot have.
 _FACTS = text("""
 WITH expired AS MATERIALIZED (
     -- Of every organisation: until the table is analysed, the baskets of one are thought few enough to be read all.

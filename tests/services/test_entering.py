@@ -18,6 +18,7 @@ from services.basket_input import BasketRequest, LineRequest
 from services.baskets import Baskets
 from services.catalogue import by_code
 from services.errors import CodeRefused, Conflict
+from services.gathering import MOST
 from services.viewer import Viewer
 from sesame.composition import build_services
 
@@ -95,7 +96,7 @@ def kinds(told: list[Told]) -> Counter[str]:
 
 async def test_many_codes_take_as_many_statements_as_two(shop: Shop) -> None:
     sent = []
-    for number in (2, 30):
+    for number in (2, MOST):
         baskets = await shop.open(number)
         with counted(shop.server.own.sessions) as statements:
             told = await shop.enter(*zip(baskets, [shop.codes.pop() for _ in baskets], strict=True))
