@@ -2,10 +2,9 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain, repeat
-from typing import NamedTuple
+from operator import attrgetter
 from uuid import UUID
 
 from services.pricing.assignment import Cap, Option, assign
@@ -25,6 +24,7 @@ from services.pricing.result import Hold, PricedCode
 from services.pricing.rules import needs_code
 from services.pricing.scope import in_scope, is_on_sale, ticket_refusals
 from services.pricing.terms import Entry, Terms
+from services.pricing.values import value
 
 _RANKS = {PublicTarget: 0, IndicatorTarget: 1, CampaignTarget: 2, PartnerTarget: 3, SingleUseTarget: 4}
 """How personal an advantage is; of equal savings the least personal one is used."""
@@ -34,7 +34,8 @@ Entries = Mapping[int, tuple[Entry, Advantage]]
 """The codes entered for advantages, by their place among all that were entered."""
 
 
-class Given(NamedTuple):
+@value
+class Given:
     """What a ticket gets: an advantage, if any, what it takes off, and the stored code that opened it, if one did."""
 
     advantage: Advantage | None
@@ -43,9 +44,10 @@ class Given(NamedTuple):
 
 
 _NOTHING = Given(None, 0, None)
+_SAVING = attrgetter("saving")
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Granted:
     """What each ticket gets, in the order of the basket; and what came of the codes, by their place."""
 
@@ -54,7 +56,7 @@ class Granted:
     holds: list[Hold]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class _Choice:
     """An advantage that tickets may get: what it takes off which kinds, what its limits leave, and the places of the
     codes that open it.
@@ -94,7 +96,7 @@ def grant(basket: Basket, entries: Entries, terms: Terms, only: frozenset[UUID] 
             of_kinds[kind] += [given] * count
             if place is not None:
                 discounts[place] = discounts.get(place, 0) + given.saving * count
-    turns = [iter(sorted(of_kind, key=lambda given: -given.saving)) for of_kind in of_kinds]
+    turns = [iter(sorted(of_kind, key=_SAVING, reverse=True)) for of_kind in of_kinds]
     tickets = [next(turns[kind], _NOTHING) for kind in basket.tickets]
     codes = {
         place: entry.applied(discounts[place])
@@ -112,13 +114,14 @@ def _choices(basket: Basket, entries: Entries, terms: Terms, only: frozenset[UUI
         if entry.opens and needs_code(advantage):
             places.setdefault(advantage.id, []).append(place)
     opened = {*places, *terms.tried()}
-    found: dict[UUID, tuple[Advantage, list[int]]] = {}
+    groups = terms.offers.groups(terms.sale.contact)
+    found: dict[Advantage, dict[int, int]] = {}
     for number, kind in enumerate(basket.kinds):
-        for advantage in terms.offers.candidates(kind, terms.sale.contact, opened):
-            found.setdefault(advantage.id, (advantage, []))[1].append(number)
+        for advantage, off in terms.offers.candidates(kind, groups, opened):
+            found.setdefault(advantage, {})[number] = off
     choices = [
-        _choice(advantage, numbers, basket, places.get(advantage.id, ()), terms)
-        for advantage, numbers in found.values()
+        _choice(advantage, savings, basket, places.get(advantage.id, ()), terms)
+        for advantage, savings in found.items()
         if (only is None or advantage.id in only) and not terms.refusals(advantage)
     ]
     choices.sort(key=lambda choice: (choice.rank, choice.advantage.code, choice.advantage.id))
@@ -126,22 +129,18 @@ def _choices(basket: Basket, entries: Entries, terms: Terms, only: frozenset[UUI
 
 
 def _choice(
-    advantage: Advantage, numbers: Sequence[int], basket: Basket, places: Sequence[int], terms: Terms
+    advantage: Advantage, savings: Mapping[int, int], basket: Basket, places: Sequence[int], terms: Terms
 ) -> _Choice:
-    """Leaves out the kinds whose sale has ended, that a limit has no room for, or that would not be cheaper."""
+    """Leaves out the kinds whose sale has ended, or that a limit has no room for."""
     limits = terms.bounds(advantage)
     full = [bound for bound in limits if bound.most < 1]
-    savings = {}
-    for number in numbers:
-        kind = basket.kinds[number]
-        off = saving(advantage.benefit, kind)
-        if (
-            off
-            and is_on_sale(advantage, kind, terms.sale.now)
-            and not (full and any(bound.covers(kind) for bound in full))
-        ):
-            savings[number] = off
-    return _Choice(advantage, limits, savings, places)
+    left = {
+        number: off
+        for number, off in savings.items()
+        if is_on_sale(advantage, basket.kinds[number], terms.sale.now)
+        and not (full and any(bound.covers(basket.kinds[number]) for bound in full))
+    }
+    return _Choice(advantage, limits, left, places)
 
 
 def _assign(basket: Basket, choices: Sequence[_Choice]) -> list[tuple[_Choice, dict[int, int]]]:

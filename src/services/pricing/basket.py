@@ -1,12 +1,12 @@
 """The tickets of a basket, one by one and by kind."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from services.pricing.facts import Line, TicketKind
+from services.pricing.values import value
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Basket:
     """``kinds`` are unlike, in an order that does not depend on the lines; ``counts`` are their tickets.
 

@@ -12,6 +12,8 @@ from types import MappingProxyType
 from typing import NamedTuple
 from uuid import UUID
 
+from services.pricing.values import value
+
 
 class ProductFamily(StrEnum):
     """The eleven families of what is sold (docs/domain.md, Words)."""
@@ -76,7 +78,7 @@ class Element(NamedTuple):
     id: UUID
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class TicketKind:
     """What is sold: tickets that agree in all of this are alike.
 
@@ -94,7 +96,7 @@ class TicketKind:
     season: UUID | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Line:
     """A number of like tickets (1 or more)."""
 
@@ -214,7 +216,7 @@ class ElementLimits:
     limits: Limits
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Offer:
     """What advantages and promotional codes share. Empty sets mean all."""
 
@@ -231,7 +233,7 @@ class Offer:
     element_limits: tuple[ElementLimits, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Advantage(Offer):
     """Better prices on existing products of its family and, where it names one, its season.
 
@@ -256,7 +258,7 @@ class Restriction:
     counter_profiles: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class PromotionalCode(Offer):
     """A discount on the whole basket for whoever knows its code. ``minimum_basket`` is in minor units."""
 
@@ -269,7 +271,7 @@ class PromotionalCode(Offer):
 # ── The sale ─────────────────────────────────────────────────────────────────────────────────────
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ContactFacts:
     """What targeting knows of a contact. ``indicators`` maps an indicator to the level held now."""
 
@@ -281,7 +283,7 @@ class ContactFacts:
     balance: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Sale:
     """Where, when, by and for whom tickets are sold.
 
@@ -338,35 +340,35 @@ class RefusalCode(StrEnum):
     TOO_MANY_ATTEMPTS = "TOO_MANY_ATTEMPTS"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Amount:
     """Minor units."""
 
     minor: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Tickets:
     """A number of tickets."""
 
     count: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Instant:
     """A point in time."""
 
     at: datetime
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Things:
     """Catalogue things named by id (channels, points of sale, delivery modes); () is none."""
 
     ids: tuple[UUID, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Words:
     """Codes or enum values that need no translation: a level, a state, a counter profile."""
 
@@ -376,7 +378,7 @@ class Words:
 Finding = Amount | Tickets | Instant | Things | Words
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Refusal:
     """One thing that stands in the way, with what was required and what was found where that says more.
 
@@ -390,7 +392,7 @@ class Refusal:
     detail: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class EnteredCode:
     """A code as the customer entered it, with what a look-up found.
 

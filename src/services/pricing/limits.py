@@ -1,7 +1,6 @@
 """How many tickets an offer may still take, on every level (docs/domain.md, Offers, Quotas and limits)."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from uuid import UUID
 
 from services.pricing.facts import (
@@ -17,9 +16,10 @@ from services.pricing.facts import (
     TicketKind,
     Tickets,
 )
+from services.pricing.values import value
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Bound:
     """At most ``most`` tickets of the element may get an offer in this sale; without one, of the whole scope."""
 

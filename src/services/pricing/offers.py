@@ -1,11 +1,13 @@
 """The offers of an organisation, indexed so that a ticket finds the few that may be for it, whatever their number."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Set
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from itertools import chain
+from typing import Final, NamedTuple
 from uuid import UUID
 
+from services.pricing.benefits import saving
 from services.pricing.facts import (
     Advantage,
     CampaignTarget,
@@ -15,40 +17,26 @@ from services.pricing.facts import (
     OfferState,
     ProductFamily,
     PromotionalCode,
-    PublicTarget,
+    Target,
     TicketKind,
 )
 from services.pricing.limits import is_counted
-from services.pricing.rules import Rule, rules
+from services.pricing.rules import Rule, needs_code, rules
 from services.pricing.scope import in_scope
 
+REMEMBERED: Final = 20_000
+"""Pairs of a kind of tickets and a group of contacts whose candidates an index keeps at hand."""
 
-@dataclass(frozen=True, slots=True)
-class _Shelf:
-    """The running advantages that name one element, by whom they are for."""
+Level = tuple[UUID, str]
+Group = UUID | Level | None
+"""Whom running advantages that need no code are for: a campaign's contacts, those at an indicator's level, everyone."""
 
-    public: list[Advantage] = field(default_factory=list)
-    by_campaign: dict[UUID, list[Advantage]] = field(default_factory=lambda: defaultdict(list))
-    by_level: dict[tuple[UUID, str], list[Advantage]] = field(default_factory=lambda: defaultdict(list))
 
-    def place(self, advantage: Advantage) -> None:
-        match advantage.target:
-            case PublicTarget():
-                self.public.append(advantage)
-            case CampaignTarget(campaign):
-                self.by_campaign[campaign].append(advantage)
-            case IndicatorTarget(indicator, level):
-                self.by_level[indicator, level].append(advantage)
+class Candidate(NamedTuple):
+    """An advantage that may be for a ticket, and the minor units that it would take off, more than 0."""
 
-    def reach(self, contact: ContactFacts | None) -> list[Advantage]:
-        found = list(self.public)
-        if contact is not None and self.by_campaign:
-            for campaign in self.by_campaign.keys() & contact.campaigns:
-                found += self.by_campaign[campaign]
-        if contact is not None and self.by_level:
-            for level in self.by_level.keys() & contact.indicators.items():
-                found += self.by_level[level]
-        return found
+    advantage: Advantage
+    saving: int
 
 
 class Offers(Mapping[UUID, Offer]):
@@ -56,13 +44,15 @@ class Offers(Mapping[UUID, Offer]):
 
     def __init__(self, advantages: Iterable[Advantage], promotional_codes: Iterable[PromotionalCode]) -> None:
         self._by_id: dict[UUID, Offer] = {offer.id: offer for offer in chain(advantages, promotional_codes)}
-        shelves: defaultdict[UUID | ProductFamily | None, _Shelf] = defaultdict(_Shelf)
+        shelves: defaultdict[tuple[UUID | ProductFamily | None, Group], list[Advantage]] = defaultdict(list)
         for offer in self._by_id.values():
-            if isinstance(offer, Advantage) and offer.state is OfferState.RUNNING:
+            if isinstance(offer, Advantage) and offer.state is OfferState.RUNNING and not needs_code(offer):
                 for element in _most_specific(offer):
-                    shelves[element].place(offer)
+                    shelves[element, _group(offer.target)].append(offer)
         self._shelves = dict(shelves)
-        self._rules = {offer.id: tuple(rules(offer)) for offer in self._by_id.values()}
+        self._groups = frozenset(group for _, group in shelves)
+        self._rules = {offer: tuple(rules(offer)) for offer in self._by_id.values()}
+        self._open_to = lru_cache(REMEMBERED)(self._find)
 
     def __getitem__(self, offer: UUID) -> Offer:
         return self._by_id[offer]
@@ -73,22 +63,25 @@ class Offers(Mapping[UUID, Offer]):
     def __len__(self) -> int:
         return len(self._by_id)
 
-    def rules(self, offer: UUID) -> tuple[Rule, ...]:
+    def rules(self, offer: Offer) -> tuple[Rule, ...]:
         """The conditions of an offer on the sale."""
         return self._rules[offer]
 
-    def candidates(self, kind: TicketKind, contact: ContactFacts | None, opened: Set[UUID]) -> list[Advantage]:
-        """The advantages with the ticket in their scope that may be for the contact, each once, in no set order.
+    def groups(self, contact: ContactFacts | None) -> Sequence[Group]:
+        """The groups that offers are for and the contact is in; everyone is in the first."""
+        own: Iterable[Group] = () if contact is None else (*contact.campaigns, *contact.indicators.items())
+        return [None, *(group for group in own if group in self._groups)]
 
-        Those that run and are for everyone, for a campaign or for a level; and the ``opened``, by a code or to be tried
-        before they run. Their other conditions are still to be asked.
+    def candidates(self, kind: TicketKind, groups: Iterable[Group], opened: Iterable[UUID]) -> list[Candidate]:
+        """The advantages that would lower the price of the ticket, each once, in no set order.
+
+        Those that run and are for one of the ``groups``; and the ``opened``, by a code or to be tried before they run.
+        Their other conditions are still to be asked.
         """
-        found: list[Offer | None] = [self._by_id.get(offer) for offer in opened]
-        for element in (kind.performance, kind.product, kind.seat_category, kind.audience_sub_category, kind.family):
-            shelf = self._shelves.get(element)
-            if shelf is not None:
-                found += shelf.reach(contact)
-        return [offer for offer in found if isinstance(offer, Advantage) and in_scope(offer, kind)]
+        found = list(_fitting(map(self._by_id.get, opened), kind))
+        for group in groups:
+            found += self._open_to(group, kind)
+        return found
 
     def limited_offer_ids(self, kinds: Iterable[TicketKind]) -> frozenset[UUID]:
         """The running advantages for everyone, for any of these tickets, with a limit that other sales count against.
@@ -96,8 +89,20 @@ class Offers(Mapping[UUID, Offer]):
         Their counters are to be read before pricing; those of the contact's own offers and of codes are known from
         the contact and the codes.
         """
-        advantages = chain.from_iterable(self.candidates(kind, None, frozenset()) for kind in kinds)
-        return frozenset(advantage.id for advantage in advantages if is_counted(advantage))
+        candidates = chain.from_iterable(self._open_to(None, kind) for kind in kinds)
+        return frozenset(advantage.id for advantage, _ in candidates if is_counted(advantage))
+
+    def _find(self, group: Group, kind: TicketKind) -> Sequence[Candidate]:
+        elements = (kind.performance, kind.product, kind.seat_category, kind.audience_sub_category, kind.family)
+        advantages = chain.from_iterable(self._shelves.get((element, group), ()) for element in elements)
+        return tuple(_fitting(advantages, kind))
+
+
+def _fitting(offers: Iterable[Offer | None], kind: TicketKind) -> Iterator[Candidate]:
+    """Those of the offers that have the ticket in their scope and would lower its price."""
+    for offer in offers:
+        if isinstance(offer, Advantage) and in_scope(offer, kind) and (off := saving(offer.benefit, kind)):
+            yield Candidate(offer, off)
 
 
 def _most_specific(advantage: Advantage) -> Iterable[UUID | ProductFamily]:
@@ -105,3 +110,13 @@ def _most_specific(advantage: Advantage) -> Iterable[UUID | ProductFamily]:
     scope = advantage.scope
     lists = (scope.performances, scope.products, scope.seat_categories, scope.audience_sub_categories)
     return next(filter(None, lists), (advantage.family,))
+
+
+def _group(target: Target) -> Group:
+    match target:
+        case CampaignTarget(campaign):
+            return campaign
+        case IndicatorTarget(indicator, level):
+            return indicator, level
+        case _:
+            return None

@@ -1,7 +1,6 @@
 """What promotional codes take off a basket (docs/domain.md, Pricing a basket, step 3)."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from services.pricing.basket import Basket
 from services.pricing.benefits import discounts
@@ -10,12 +9,13 @@ from services.pricing.limits import exceeded
 from services.pricing.result import Hold, PricedCode
 from services.pricing.scope import in_scope
 from services.pricing.terms import Entry, Terms
+from services.pricing.values import value
 
 Promotions = Mapping[int, tuple[Entry, PromotionalCode]]
 """By the place of the code among all that were entered, in that order."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Promoted:
     """What the codes together take off each ticket, in the order of the basket; and what came of the codes."""
 

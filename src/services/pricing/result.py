@@ -1,12 +1,12 @@
 """What pricing answers: a basket's price that explains itself. Amounts are minor units."""
 
-from dataclasses import dataclass
 from uuid import UUID
 
 from services.pricing.facts import Refusal, TicketKind
+from services.pricing.values import value
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class PricedTicket:
     """One ticket: ``price`` is ``advantage_price - promotion_share``, never below zero nor above ``full_price``.
 
@@ -21,7 +21,7 @@ class PricedTicket:
     code: UUID | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class PricedLine:
     """One line of the basket, ticket by ticket, in the order of the input."""
 
@@ -33,7 +33,7 @@ class PricedLine:
         return sum(ticket.price for ticket in self.tickets)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class PricedCode:
     """What an entered code did: ``discount`` it took off, or all the reasons why not."""
 
@@ -45,7 +45,7 @@ class PricedCode:
     refusals: tuple[Refusal, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Hold:
     """Tickets of one kind that profit from an offer, and by which code where it took one.
 
@@ -58,7 +58,7 @@ class Hold:
     tickets: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Pricing:
     """``total = subtotal - advantage_discount - promotion_discount + processing_fee + delivery_fee`` and
     ``amount_due = total - balance_used`` (docs/domain.md, Pricing a basket).

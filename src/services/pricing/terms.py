@@ -1,7 +1,6 @@
 """What a basket is priced under, and the codes entered for it."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import TypeVar
 from uuid import UUID
 
@@ -10,11 +9,12 @@ from services.pricing.limits import Bound, bounds
 from services.pricing.offers import Offers
 from services.pricing.result import PricedCode
 from services.pricing.rules import needs_code, refusals
+from services.pricing.values import value
 
 AnyOffer = TypeVar("AnyOffer", bound=Offer)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Terms:
     """The sale, the offers there are, what others have taken of their limits, and the offers to try as if RUNNING."""
 
@@ -25,7 +25,7 @@ class Terms:
 
     def refusals(self, offer: Offer) -> list[Refusal]:
         """All that the sale has against an offer, whatever the tickets."""
-        return refusals(offer, self.offers.rules(offer.id), self.sale, self.include)
+        return refusals(offer, self.offers.rules(offer), self.sale, self.include)
 
     def bounds(self, offer: Offer) -> list[Bound]:
         """What is left of the offer's limits."""
@@ -38,7 +38,7 @@ class Terms:
                 yield offer.id
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Entry:
     """An entered code with its offer, None where it opens nothing here. ``repeats``: an entry before has the same code.
 
