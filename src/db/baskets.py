@@ -6,11 +6,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, bindparam, select, text, update
+from sqlalchemy import Row, bindparam, text, update
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from db.tables import baskets, codes
+from db.ids import uuid_of, uuid_or_none
+from db.tables import baskets
 
 MAXIMUM_LIFESPAN = "interval '4 hours'"
 
@@ -41,18 +42,26 @@ class BasketContent:
 
 
 @dataclass(frozen=True, slots=True)
-class Basket:
+class LockedBasket:
     """A row, with its state as it is now: an open basket past its time is EXPIRED, swept or not.
 
-    ``pricing`` is the price given and held; ``held_codes`` are the single-use codes that it still holds, except after
-    ``lock``, which may have read them before it had waited for the row; ``order`` is the order that it became.
+    ``pricing`` is the price given and held, as it was written.
     """
 
     id: UUID
     organisation: UUID
     state: str
     content: BasketContent
-    pricing: object
+    pricing: str
+
+
+@dataclass(frozen=True, slots=True)
+class Basket(LockedBasket):
+    """A row with all that belongs to it.
+
+    ``held_codes`` are the single-use codes that it still holds; ``order`` is the order that it became.
+    """
+
     expires_at: datetime
     held_codes: frozenset[UUID]
     order: UUID | None
@@ -60,7 +69,7 @@ class Basket:
 
 @dataclass(frozen=True, slots=True)
 class CodesEntered:
-    """What a basket becomes by codes: these entered, this price (as JSON), and ``minutes`` more to live."""
+    """What a basket becomes by codes: these entered, this price (as it is to be kept), and ``minutes`` more to live."""
 
     basket: UUID
     codes: tuple[str, ...]
@@ -68,34 +77,38 @@ class CodesEntered:
     minutes: int
 
 
-_SELECT = """
-SELECT b.*,
-    CASE WHEN b.state = 'OPEN' AND b.expires_at <= now() THEN 'EXPIRED' ELSE b.state END AS state_now,
-    ARRAY(SELECT id FROM codes c WHERE c.organisation_id = b.organisation_id AND c.basket_id = b.id) AS held_codes,
-    (SELECT o.id FROM orders o WHERE o.organisation_id = b.organisation_id AND o.basket_id = b.id) AS order_id
-FROM baskets b WHERE b.organisation_id = :organisation AND b.id = ANY(:ids)
+_NOW = "CASE WHEN b.state = 'OPEN' AND b.expires_at <= now() THEN 'EXPIRED' ELSE b.state END AS state_now"
+_HELD_CODES = """
+    SELECT c.id FROM redemptions r JOIN codes c ON c.organisation_id = r.organisation_id AND c.id = r.code_id
+    WHERE r.organisation_id = b.organisation_id AND r.basket_id = b.id AND c.basket_id = b.id
 """
-_GET = text(_SELECT)
-_LOCK = text(_SELECT + " ORDER BY b.id FOR NO KEY UPDATE OF b")
+_THESE = "b.organisation_id = :organisation AND b.id = ANY(:ids)"
+_GET = text(f"""
+SELECT b.*, {_NOW}, ARRAY({_HELD_CODES}) AS held_codes,
+    (SELECT o.id FROM orders o WHERE o.organisation_id = b.organisation_id AND o.basket_id = b.id) AS order_id
+FROM baskets b WHERE {_THESE}
+""")
+_GET_HELD_CODES = text(f"SELECT held.id FROM baskets b CROSS JOIN LATERAL ({_HELD_CODES}) held WHERE {_THESE}")
+_LOCK = text(f"SELECT b.*, {_NOW} FROM baskets b WHERE {_THESE} ORDER BY b.id FOR NO KEY UPDATE")
 _LINES = bindparam("lines", type_=JSONB)
 _ADD = text("""
 INSERT INTO baskets (organisation_id, id, point_of_sale_id, counter_profile, contact_id, delivery_mode_id, use_balance,
     advantage_ids, lines, entered_codes, pricing, expires_at)
 VALUES (:organisation, :basket, :point_of_sale, :counter_profile, :contact, :delivery_mode, :use_balance,
-    :advantages, :lines, :codes, CAST(:pricing AS jsonb), now() + make_interval(mins => :minutes))
+    :advantages, :lines, :codes, :pricing, now() + make_interval(mins => :minutes))
 RETURNING expires_at
 """).bindparams(_LINES)
 # Each change extends a basket, up to its maximum lifespan.
 _SAVE = text(f"""
 UPDATE baskets SET contact_id = :contact, delivery_mode_id = :delivery_mode, use_balance = :use_balance,
-    advantage_ids = :advantages, lines = :lines, entered_codes = :codes, pricing = CAST(:pricing AS jsonb),
+    advantage_ids = :advantages, lines = :lines, entered_codes = :codes, pricing = :pricing,
     expires_at = least(now() + make_interval(mins => :minutes), created_at + {MAXIMUM_LIFESPAN})
 WHERE organisation_id = :organisation AND id = :basket
 RETURNING expires_at
 """).bindparams(_LINES)
 _SEPARATOR = "\x1f"  # Stands in no code, however it was entered.
 _SAVE_CODES = text(f"""
-UPDATE baskets b SET entered_codes = string_to_array(n.codes, E'\\x1f'), pricing = CAST(n.pricing AS jsonb),
+UPDATE baskets b SET entered_codes = string_to_array(n.codes, E'\\x1f'), pricing = n.pricing,
     expires_at = least(now() + make_interval(mins => n.minutes), b.created_at + {MAXIMUM_LIFESPAN})
 FROM unnest(CAST(:ids AS uuid[]), CAST(:codes AS text[]), CAST(:pricings AS text[]), CAST(:minutes AS integer[]))
     AS n(id, codes, pricing, minutes)
@@ -118,25 +131,30 @@ _WITH_EXPIRED = text("SELECT DISTINCT organisation_id FROM baskets WHERE state =
 async def get(connection: AsyncConnection, organisation: UUID, ids: Sequence[UUID]) -> dict[UUID, Basket]:
     """Baskets by id, as they are now."""
     rows = await connection.execute(_GET, {"organisation": organisation, "ids": list(ids)})
-    return {row.id: _basket(row) for row in rows}
+    return {
+        row.id: Basket(
+            *_locked(row), expires_at=row.expires_at, held_codes=frozenset(row.held_codes), order=row.order_id
+        )
+        for row in rows
+    }
 
 
-async def lock(connection: AsyncConnection, organisation: UUID, ids: Sequence[UUID]) -> dict[UUID, Basket]:
+async def lock(connection: AsyncConnection, organisation: UUID, ids: Sequence[UUID]) -> dict[UUID, LockedBasket]:
     """Baskets by id, kept from all other changes until the transaction ends."""
     rows = await connection.execute(_LOCK, {"organisation": organisation, "ids": list(ids)})
-    return {row.id: _basket(row) for row in rows}
+    return {row.id: LockedBasket(*_locked(row)) for row in rows}
 
 
 async def held_codes(connection: AsyncConnection, organisation: UUID, basket: UUID) -> frozenset[UUID]:
     """The single-use codes that a basket holds."""
-    of = (codes.c.organisation_id == organisation) & (codes.c.basket_id == basket)
-    return frozenset((await connection.scalars(select(codes.c.id).where(of))).all())
+    parameters = {"organisation": organisation, "ids": [basket]}
+    return frozenset((await connection.scalars(_GET_HELD_CODES, parameters)).all())
 
 
 async def add(
     connection: AsyncConnection, organisation: UUID, basket: UUID, content: BasketContent, pricing: str, minutes: int
 ) -> datetime:
-    """A new basket with its price as JSON, that expires after ``minutes``; when that is."""
+    """A new basket with its price, that expires after ``minutes``; when that is."""
     parameters = {
         **_parameters(organisation, basket, content, pricing, minutes),
         "point_of_sale": content.point_of_sale,
@@ -218,7 +236,7 @@ def _parameters(
     }
 
 
-def _basket(row: Row[Any]) -> Basket:
+def _locked(row: Row[Any]) -> tuple[UUID, UUID, str, BasketContent, str]:
     content = BasketContent(
         point_of_sale=row.point_of_sale_id,
         contact=row.contact_id,
@@ -227,26 +245,15 @@ def _basket(row: Row[Any]) -> Basket:
         advantages=None if row.advantage_ids is None else tuple(row.advantage_ids),
         counter_profile=row.counter_profile,
         lines=tuple(
-            BasketLine(UUID(product), _uuid(performance), _uuid(seat), UUID(audience), quantity)
-            for product, performance, seat, audience, quantity in row.lines
+            [
+                BasketLine(uuid_of(product), uuid_or_none(performance), uuid_or_none(seat), uuid_of(audience), quantity)
+                for product, performance, seat, audience, quantity in row.lines
+            ]
         ),
         codes=tuple(row.entered_codes),
     )
-    return Basket(
-        id=row.id,
-        organisation=row.organisation_id,
-        state=row.state_now,
-        content=content,
-        pricing=row.pricing,
-        expires_at=row.expires_at,
-        held_codes=frozenset(row.held_codes),
-        order=row.order_id,
-    )
+    return row.id, row.organisation_id, row.state_now, content, row.pricing
 
 
 def _text(value: UUID | None) -> str | None:
     return None if value is None else str(value)
-
-
-def _uuid(value: str | None) -> UUID | None:
-    return None if value is None else UUID(value)

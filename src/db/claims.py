@@ -111,31 +111,57 @@ change AS (
     RETURNING s.offer_id, s.element_id
 )"""
 
+
+def _uses(taken: str, given: str) -> str:
+    """By how much the uses of each code move, 0 where its baskets only keep it."""
+    return f"""
+    SELECT code_id, sum(uses) AS uses FROM (
+        SELECT DISTINCT basket_id, code_id, 1 AS uses FROM {taken}
+        UNION ALL SELECT DISTINCT basket_id, code_id, -1 FROM {given}
+    ) moves WHERE code_id IS NOT NULL GROUP BY code_id
+    """
+
+
+def _lock_codes(condition: str) -> str:
+    """The codes that are ``asked`` for and meet a condition, kept from all other changes, in the order of their keys.
+
+    They are found one by one: until the table is analysed, those of an organisation are thought few enough to be read
+    all.
+    """
+    return f"""
+    SELECT c.* FROM (SELECT * FROM asked ORDER BY code_id) a CROSS JOIN LATERAL (
+        SELECT id, kind, basket_id FROM codes
+        WHERE organisation_id = :organisation AND id = a.code_id AND {condition} LIMIT 1 FOR UPDATE) c
+    """
+
+
 _CLAIM = text(f"""
-WITH new AS ({_NEW}), old AS (
+WITH new AS ({_NEW}), held AS (
+    SELECT basket_id, code_id FROM redemptions
+    WHERE organisation_id = :organisation AND basket_id = ANY(:baskets) AND state = 'HELD'
+), asked AS ({_uses("new", "held")}), locked AS (
+    {_lock_codes("(kind = 'SINGLE_USE' OR (max_uses IS NOT NULL AND a.uses <> 0))")}
+), old AS (
+    -- Not before the codes, which whoever invalidates one takes before what holds it.
     DELETE FROM redemptions
-    WHERE organisation_id = :organisation AND basket_id = ANY(:baskets) AND state = 'HELD' RETURNING *
+    WHERE organisation_id = :organisation AND basket_id = ANY(:baskets) AND state = 'HELD'
+        AND (SELECT count(*) FROM locked) >= 0
+    RETURNING *
 ), single_use AS (
-    SELECT id, coalesce(basket_id = ANY(:baskets), false) AS mine FROM codes
-    WHERE organisation_id = :organisation AND kind = 'SINGLE_USE' AND (id = ANY(:codes) OR basket_id = ANY(:baskets))
-    ORDER BY id FOR UPDATE
+    SELECT l.id, n.basket_id, coalesce(l.basket_id = ANY(:baskets), false) AS mine
+    FROM locked l LEFT JOIN (SELECT DISTINCT code_id, basket_id FROM new) n ON n.code_id = l.id
+    WHERE l.kind = 'SINGLE_USE'
 ), single_use_moved AS (
     UPDATE codes c
-    SET status = CASE WHEN n.basket_id IS NULL THEN 'AVAILABLE' ELSE 'HELD' END, basket_id = n.basket_id
-    FROM single_use s LEFT JOIN (SELECT DISTINCT code_id, basket_id FROM new) n ON n.code_id = s.id
-    WHERE c.organisation_id = :organisation AND c.id = s.id
+    SET status = CASE WHEN s.basket_id IS NULL THEN 'AVAILABLE' ELSE 'HELD' END, basket_id = s.basket_id
+    FROM single_use s WHERE c.organisation_id = :organisation AND c.id = s.id
         AND (c.status = 'AVAILABLE' OR (c.status = 'HELD' AND c.basket_id = ANY(:baskets)))
     RETURNING c.id, c.offer_id, c.contact_id, c.status, s.mine
 ), custom AS (
-    SELECT c.id, w.uses FROM codes c JOIN (
-        SELECT code_id, sum(uses) AS uses FROM (
-            SELECT code_id, 1 AS uses FROM (SELECT DISTINCT basket_id, code_id FROM new) taken
-            UNION ALL SELECT code_id, -1 FROM (SELECT DISTINCT basket_id, code_id FROM old) given
-        ) moves GROUP BY 1 HAVING sum(uses) <> 0
-    ) w ON c.id = w.code_id
-    WHERE c.organisation_id = :organisation AND c.kind = 'CUSTOM' AND c.max_uses IS NOT NULL
-        AND (SELECT count(*) FROM single_use_moved) >= 0
-    ORDER BY c.id FOR UPDATE OF c
+    SELECT c.id, w.uses FROM ({_uses("new", "old")}) w CROSS JOIN LATERAL (
+        SELECT id FROM codes WHERE organisation_id = :organisation AND id = w.code_id
+            AND kind = 'CUSTOM' AND max_uses IS NOT NULL LIMIT 1) c
+    WHERE w.uses <> 0
 ), custom_moved AS (
     UPDATE codes c SET uses = c.uses + w.uses FROM custom w
     WHERE c.organisation_id = :organisation AND c.id = w.id
@@ -166,7 +192,7 @@ WITH new AS ({_NEW}), old AS (
 )
 SELECT
     ARRAY(
-        (SELECT id FROM single_use WHERE id = ANY(:codes) EXCEPT SELECT id FROM single_use_moved)
+        (SELECT id FROM single_use WHERE basket_id IS NOT NULL EXCEPT SELECT id FROM single_use_moved)
         UNION (SELECT id FROM custom EXCEPT SELECT id FROM custom_moved)) AS codes,
     ARRAY(
         (SELECT offer_id FROM (SELECT offer_id, element_id FROM quota_wanted
@@ -194,14 +220,18 @@ ON CONFLICT (organisation_id, offer_id, contact_id, slot) DO UPDATE
 """)
 
 _USE = text(f"""
-WITH used AS (
+WITH asked AS (
+    SELECT DISTINCT code_id FROM redemptions
+    WHERE organisation_id = :organisation AND basket_id = :basket AND state = 'HELD'
+), locked AS ({_lock_codes("basket_id = :basket")}), codes_used AS (
+    UPDATE codes c SET status = 'USED', basket_id = NULL, order_id = :order, used_at = now(), used_by = :contact
+    FROM locked l WHERE c.organisation_id = :organisation AND c.id = l.id AND c.status = 'HELD'
+    RETURNING c.id, c.offer_id, c.contact_id
+), used AS (
     UPDATE redemptions SET state = 'USED'
     WHERE organisation_id = :organisation AND basket_id = :basket AND state = 'HELD'
+        AND (SELECT count(*) FROM codes_used) >= 0
     RETURNING offer_id, holder_id, tickets
-), codes_used AS (
-    UPDATE codes SET status = 'USED', basket_id = NULL, order_id = :order, used_at = now(), used_by = :contact
-    WHERE organisation_id = :organisation AND basket_id = :basket AND status = 'HELD'
-    RETURNING id, offer_id, contact_id
 ), counted AS (
     INSERT INTO redemption_counts AS t
         (organisation_id, offer_id, contact_id, slot, held, used, tickets_held, tickets_sold, version)

@@ -8,6 +8,8 @@ import orjson
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from db.ids import uuid_of, uuid_or_none
+
 
 @dataclass(frozen=True, slots=True)
 class ContactFact:
@@ -85,14 +87,15 @@ WITH entered AS (
     SELECT c.* FROM unnest(q.codes) e(code) CROSS JOIN LATERAL (
         SELECT * FROM codes WHERE organisation_id = :organisation AND code = e.code LIMIT 1) c
 ), targeted AS (
-    SELECT o.id FROM campaign_contacts c
-    JOIN offers o ON o.organisation_id = c.organisation_id AND o.campaign_id = c.campaign_id
-    WHERE c.organisation_id = :organisation AND c.contact_id = q.contact AND o.state = 'RUNNING'
-    UNION
-    SELECT o.id FROM contact_indicators i
-    JOIN offers o ON o.organisation_id = i.organisation_id
-        AND o.indicator_id = i.indicator_id AND o.indicator_level = i.level
-    WHERE i.organisation_id = :organisation AND i.contact_id = q.contact AND o.state = 'RUNNING'
+    SELECT o.id FROM campaign_contacts c CROSS JOIN LATERAL (
+        SELECT id FROM offers WHERE organisation_id = :organisation AND campaign_id = c.campaign_id
+            AND state = 'RUNNING' OFFSET 0) o
+    WHERE c.organisation_id = :organisation AND c.contact_id = q.contact
+    UNION ALL
+    SELECT o.id FROM contact_indicators i CROSS JOIN LATERAL (
+        SELECT id FROM offers WHERE organisation_id = :organisation AND indicator_id = i.indicator_id
+            AND indicator_level = i.level AND state = 'RUNNING' OFFSET 0) o
+    WHERE i.organisation_id = :organisation AND i.contact_id = q.contact
 ), relevant AS (
     SELECT unnest(q.offers) AS id
     UNION SELECT offer_id FROM entered UNION SELECT id FROM targeted
@@ -187,26 +190,24 @@ def _contact(
         has_ordered,
         newsletter,
         balance,
-        tuple((UUID(indicator), level) for indicator, level in indicators or ()),
-        tuple(map(UUID, campaigns or ())),
+        tuple((uuid_of(indicator), level) for indicator, level in indicators or ()),
+        tuple(map(uuid_of, campaigns or ())),
     )
 
 
 def _code(row: tuple[str, str, str, str, str, str | None, str | None, int, int | None]) -> CodeFact:
     key, code, kind, status, offer, holder, basket, uses, max_uses = row
-    return CodeFact(UUID(key), code, kind, status, UUID(offer), _uuid(holder), _uuid(basket), uses, max_uses)
+    return CodeFact(
+        uuid_of(key), code, kind, status, uuid_of(offer), uuid_or_none(holder), uuid_or_none(basket), uses, max_uses
+    )
 
 
 def _taken(row: tuple[str, str | None, str, bool, int]) -> TakenFact:
     offer, kind, element, of_contact, tickets = row
-    return TakenFact(UUID(offer), kind, None if kind is None else UUID(element), of_contact, tickets)
+    return TakenFact(uuid_of(offer), kind, None if kind is None else uuid_of(element), of_contact, tickets)
 
 
 def _free(row: tuple[bool, str, str | None, str, str | None, str | None, str, int]) -> FreeHold:
     own, offer, contact, *elements, tickets = row
-    present = tuple(UUID(element) for element in elements if isinstance(element, str))
-    return FreeHold(own, UUID(offer), _uuid(contact), present, int(tickets))
-
-
-def _uuid(value: str | None) -> UUID | None:
-    return None if value is None else UUID(value)
+    present = tuple(uuid_of(element) for element in elements if isinstance(element, str))
+    return FreeHold(own, uuid_of(offer), uuid_or_none(contact), present, int(tickets))

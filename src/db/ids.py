@@ -2,9 +2,23 @@
 
 from uuid import UUID
 
+from asyncpg.pgproto import pgproto  # type: ignore[import-untyped]  # asyncpg comes without types
 from uuid_utils import uuid7
 
 
 def new_id() -> UUID:
     """A fresh key: its time in milliseconds, then 74 unguessable bits."""
-    return UUID(int=uuid7().int)
+    return uuid_of(uuid7().bytes)
+
+
+def uuid_of(value: str | bytes) -> UUID:
+    """A key from its text or its 16 bytes, of the class that the driver gives and takes.
+
+    That is made, hashed and sent in a fraction of the time of the standard library's, to which it is equal.
+    """
+    key: UUID = pgproto.UUID(value)
+    return key
+
+
+def uuid_or_none(value: str | None) -> UUID | None:
+    return None if value is None else uuid_of(value)

@@ -9,13 +9,14 @@ from uuid import UUID
 from sqlalchemy import Row, func, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from db.ids import uuid_of, uuid_or_none
 from db.tables import contacts, orders
 from db.tables import tickets as table
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """A concluded sale; ``pricing`` is the price that was paid, as the basket held it."""
+    """A concluded sale; ``pricing`` is the price that was paid, as it was written for the basket."""
 
     id: UUID
     organisation: UUID
@@ -24,7 +25,7 @@ class Order:
     basket: UUID
     contact: UUID | None
     point_of_sale: UUID
-    pricing: object
+    pricing: str
     confirmed_at: datetime
     cancelled_at: datetime | None
 
@@ -225,7 +226,7 @@ def _ticket(row: Row[Any]) -> Ticket:
         price=row.price,
         advantage=row.advantage_id,
         code=row.code_id,
-        redeemed=tuple((UUID(offer), holder and UUID(holder)) for offer, holder in row.redeemed),
+        redeemed=tuple((uuid_of(offer), uuid_or_none(holder)) for offer, holder in row.redeemed),
         controlled_at=row.controlled_at,
         controlled_at_point_of_sale=row.controlled_point_of_sale_id,
     )

@@ -5,6 +5,8 @@ isolation and of distribution. Money is whole minor units; instants are ``timest
 lower-case language. Keys are UUIDv7, made by the program.
 """
 
+from collections.abc import Sequence
+
 from sqlalchemy import (
     ARRAY,
     BigInteger,
@@ -19,13 +21,13 @@ from sqlalchemy import (
     LargeBinary,
     MetaData,
     PrimaryKeyConstraint,
-    Sequence,
     SmallInteger,
     Table,
     Text,
     UniqueConstraint,
     Uuid,
     func,
+    schema,
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
@@ -48,10 +50,12 @@ NIL = "00000000-0000-0000-0000-000000000000"
 def _owned(name: str, *items: SchemaItem, key: tuple[str, ...] = ("id",), in_bulk: bool = False) -> Table:
     """A table whose rows belong to an organisation; its primary key is the organisation followed by ``key``.
 
-    Rows that come ``in_bulk`` are not checked against the organisations, which are never deleted.
+    Rows that always name another of the organisation's rows exist by that alone: one more foreign key would have every
+    sale lock the same row. Rows that come ``in_bulk`` are not checked against the organisations, which are never
+    deleted.
     """
-    owner = () if in_bulk else (ForeignKey("organisations.id"),)
-    own_id = [Column("id", Uuid, nullable=False)] if key == ("id",) else []
+    owner = () if in_bulk or _names_another(items) else (ForeignKey("organisations.id"),)
+    own_id = [Column("id", Uuid, nullable=False)] if "id" in key else []
     return Table(
         name,
         metadata,
@@ -60,6 +64,11 @@ def _owned(name: str, *items: SchemaItem, key: tuple[str, ...] = ("id",), in_bul
         *items,
         PrimaryKeyConstraint("organisation_id", *key),
     )
+
+
+def _names_another(items: Sequence[SchemaItem]) -> bool:
+    always = {item.name for item in items if isinstance(item, Column) and not item.nullable}
+    return any(always.issuperset(item.column_keys[1:]) for item in items if isinstance(item, ForeignKeyConstraint))
 
 
 def _reference(column: str, table: str, *, nullable: bool = False) -> tuple[SchemaItem, ...]:
@@ -324,7 +333,6 @@ codes = _owned(
     CheckConstraint("(status = 'HELD') = (basket_id IS NOT NULL)", "held"),
     CheckConstraint("status <> 'USED' OR order_id IS NOT NULL", "used"),
     CheckConstraint("uses >= 0 AND uses <= max_uses", "uses"),
-    Index("codes_basket_idx", "organisation_id", "basket_id", postgresql_where=text("basket_id IS NOT NULL")),
     Index("codes_chosen_idx", "organisation_id", "offer_id", "id", postgresql_where=text("kind <> 'SINGLE_USE'")),
     Index("codes_moved_idx", "organisation_id", "status", "id", postgresql_where=text("status <> 'AVAILABLE'")),
     Index("codes_used_idx", "organisation_id", "used_at", postgresql_where=text("used_at IS NOT NULL")),
@@ -368,14 +376,14 @@ baskets = _owned(
     Column("lines", JSONB, nullable=False),
     # Codes in the order in which they were entered, as entered.
     Column("entered_codes", ARRAY(Text), nullable=False, server_default=text("'{}'")),
-    # The price given and held, as services.baskets stores it.
-    Column("pricing", JSONB, nullable=False),
+    # The price given and held, as services.stored_pricing writes it: JSON that is never looked into here.
+    Column("pricing", Text, nullable=False),
     _now("created_at"),
     _instant("expires_at"),
     CheckConstraint("state IN ('OPEN', 'CONFIRMED', 'CANCELLED', 'EXPIRED')", "state"),
     Index("baskets_open_idx", "expires_at", postgresql_where=text("state = 'OPEN'")),
 )
-order_numbers = Sequence("order_numbers", metadata=metadata)
+order_numbers = schema.Sequence("order_numbers", metadata=metadata)
 orders = _owned(
     "orders",
     Column("number", Text, nullable=False),
@@ -384,7 +392,7 @@ orders = _owned(
     *_reference("contact_id", "contacts", nullable=True),
     *_reference("point_of_sale_id", "points_of_sale"),
     Column("payment_reference", Text),
-    Column("pricing", JSONB, nullable=False),
+    Column("pricing", Text, nullable=False),
     _now("confirmed_at"),
     _instant("cancelled_at", nullable=True),
     Column("cancellation_reason", Text),
@@ -432,9 +440,9 @@ redemptions = _owned(
     Column("state", Text, nullable=False, server_default=text("'HELD'")),
     CheckConstraint("tickets > 0", "tickets"),
     CheckConstraint("state IN ('HELD', 'USED', 'RETURNED')", "state"),
-    Index(None, "organisation_id", "basket_id"),
     Index(None, "organisation_id", "offer_id"),
     Index("redemptions_code_idx", "organisation_id", "code_id", postgresql_where=text("code_id IS NOT NULL")),
+    key=("basket_id", "id"),
 )
 
 # ── Records of who did what ──────────────────────────────────────────────────────────────────────

@@ -34,7 +34,7 @@ class Basket:
     order: UUID | None
 
 
-def opened(viewer: Viewer, row: db.Basket | None) -> db.Basket:
+def opened(viewer: Viewer, row: db.LockedBasket | None) -> db.LockedBasket:
     """The basket, where the viewer may change it. Raises NotFound, Conflict where it is no longer open, Forbidden."""
     require_sale(viewer)
     if row is None or not may_see(viewer, row.content.contact):

@@ -30,8 +30,8 @@ from services.trial import NOTHING, Trial
 from services.viewer import Viewer
 
 Edit = Callable[[BasketContent], BasketContent]
-Accept = Callable[[Pricing, Pricing], Answer]
-"""Given the price before and after, the answer, or a failure raised."""
+Accept = Callable[[db.LockedBasket, Pricing], Answer]
+"""Given the basket as it was and its price now, the answer, or a failure raised."""
 
 
 class Baskets:
@@ -100,7 +100,7 @@ class Baskets:
         def edit(content: BasketContent) -> BasketContent:
             return with_code(content, entry.code)
 
-        def accept(_: Pricing, pricing: Pricing) -> Answer:
+        def accept(_: db.LockedBasket, pricing: Pricing) -> Answer:
             return {"offer": opened_offer(pricing, entry.code)}
 
         basket, answer = await self._change(entry.viewer, entry.basket, edit, accept, entry.now, entry.once)
@@ -164,7 +164,7 @@ class Baskets:
                 if may_see(viewer, row.content.contact)
             }
 
-    async def locked(self, connection: AsyncConnection, viewer: Viewer, basket: UUID) -> db.Basket:
+    async def locked(self, connection: AsyncConnection, viewer: Viewer, basket: UUID) -> db.LockedBasket:
         """The open basket, kept from all other changes. Raises NotFound, or Conflict where it is no longer open."""
         rows = await db.lock(connection, viewer.organisation_id, [basket])
         return opened(viewer, rows.get(basket))
@@ -174,7 +174,7 @@ class Baskets:
         connection: AsyncConnection,
         changed: set[UUID],
         viewer: Viewer,
-        row: db.Basket,
+        row: db.LockedBasket,
         content: BasketContent,
         now: datetime,
         accept: Accept,
@@ -182,7 +182,7 @@ class Baskets:
         """Gives a locked basket this content and its price now, if ``accept`` lets it pass, and holds just that."""
         wanted = Priceable(viewer, content, now, basket=row.id, entered_before=row.content.codes)
         quote = await self._prices.quote(connection, wanted)
-        answer = accept(stored_pricing.load(row.pricing).pricing, quote.pricing)
+        answer = accept(row, quote.pricing)
         await hold(connection, changed, row.organisation, [(Holder(row.id, content.contact), quote)])
         pricing = stored_pricing.dump(quote.pricing, quote.single_use_codes)
         minutes = quote.catalogue.organisation.basket_minutes
@@ -224,13 +224,14 @@ class Baskets:
         return Basket(row.id, BasketState(row.state), row.content.contact, row.expires_at, pricing, row.order)
 
 
-def anything(before: Pricing, after: Pricing) -> Answer:
+def anything(before: db.LockedBasket, after: Pricing) -> Answer:
     return {}
 
 
-def _no_code_lost(before: Pricing, after: Pricing) -> Answer:
+def _no_code_lost(before: db.LockedBasket, after: Pricing) -> Answer:
     """Raises CodeRefused where a code that applied before does not any more, with every reason."""
-    applied = {normalise(priced.text) for priced in before.codes if priced.applied}
+    given = stored_pricing.load(before.pricing).pricing
+    applied = {normalise(priced.text) for priced in given.codes if priced.applied}
     lost = [priced for priced in after.codes if not priced.applied and normalise(priced.text) in applied]
     if lost:
         raise CodeRefused([refusal for priced in lost for refusal in priced.refusals])

@@ -55,7 +55,7 @@ class _Apart(Exception):  # noqa: N818 - a signal, not an error
 class _Change:
     """What becomes of a basket whose code is accepted."""
 
-    basket: db.Basket
+    basket: db.LockedBasket
     content: BasketContent
     quote: Quote
     offer: UUID
@@ -118,7 +118,7 @@ class Entering:
         """What becomes of each basket, all of them locked; or why nothing does."""
         rows = await db.lock(connection, organisation, [entry.basket for entry in entries])
         answers: dict[UUID, _Change | Failure] = {}
-        wanted: list[tuple[Entry, db.Basket, Priceable]] = []
+        wanted: list[tuple[Entry, db.LockedBasket, Priceable]] = []
         for entry in entries:
             try:
                 row = opened(entry.viewer, rows.get(entry.basket))

@@ -186,7 +186,7 @@ class Orders:
         self,
         connection: AsyncConnection,
         changed: set[UUID],
-        row: db_baskets.Basket,
+        row: db_baskets.LockedBasket,
         stored: stored_pricing.StoredPricing,
         payment_reference: str | None,
     ) -> UUID:

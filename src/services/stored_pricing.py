@@ -24,6 +24,6 @@ def dump(pricing: Pricing, held_codes: frozenset[UUID]) -> str:
     return _ADAPTER.dump_json(StoredPricing(pricing, held_codes)).decode()
 
 
-def load(value: object) -> StoredPricing:
-    """The price again, equal to the one that was dumped, from JSON's values."""
-    return _ADAPTER.validate_python(value)
+def load(written: str) -> StoredPricing:
+    """The price again, equal to the one that was dumped."""
+    return _ADAPTER.validate_json(written)

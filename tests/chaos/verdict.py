@@ -13,7 +13,7 @@ from tests.ledger import breaches, connect
 Ask = Callable[..., Awaitable[Answer]]
 
 _BALANCES = """
-    SELECT c.code, c.balance, $1 - coalesce(sum((o.pricing -> 'pricing' ->> 'balance_used')::bigint), 0)::bigint AS due
+    SELECT c.code, c.balance, $1 - coalesce(sum((o.pricing::json -> 'pricing' ->> 'balance_used')::bigint), 0)::bigint AS due
     FROM contacts c LEFT JOIN orders o ON o.contact_id = c.id AND o.state = 'CONFIRMED'
     WHERE c.kind = 'INDIVIDUAL' GROUP BY c.organisation_id, c.id
 """

@@ -57,7 +57,7 @@ class Office:
             "point_of_sale_id": next(iter(self.catalogue.points_of_sale)),
             "contact_id": contact,
             "lines": [],
-            "pricing": {},
+            "pricing": "{}",
             "use_balance": False,
             "expires_at": datetime.now(UTC) + timedelta(hours=1),
         }

@@ -31,7 +31,7 @@ async def _sell(sessions: Sessions, offer: str, tickets: int, *, state: str = "U
             "point_of_sale_id": by_code(catalogue.points_of_sale)["SHOP"].id,
             "use_balance": False,
             "lines": [],
-            "pricing": {},
+            "pricing": "{}",
             "expires_at": datetime.fromisoformat("2026-12-01T00:00:00+01:00"),
         }
         redemption = {

@@ -152,7 +152,7 @@ async def test_however_many_baskets_have_expired_none_stands_in_the_way(office: 
         seat = await key_of(connection, tables.seat_categories, "CAT1")
         full = await key_of(connection, tables.audience_sub_categories, "FULL")
         basket = {"organisation_id": catalogue.organisation.id, "point_of_sale_id": shopper.point_of_sale}
-        content = {"use_balance": False, "lines": [], "pricing": {}, "expires_at": NOW}
+        content = {"use_balance": False, "lines": [], "pricing": "{}", "expires_at": NOW}
         await connection.execute(insert(tables.baskets), [{**basket, **content, "id": new_id()} for _ in range(600)])
     request = BasketRequest((LineRequest(performance, None, seat, full, 1),))
     assert (await office.baskets.create(shopper, request, NOW)).pricing.advantage_discount == 500

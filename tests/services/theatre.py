@@ -228,7 +228,7 @@ class House:
         """Lets a basket hold codes, each with one ticket at its offer's price."""
         basket = new_id()
         organisation = self.theatre.organisation
-        content = {"lines": [], "pricing": {}, "use_balance": False, "expires_at": NOW}
+        content = {"lines": [], "pricing": "{}", "use_balance": False, "expires_at": NOW}
         where = {"organisation_id": organisation, "id": basket, "point_of_sale_id": self.theatre.shop}
         holds = []
         for code in codes:
@@ -245,7 +245,7 @@ class House:
         organisation, order = self.theatre.organisation, new_id()
         basket = await self.hold(*codes)
         where = {"organisation_id": organisation, "id": order, "point_of_sale_id": self.theatre.shop}
-        sale = {"number": str(order), "basket_id": basket, "pricing": {}}
+        sale = {"number": str(order), "basket_id": basket, "pricing": "{}"}
         async with self.sessions.writing() as connection:
             await connection.execute(insert(tables.orders).values(**where, **sale))
             used, _ = await claims.use(connection, organisation, basket, order, None)

@@ -115,13 +115,13 @@ def _choices(basket: Basket, entries: Entries, terms: Terms, only: frozenset[UUI
             places.setdefault(advantage.id, []).append(place)
     opened = {*places, *terms.tried()}
     groups = terms.offers.groups(terms.sale.contact)
-    found: dict[Advantage, dict[int, int]] = {}
+    found: dict[UUID, tuple[Advantage, dict[int, int]]] = {}
     for number, kind in enumerate(basket.kinds):
         for advantage, off in terms.offers.candidates(kind, groups, opened):
-            found.setdefault(advantage, {})[number] = off
+            found.setdefault(advantage.id, (advantage, {}))[1][number] = off
     choices = [
         _choice(advantage, savings, basket, places.get(advantage.id, ()), terms)
-        for advantage, savings in found.items()
+        for advantage, savings in found.values()
         if (only is None or advantage.id in only) and not terms.refusals(advantage)
     ]
     choices.sort(key=lambda choice: (choice.rank, choice.advantage.code, choice.advantage.id))

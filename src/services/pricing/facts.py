@@ -216,7 +216,7 @@ class ElementLimits:
     limits: Limits
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Offer:
     """What advantages and promotional codes share. Empty sets mean all."""
 
@@ -233,7 +233,7 @@ class Offer:
     element_limits: tuple[ElementLimits, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Advantage(Offer):
     """Better prices on existing products of its family and, where it names one, its season.
 
@@ -258,7 +258,7 @@ class Restriction:
     counter_profiles: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PromotionalCode(Offer):
     """A discount on the whole basket for whoever knows its code. ``minimum_basket`` is in minor units."""
 

@@ -51,7 +51,7 @@ class Offers(Mapping[UUID, Offer]):
                     shelves[element, _group(offer.target)].append(offer)
         self._shelves = dict(shelves)
         self._groups = frozenset(group for _, group in shelves)
-        self._rules = {offer: tuple(rules(offer)) for offer in self._by_id.values()}
+        self._rules = {offer.id: tuple(rules(offer)) for offer in self._by_id.values()}
         self._open_to = lru_cache(REMEMBERED)(self._find)
 
     def __getitem__(self, offer: UUID) -> Offer:
@@ -63,7 +63,7 @@ class Offers(Mapping[UUID, Offer]):
     def __len__(self) -> int:
         return len(self._by_id)
 
-    def rules(self, offer: Offer) -> tuple[Rule, ...]:
+    def rules(self, offer: UUID) -> tuple[Rule, ...]:
         """The conditions of an offer on the sale."""
         return self._rules[offer]
 

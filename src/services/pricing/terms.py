@@ -25,7 +25,7 @@ class Terms:
 
     def refusals(self, offer: Offer) -> list[Refusal]:
         """All that the sale has against an offer, whatever the tickets."""
-        return refusals(offer, self.offers.rules(offer), self.sale, self.include)
+        return refusals(offer, self.offers.rules(offer.id), self.sale, self.include)
 
     def bounds(self, offer: Offer) -> list[Bound]:
         """What is left of the offer's limits."""
