@@ -107,14 +107,16 @@ class Cluster:
     def _is_ready(self) -> bool:
         """Whether it takes connections; waits while it is coming up or going down.
 
-        A pid file that names no PostgreSQL of this folder is what a power cut left: its number may be another's now.
+        Files that name no PostgreSQL of this folder are what a power cut or a kill -9 left: their number may be
+        another's now, or that of a process that is gone but not yet buried.
         """
         while self._is_alive():
             lines = self._postmaster()
             if len(lines) >= 8 and lines[7] == "ready":
                 return True
             time.sleep(0.05)
-        (self._data / "postmaster.pid").unlink(missing_ok=True)
+        for left in ("postmaster.pid", f"{_SOCKET}.lock"):
+            (self._data / left).unlink(missing_ok=True)
         return False
 
     def _is_alive(self) -> bool:

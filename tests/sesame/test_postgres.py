@@ -113,6 +113,17 @@ def test_a_process_number_that_belongs_to_another_now_does_not_fool_it(prepared:
         assert server.pid != os.getpid()
 
 
+def test_a_socket_that_a_living_process_seems_to_hold_does_not_stop_it(prepared: Path) -> None:
+    data = prepared / "postgres"
+    with subprocess.Popen(["/bin/sleep", "60"], user=data.owner() if os.geteuid() == 0 else None) as other:
+        (data / ".s.PGSQL.5432.lock").write_text(f"{other.pid}\n{data}\n1\n5432\n{data}\n")
+        try:
+            with running(prepared):
+                assert postmaster(prepared)
+        finally:
+            other.kill()
+
+
 def test_ctrl_c_does_not_reach_it(prepared: Path) -> None:
     with running(prepared):
         server = postmaster(prepared)
