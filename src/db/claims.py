@@ -7,7 +7,7 @@ limit.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy import text
@@ -18,8 +18,7 @@ from db.ids import new_id
 from db.tables import NIL
 
 
-@dataclass(frozen=True, slots=True)
-class Hold:
+class Hold(NamedTuple):
     """Tickets of one kind in a basket that profit from an offer; a row of the ledger."""
 
     offer: UUID
@@ -32,8 +31,7 @@ class Hold:
     tickets: int
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(NamedTuple):
     """All that one basket is to hold."""
 
     basket: UUID
@@ -41,8 +39,7 @@ class Claim:
     holds: Sequence[Hold]
 
 
-@dataclass(frozen=True, slots=True)
-class Claimed:
+class Claimed(NamedTuple):
     """What a claim did: the codes and the offers' limits that were ``missing``, none where it took everything, and the
     offers whose counts ``changed``.
     """

@@ -1,7 +1,7 @@
 """What must be exact at this instant to price baskets, in one round trip."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 from uuid import UUID
 
 import orjson
@@ -11,8 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from db.ids import uuid_of, uuid_or_none
 
 
-@dataclass(frozen=True, slots=True)
-class ContactFact:
+class ContactFact(NamedTuple):
     """A contact as targeting sees it: indicators as (indicator, level), campaigns by id, balance in minor units."""
 
     id: UUID
@@ -23,8 +22,7 @@ class ContactFact:
     campaigns: tuple[UUID, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class CodeFact:
+class CodeFact(NamedTuple):
     """A stored code that somebody entered. ``holder`` is the structure contact it was generated for."""
 
     id: UUID
@@ -38,8 +36,7 @@ class CodeFact:
     max_uses: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class TakenFact:
+class TakenFact(NamedTuple):
     """Tickets that count against a quota, or against the contact's share of it; ``element`` None is the whole offer."""
 
     offer: UUID
@@ -49,8 +46,7 @@ class TakenFact:
     tickets: int
 
 
-@dataclass(frozen=True, slots=True)
-class FreeHold:
+class FreeHold(NamedTuple):
     """What is held and yet free: the basket's ``own``, which it gives back when it is priced anew, and what baskets
     past their time hold.
     """
@@ -62,8 +58,7 @@ class FreeHold:
     tickets: int
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(NamedTuple):
     """``taken`` counts all holds, those that are ``free`` too; codes that are free are so already."""
 
     catalogue_version: int
@@ -98,7 +93,7 @@ WITH entered AS (
     WHERE i.organisation_id = :organisation AND i.contact_id = q.contact
 ), relevant AS (
     SELECT unnest(q.offers) AS id
-    UNION SELECT offer_id FROM entered UNION SELECT id FROM targeted
+    UNION ALL SELECT offer_id FROM entered UNION ALL SELECT id FROM targeted
 ), free AS (
     SELECT true AS own, * FROM redemptions
     WHERE organisation_id = :organisation AND basket_id = q.basket AND state = 'HELD'
@@ -135,8 +130,7 @@ SELECT
 """)
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(NamedTuple):
     """What a basket's price asks about: its contact, its entered codes (normalised), and the ``offers`` whose limits
     matter, besides the contact's own offers and those that the codes open.
     """

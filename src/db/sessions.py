@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import orjson
-from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
@@ -47,14 +46,6 @@ class Sessions:
 
     async def close(self) -> None:
         await self._engine.dispose()
-
-
-async def wait_briefly(connection: AsyncConnection) -> None:
-    """From now on the transaction waits for a row that another one has locked 50 ms at the most, and then fails."""
-    await connection.execute(_BRIEFLY)
-
-
-_BRIEFLY = text("SET LOCAL lock_timeout = 50")
 
 
 def _dumps(value: object) -> str:

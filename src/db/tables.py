@@ -422,12 +422,13 @@ tickets = _owned(
 )
 # The ledger: which tickets of which basket profit from which offer, by which code. HELD while the basket is open, USED
 # once it is an order. Rows of a basket are replaced when its price changes and removed when it ends without an order.
-# Limits and counts are sums over it, kept in the same transaction.
+# Limits and counts are sums over it, kept in the same transaction. Its offers and codes are never deleted: foreign keys
+# on them would have all sales of an offer write to its one row.
 redemptions = _owned(
     "redemptions",
     *_reference("basket_id", "baskets"),
-    *_reference("offer_id", "offers"),
-    *_reference("code_id", "codes", nullable=True),
+    Column("offer_id", Uuid, nullable=False),
+    Column("code_id", Uuid),
     # The structure contact whose code it is, nil without one: under whom the redemption is counted.
     Column("holder_id", Uuid, nullable=False, server_default=text(f"'{NIL}'")),
     # The contact who buys, whose share it takes.

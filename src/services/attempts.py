@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Network, ip_address
 from typing import Final
 from uuid import UUID
@@ -89,6 +90,7 @@ def _keys(viewer: Viewer, basket: UUID | None) -> _Keys:
     return [of_client] if basket is None else [of_client, (OF_BASKET, (organisation, str(basket)))]
 
 
+@lru_cache(4_096)
 def _network(address: str) -> str:
     """What one customer has of addresses: one of IPv4, 2⁶⁴ of IPv6."""
     try:

@@ -1,6 +1,5 @@
 """What a basket is to those who ask for it."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
@@ -9,6 +8,7 @@ from db import baskets as db
 from services.access import may_see, require_sale
 from services.errors import Conflict, NotFound
 from services.pricing.result import Pricing
+from services.pricing.values import value
 from services.texts import text
 from services.viewer import Viewer
 
@@ -22,7 +22,7 @@ class BasketState(StrEnum):
     EXPIRED = "EXPIRED"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Basket:
     """A basket as it is now. ``order`` is the order that it became."""
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol, TypeVar
 from uuid import UUID
@@ -106,6 +106,8 @@ class Catalogue:
     rates: Mapping[UUID, db.Rates]
     offer_details: Mapping[UUID, OfferDetails]
     offers: Offers
+    kinds: dict[tuple[UUID, UUID | None, UUID], TicketKind] = field(default_factory=dict, repr=False, compare=False)
+    """The kinds of tickets that were asked for, of this snapshot: a basket is priced more often than it changes."""
 
     @property
     def currency(self) -> str:
@@ -124,12 +126,15 @@ class Catalogue:
 
     def ticket_kind(self, element: UUID, seat_category: UUID | None, audience_sub_category: UUID) -> TicketKind | None:
         """A ticket for a performance, or for a product of a family without; None where that is not sold."""
+        sold = (element, seat_category, audience_sub_category)
+        if sold in self.kinds:
+            return self.kinds[sold]
         price = self.rates.get(element, {}).get((seat_category, audience_sub_category))
         if price is None:
             return None
         performance = self.performances.get(element)
         product = self.products[performance.product_id if performance else element]
-        return TicketKind(
+        kind = self.kinds[sold] = TicketKind(
             family=product.family,
             product=product.id,
             performance=performance.id if performance else None,
@@ -139,6 +144,7 @@ class Catalogue:
             full_price=price,
             season=product.season_id,
         )
+        return kind
 
 
 class Catalogues:

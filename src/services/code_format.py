@@ -7,6 +7,7 @@ weights αⁱ differ and none is zero, so one mistyped character, or any two tha
 
 import re
 import unicodedata
+from functools import lru_cache
 from os import urandom
 from typing import Final
 
@@ -79,6 +80,8 @@ def random_codes(number: int) -> list[bytes]:
     return sorted([joined[start : start + LENGTH] for start in range(0, len(joined), LENGTH)])
 
 
+# Whoever prices a basket or enters a code asks this of the same few codes, many times over.
+@lru_cache(4_096)
 def normalise(entered: str) -> str:
     """What is stored and compared: upper case, no spaces or dashes, O read as 0, I and L as 1.
 
@@ -116,6 +119,7 @@ def display(code: str) -> str:
     return f"{code[:4]} {code[4:8]} {code[8:12]} {code[12:]}"
 
 
+@lru_cache(4_096)
 def check_entered(entered: str) -> Text | None:
     """Why what somebody typed cannot be a code of any kind, None where it can; asked before any look-up."""
     if len(entered) > _MAX_TYPED:

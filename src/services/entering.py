@@ -6,7 +6,7 @@ stand in another's way, each is done by itself, as it would have been alone.
 
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
@@ -14,7 +14,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db import baskets as db
 from db.baskets import BasketContent
-from db.sessions import wait_briefly
 from services import stored_pricing
 from services.basket import Basket, BasketState, opened
 from services.code_format import normalise
@@ -24,11 +23,12 @@ from services.holding import Holder, hold
 from services.idempotency import Once, keep
 from services.prices import Priceable, Prices, Quote
 from services.pricing.result import PricedCode, Pricing
+from services.pricing.values import value
 from services.transactions import Overtaken, Transactions
 from services.viewer import Viewer
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Entry:
     """A code that a customer enters into a basket."""
 
@@ -39,7 +39,7 @@ class Entry:
     once: Once
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Entered:
     """The basket after a code was entered, and the offer that it opened."""
 
@@ -51,7 +51,7 @@ class _Apart(Exception):  # noqa: N818 - a signal, not an error
     """One of the entries could stand in another's way."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class _Change:
     """What becomes of a basket whose code is accepted."""
 
@@ -91,7 +91,6 @@ class Entering:
         organisation = entries[0].viewer.organisation_id
 
         async def attempt(connection: AsyncConnection, changed: set[UUID]) -> Sequence[Entered | Failure]:
-            await wait_briefly(connection)  # One basket's lock must not keep the others waiting.
             answers = await self._priced(connection, organisation, entries)
             changes = [answer for answer in answers if isinstance(answer, _Change)]
             _check_apart(changes)
@@ -116,7 +115,8 @@ class Entering:
         self, connection: AsyncConnection, organisation: UUID, entries: Sequence[Entry]
     ) -> list[_Change | Failure]:
         """What becomes of each basket, all of them locked; or why nothing does."""
-        rows = await db.lock(connection, organisation, [entry.basket for entry in entries])
+        # One basket's lock must not keep the others waiting.
+        rows = await db.lock(connection, organisation, [entry.basket for entry in entries], briefly=True)
         answers: dict[UUID, _Change | Failure] = {}
         wanted: list[tuple[Entry, db.LockedBasket, Priceable]] = []
         for entry in entries:

@@ -4,7 +4,6 @@ Prices and eligibility stand on the same facts, which are read here, in one roun
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Protocol
 from uuid import UUID
@@ -30,6 +29,7 @@ from services.pricing.facts import (
     Tickets,
 )
 from services.pricing.rules import needs_code
+from services.pricing.values import value
 from services.texts import text
 from services.viewer import Viewer
 
@@ -54,7 +54,7 @@ class Circumstances(Protocol):
     def codes(self) -> tuple[str, ...]: ...
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Facts:
     """All that pricing is told of an instant.
 
@@ -72,7 +72,7 @@ class Facts:
     has_expired: bool
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Question:
     """What facts are asked for, as if ``basket`` itself held nothing.
 

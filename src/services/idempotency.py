@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from types import MappingProxyType
 from typing import Final
 from uuid import UUID
@@ -55,11 +56,15 @@ class Once:
         self.operation = operation
         self._viewer = viewer
         self._key = key
-        self._fingerprint = hashlib.sha256(repr((operation, request)).encode("utf-8", "surrogatepass")).digest()
+        self._request = request
 
     @property
     def is_keyed(self) -> bool:
         return self._key is not None
+
+    @cached_property
+    def _fingerprint(self) -> bytes:
+        return hashlib.sha256(repr((self.operation, self._request)).encode("utf-8", "surrogatepass")).digest()
 
     async def earlier(self, connection: AsyncConnection) -> Answer | None:
         """What was made before under this key. Raises the failure that was told before under it.

@@ -4,7 +4,6 @@
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -17,11 +16,12 @@ from services.facts import Facts, FactsReader, Question
 from services.pricing.engine import price
 from services.pricing.facts import Line
 from services.pricing.result import Pricing
+from services.pricing.values import value
 from services.texts import text
 from services.viewer import Viewer
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Quote:
     """A price with what it was made of. ``holders`` maps a single-use code to the structure it was generated for."""
 
@@ -37,7 +37,7 @@ class Quote:
         return frozenset(code for code in self.holders if code in codes)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Priceable:
     """What is to be priced at ``now``, as if ``basket`` itself held nothing and the offers to ``include`` ran.
 

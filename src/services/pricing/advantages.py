@@ -170,7 +170,10 @@ def _covers(choice: _Choice, shares: Mapping[int, int]) -> Iterable[tuple[tuple[
     tickets = list(chain.from_iterable(repeat(kind, shares[kind]) for kind in kinds))
     each = len(tickets) if choice.per_code is None else choice.per_code
     places = chain.from_iterable(repeat(place, each) for place in choice.places)
-    return Counter((next(places), kind) for kind in tickets).items()
+    covered: dict[tuple[int | None, int], int] = {}
+    for place, kind in zip(places, tickets, strict=False):
+        covered[place, kind] = covered.get((place, kind), 0) + 1
+    return covered.items()
 
 
 def _reasons(

@@ -17,6 +17,9 @@ ALTER TABLE orders DROP CONSTRAINT orders_organisation_id_fkey;
 ALTER TABLE rates DROP CONSTRAINT rates_organisation_id_fkey;
 ALTER TABLE redemptions DROP CONSTRAINT redemptions_organisation_id_fkey;
 ALTER TABLE tickets DROP CONSTRAINT tickets_organisation_id_fkey;
+-- Offers and codes are never deleted; checking that they are there had all sales of an offer write to its one row.
+ALTER TABLE redemptions DROP CONSTRAINT redemptions_organisation_id_offer_id_fkey;
+ALTER TABLE redemptions DROP CONSTRAINT redemptions_organisation_id_code_id_fkey;
 
 -- The ledger knows which codes a basket holds, and has a basket's rows side by side.
 DROP INDEX codes_basket_idx;
