@@ -90,8 +90,7 @@ FROM baskets b WHERE {_THESE}
 """)
 _GET_HELD_CODES = text(f"SELECT held.id FROM baskets b CROSS JOIN LATERAL ({_HELD_CODES}) held WHERE {_THESE}")
 _LOCK = text(f"SELECT b.*, {_NOW} FROM baskets b WHERE {_THESE} ORDER BY b.id FOR NO KEY UPDATE")
-# Asked before any row is, in the same round trip.
-_LOCK_BRIEFLY = text(_LOCK.text.replace("WHERE", "WHERE (SELECT set_config('lock_timeout', '50', true)) <> '' AND"))
+_LOCK_FREE = text(f"{_LOCK.text} SKIP LOCKED")
 _LINES = bindparam("lines", type_=JSONB)
 _ADD = text("""
 INSERT INTO baskets (organisation_id, id, point_of_sale_id, counter_profile, contact_id, delivery_mode_id, use_balance,
@@ -141,15 +140,15 @@ async def get(connection: AsyncConnection, organisation: UUID, ids: Sequence[UUI
     }
 
 
-async def lock(
-    connection: AsyncConnection, organisation: UUID, ids: Sequence[UUID], *, briefly: bool = False
-) -> dict[UUID, LockedBasket]:
-    """Baskets by id, kept from all other changes until the transaction ends.
+async def lock(connection: AsyncConnection, organisation: UUID, ids: Sequence[UUID]) -> dict[UUID, LockedBasket]:
+    """Baskets by id, kept from all other changes until the transaction ends."""
+    rows = await connection.execute(_LOCK, {"organisation": organisation, "ids": list(ids)})
+    return {row.id: LockedBasket(*_locked(row)) for row in rows}
 
-    With ``briefly`` it waits for a row that another one has locked 50 ms at the most, from now on, and then fails.
-    """
-    query = _LOCK_BRIEFLY if briefly else _LOCK
-    rows = await connection.execute(query, {"organisation": organisation, "ids": list(ids)})
+
+async def lock_free(connection: AsyncConnection, organisation: UUID, ids: Sequence[UUID]) -> dict[UUID, LockedBasket]:
+    """The same of those that nobody else has locked: waits for none."""
+    rows = await connection.execute(_LOCK_FREE, {"organisation": organisation, "ids": list(ids)})
     return {row.id: LockedBasket(*_locked(row)) for row in rows}
 
 

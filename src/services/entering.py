@@ -78,8 +78,11 @@ class Entering:
             return await self._gathering.add(entry.viewer.organisation_id, entry)
         return await self._alone(entry)
 
-    async def _enter_all(self, entries: Sequence[Entry]) -> Sequence[Entered | Failure]:
-        """Raises _Apart, whatever went wrong: alone, each has its own answer, or its own fault."""
+    async def _enter_all(self, entries: Sequence[Entry]) -> Sequence[Entered | Failure | _Apart]:
+        """The answer to each, _Apart to those whose baskets somebody else keeps right now.
+
+        Raises _Apart, whatever went wrong: alone, each has its own answer, or its own fault.
+        """
         if len({entry.basket for entry in entries}) < len(entries):
             raise _Apart
         try:
@@ -87,10 +90,10 @@ class Entering:
         except Exception as error:
             raise _Apart from error
 
-    async def _together(self, entries: Sequence[Entry]) -> Sequence[Entered | Failure]:
+    async def _together(self, entries: Sequence[Entry]) -> Sequence[Entered | Failure | _Apart]:
         organisation = entries[0].viewer.organisation_id
 
-        async def attempt(connection: AsyncConnection, changed: set[UUID]) -> Sequence[Entered | Failure]:
+        async def attempt(connection: AsyncConnection, changed: set[UUID]) -> Sequence[Entered | Failure | _Apart]:
             answers = await self._priced(connection, organisation, entries)
             changes = [answer for answer in answers if isinstance(answer, _Change)]
             _check_apart(changes)
@@ -104,6 +107,7 @@ class Entering:
             kept = [
                 (entry.once, answer if isinstance(answer, Failure) else {"offer": answer.offer})
                 for entry, answer in zip(entries, told, strict=True)
+                if not isinstance(answer, _Apart)
             ]
             if not await keep(connection, organisation, kept):
                 raise _Apart
@@ -113,15 +117,17 @@ class Entering:
 
     async def _priced(
         self, connection: AsyncConnection, organisation: UUID, entries: Sequence[Entry]
-    ) -> list[_Change | Failure]:
-        """What becomes of each basket, all of them locked; or why nothing does."""
-        # One basket's lock must not keep the others waiting.
-        rows = await db.lock(connection, organisation, [entry.basket for entry in entries], briefly=True)
-        answers: dict[UUID, _Change | Failure] = {}
+    ) -> list[_Change | Failure | _Apart]:
+        """What becomes of each basket, all of them locked; or why nothing does, here."""
+        rows = await db.lock_free(connection, organisation, [entry.basket for entry in entries])
+        answers: dict[UUID, _Change | Failure | _Apart] = {}
         wanted: list[tuple[Entry, db.LockedBasket, Priceable]] = []
         for entry in entries:
+            if entry.basket not in rows:
+                answers[entry.basket] = _Apart()
+                continue
             try:
-                row = opened(entry.viewer, rows.get(entry.basket))
+                row = opened(entry.viewer, rows[entry.basket])
             except Failure as failure:
                 answers[entry.basket] = failure
             else:

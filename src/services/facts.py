@@ -92,16 +92,11 @@ class Question:
     @property
     def tried(self) -> set[str]:
         """The codes to look up that are new, normalised."""
-        return self.codes - _looked_up(self.entered_before)
-
-    @property
-    def codes(self) -> set[str]:
-        """The codes to look up, normalised."""
-        return _looked_up(self.asked.codes)
+        return _looked_up(self.asked.codes).difference(_looked_up(self.entered_before))
 
     def wanted(self, catalogue: Catalogue, barred: Collection[str]) -> db.Wanted:
         offers = [*self.limited(catalogue), *self.include]
-        return db.Wanted(self.basket, self.asked.contact, self.codes.difference(barred), offers)
+        return db.Wanted(self.basket, self.asked.contact, _looked_up(self.asked.codes).difference(barred), offers)
 
 
 class FactsReader:
@@ -189,7 +184,7 @@ def _sale(catalogue: Catalogue, asked: Circumstances, contact: db.ContactFact | 
     )
 
 
-def _looked_up(texts: Collection[str]) -> set[str]:
+def _looked_up(texts: tuple[str, ...]) -> set[str]:
     return {normalise(shown) for shown in texts if check_entered(shown) is None}
 
 
@@ -249,6 +244,8 @@ def _tried(include: frozenset[UUID], entered: Collection[EnteredCode], catalogue
 
     Before an offer runs its codes are rarely made; who tries it wants to see what a customer with one will pay.
     """
+    if not include:
+        return []
     opened = {code.offer for code in entered}
     offers = [catalogue.offers[offer] for offer in sorted(include - opened)]
     return [EnteredCode(offer.code, offer=offer.id) for offer in offers if needs_code(offer)]

@@ -9,9 +9,9 @@ from typing import Final, Generic, TypeVar
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-MOST: Final = 32
+MOST: Final = 64
 """Items done together; with more, Python and PostgreSQL would wait for each other in turns."""
-AT_ONCE: Final = 2
+AT_ONCE: Final = 3
 """Groups of the same kind that are being done; who comes meanwhile waits for the next."""
 
 _Waiting = deque[tuple[Item, "asyncio.Future[Result]"]]
