@@ -27,7 +27,7 @@ _PATIENCE: Final = 1.0  # Seconds to wait for Redis.
 
 _log = structlog.get_logger()
 
-_Keys = Sequence[tuple[RateLimitItem, Sequence[str]]]
+_Keys = Sequence[tuple[RateLimitItem, str]]
 
 
 class Attempts:
@@ -48,7 +48,7 @@ class Attempts:
         keys = _keys(viewer, basket)
 
         async def have_room(limiter: FixedWindowRateLimiter) -> bool:
-            return all([await limiter.test(item, *key) for item, key in keys])
+            return all([await limiter.test(item, key) for item, key in keys])
 
         return not await self._ask(have_room)
 
@@ -57,7 +57,7 @@ class Attempts:
         keys = _keys(viewer, basket)
 
         async def count(limiter: FixedWindowRateLimiter) -> bool:
-            return all([await limiter.hit(item, *key, cost=number) for item, key in keys])
+            return all([await limiter.hit(item, key, cost=number) for item, key in keys])
 
         if number and not viewer.is_staff:
             await self._ask(count)
@@ -86,8 +86,8 @@ def _storage(url: str) -> RedisStorage:
 
 def _keys(viewer: Viewer, basket: UUID | None) -> _Keys:
     organisation = str(viewer.organisation_id)
-    of_client = (OF_CLIENT, (organisation, viewer.actor, _network(viewer.address)))
-    return [of_client] if basket is None else [of_client, (OF_BASKET, (organisation, str(basket)))]
+    of_client = (OF_CLIENT, f"{organisation}/{viewer.actor}/{_network(viewer.address)}")
+    return [of_client] if basket is None else [of_client, (OF_BASKET, f"{organisation}/{basket}")]
 
 
 @lru_cache(4_096)

@@ -33,9 +33,11 @@ class Gathering(Generic[Item, Result]):
         """The item's own answer. Raises what ``do`` gave in its place."""
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Result] = loop.create_future()
-        self._waiting.setdefault(kind, deque()).append((item, answer))
-        # Not before all who are about to come have come.
-        loop.call_soon(self._start, kind)
+        waiting = self._waiting.setdefault(kind, deque())
+        if not waiting:
+            # Not before all who are about to come have come.
+            loop.call_soon(self._start, kind)
+        waiting.append((item, answer))
         return await answer
 
     def _start(self, kind: Hashable) -> None:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from uuid import UUID
 
+import orjson
 from pydantic import TypeAdapter
 
 from services.pricing.result import Pricing
@@ -21,7 +22,12 @@ _ADAPTER = TypeAdapter(StoredPricing)
 
 def dump(pricing: Pricing, held_codes: frozenset[UUID]) -> str:
     """As JSON."""
-    return _ADAPTER.dump_json(StoredPricing(pricing, held_codes)).decode()
+    return orjson.dumps(StoredPricing(pricing, held_codes), default=_plain).decode()
+
+
+def _plain(value: object) -> object:
+    """What orjson has no word for: keys of the driver's own class, and sets of them."""
+    return list(value) if isinstance(value, frozenset) else str(value)
 
 
 def load(written: str) -> StoredPricing:

@@ -52,6 +52,7 @@ class Offers(Mapping[UUID, Offer]):
         self._shelves = dict(shelves)
         self._groups = frozenset(group for _, group in shelves)
         self._rules = {offer.id: tuple(rules(offer)) for offer in self._by_id.values()}
+        self._counted = frozenset(offer.id for offer in self._by_id.values() if is_counted(offer))
         self._open_to = lru_cache(REMEMBERED)(self._find)
 
     def __getitem__(self, offer: UUID) -> Offer:
@@ -89,8 +90,8 @@ class Offers(Mapping[UUID, Offer]):
         Their counters are to be read before pricing; those of the contact's own offers and of codes are known from
         the contact and the codes.
         """
-        candidates = chain.from_iterable(self._open_to(None, kind) for kind in kinds)
-        return frozenset(advantage.id for advantage, _ in candidates if is_counted(advantage))
+        candidates = chain.from_iterable([self._open_to(None, kind) for kind in kinds])
+        return frozenset([advantage.id for advantage, _ in candidates if advantage.id in self._counted])
 
     def _find(self, group: Group, kind: TicketKind) -> Sequence[Candidate]:
         elements = (kind.performance, kind.product, kind.seat_category, kind.audience_sub_category, kind.family)
