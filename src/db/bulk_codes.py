@@ -6,6 +6,7 @@ from struct import pack
 from typing import Final
 from uuid import UUID
 
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.batches import Batch
@@ -26,6 +27,14 @@ async def add(connection: AsyncConnection, batch: Batch, codes: Sequence[bytes])
     """
     driver = await driver_within(connection)
     await driver.copy_to_table("codes", source=_blocks(batch, codes), columns=_COLUMNS, format="binary")
+
+
+async def analyse(connection: AsyncConnection) -> None:
+    """Has PostgreSQL know at once how many codes there are, which it would else notice within a minute or so.
+
+    Until then it plans sales as for a table of a few codes: by reading them all.
+    """
+    await connection.execute(text("ANALYZE codes"))
 
 
 def code_id(batch: UUID, number: int) -> UUID:

@@ -32,6 +32,8 @@ MakeCodes = Callable[[int], list[bytes]]
 
 CHUNK: Final = 50_000
 """Codes made in one transaction: enough to be fast, few enough to be watched."""
+MANY: Final = 10_000
+"""Codes of a batch that change how the table is best read."""
 LARGEST_ATTACHMENT: Final = 10 * 1024 * 1024
 """Bytes of CSV; a longer list is sent as a link."""
 
@@ -95,6 +97,8 @@ class Generation:
             codes = await asyncio.to_thread(self._make_codes, number)
             await bulk_codes.add(connection, row, codes)
             state = _state_with(row, row.generated + number)
+            if state is not BatchState.GENERATING and row.quantity >= MANY:
+                await bulk_codes.analyse(connection)
             await db.advance(connection, organisation, batch, row.generated + number, state)
             await counts.move(connection, organisation, {(row.offer, row.contact): RedemptionCounts(generated=number)})
             changed.update((row.offer, batch))

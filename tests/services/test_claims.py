@@ -1,0 +1,58 @@
+"""What claims read: their time must not grow with the codes that there are."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from uuid import UUID
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+from theatre import House, build
+
+from db import claims
+from db.ids import new_id
+from db.sessions import Sessions
+from services.generation import MANY
+
+_READ = text("""
+SELECT coalesce(sum(seq_tup_read + coalesce(idx_tup_fetch, 0)), 0) FROM pg_stat_xact_user_tables WHERE relname = 'codes'
+""")
+
+
+@pytest.fixture
+async def house(sessions: Sessions) -> House:
+    return House(sessions, await build(sessions))
+
+
+@asynccontextmanager
+async def reading_few_codes(house: House) -> AsyncIterator[AsyncConnection]:
+    """A transaction that may read ten codes at the most, however it finds them."""
+    async with house.sessions.writing() as connection:
+        before = await connection.scalar(_READ)
+        yield connection
+        assert 0 < await connection.scalar(_READ) - before <= 10
+
+
+async def held_of_many(house: House) -> UUID:
+    """A basket that holds a code of a large batch, made when claims were planned already, for a table of one code."""
+    for quantity in (1, MANY):
+        code, *_ = await house.codes((await house.made(quantity=quantity)).id)
+        basket = await house.hold(code)
+        async with house.sessions.writing() as connection:
+            await claims.use(connection, house.theatre.organisation, basket, new_id(), None)
+            await connection.rollback()
+    return basket
+
+
+async def test_a_claim_reads_its_own_codes_only_as_soon_as_a_batch_is_made(house: House) -> None:
+    basket = await held_of_many(house)
+    async with reading_few_codes(house) as connection:
+        claimed = await claims.claim(connection, house.theatre.organisation, [claims.Claim(basket, None, ())])
+    assert claimed.complete
+
+
+async def test_a_use_reads_its_own_codes_only_as_soon_as_a_batch_is_made(house: House) -> None:
+    basket = await held_of_many(house)
+    async with reading_few_codes(house) as connection:
+        used, _ = await claims.use(connection, house.theatre.organisation, basket, new_id(), None)
+    assert len(used) == 1
