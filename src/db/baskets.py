@@ -90,7 +90,10 @@ FROM baskets b WHERE {_THESE}
 """)
 _GET_HELD_CODES = text(f"SELECT held.id FROM baskets b CROSS JOIN LATERAL ({_HELD_CODES}) held WHERE {_THESE}")
 _LOCK = text(f"SELECT b.*, {_NOW} FROM baskets b WHERE {_THESE} ORDER BY b.id FOR NO KEY UPDATE")
-_LOCK_FREE = text(f"{_LOCK.text} SKIP LOCKED")
+# The limit is set before any row is read, in the same round trip.
+_LOCK_FREE = text(
+    _LOCK.text.replace("WHERE", "WHERE (SELECT set_config('lock_timeout', '300', true)) <> '' AND") + " SKIP LOCKED"
+)
 _LINES = bindparam("lines", type_=JSONB)
 _ADD = text("""
 INSERT INTO baskets (organisation_id, id, point_of_sale_id, counter_profile, contact_id, delivery_mode_id, use_balance,
@@ -147,7 +150,10 @@ async def lock(connection: AsyncConnection, organisation: UUID, ids: Sequence[UU
 
 
 async def lock_free(connection: AsyncConnection, organisation: UUID, ids: Sequence[UUID]) -> dict[UUID, LockedBasket]:
-    """The same of those that nobody else has locked: waits for none."""
+    """The same of those that nobody else has locked.
+
+    From now on the transaction waits 300 ms at the most for what another one has locked, and then fails.
+    """
     rows = await connection.execute(_LOCK_FREE, {"organisation": organisation, "ids": list(ids)})
     return {row.id: LockedBasket(*_locked(row)) for row in rows}
 

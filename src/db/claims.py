@@ -105,7 +105,7 @@ change AS (
     ON CONFLICT (organisation_id, offer_id, element_id, contact_id) DO UPDATE
         SET taken = s.taken + excluded.taken, capacity = excluded.capacity
         WHERE s.taken + excluded.taken <= excluded.capacity
-    RETURNING s.offer_id, s.element_id
+    RETURNING s.offer_id, s.element_id, s.contact_id
 )"""
 
 
@@ -127,7 +127,7 @@ def _lock_codes(condition: str) -> str:
     """
     return f"""
     SELECT c.* FROM (SELECT * FROM asked ORDER BY code_id) a CROSS JOIN LATERAL (
-        SELECT id, kind, basket_id FROM codes
+        SELECT id, kind, offer_id, basket_id FROM codes
         WHERE organisation_id = :organisation AND id = a.code_id AND {condition} LIMIT 1 FOR UPDATE) c
     """
 
@@ -195,8 +195,8 @@ SELECT
         (SELECT offer_id FROM (SELECT offer_id, element_id FROM quota_wanted
             EXCEPT SELECT offer_id, element_id FROM quota_moved) q)
         UNION
-        (SELECT offer_id FROM (SELECT offer_id, element_id FROM share_wanted WHERE tickets > 0
-            EXCEPT SELECT offer_id, element_id FROM share_taken) s)) AS limits,
+        (SELECT offer_id FROM (SELECT offer_id, element_id, contact_id FROM share_wanted WHERE tickets > 0
+            EXCEPT SELECT offer_id, element_id, contact_id FROM share_taken) s)) AS limits,
     ARRAY(SELECT DISTINCT offer_id FROM counted) AS changed
 """)
 
@@ -253,22 +253,16 @@ WITH new AS (
 ), old AS (
     UPDATE redemptions SET state = 'RETURNED'
     WHERE organisation_id = :organisation AND basket_id = :basket AND state = 'USED' RETURNING *
-), single_use AS (
-    SELECT c.id FROM codes c JOIN offers o ON o.organisation_id = c.organisation_id AND o.id = c.offer_id
-    WHERE c.organisation_id = :organisation AND c.kind = 'SINGLE_USE' AND o.returns_codes
-        AND c.id IN (SELECT code_id FROM old)
-    ORDER BY c.id FOR UPDATE OF c
-), single_use_moved AS (
-    UPDATE codes c SET status = 'AVAILABLE', order_id = NULL, used_at = NULL, used_by = NULL FROM single_use s
-    WHERE c.organisation_id = :organisation AND c.id = s.id AND c.status = 'USED' AND c.order_id = :order
+), asked AS (
+    SELECT DISTINCT code_id FROM old
+), locked AS ({_lock_codes("(kind = 'SINGLE_USE' OR max_uses IS NOT NULL)")}), single_use_moved AS (
+    UPDATE codes c SET status = 'AVAILABLE', order_id = NULL, used_at = NULL, used_by = NULL
+    FROM locked l JOIN offers o ON o.organisation_id = :organisation AND o.id = l.offer_id AND o.returns_codes
+    WHERE c.organisation_id = :organisation AND c.id = l.id AND c.status = 'USED' AND c.order_id = :order
     RETURNING c.id, c.offer_id, c.contact_id
-), custom AS (
-    SELECT id FROM codes
-    WHERE organisation_id = :organisation AND kind = 'CUSTOM' AND max_uses IS NOT NULL
-        AND id IN (SELECT code_id FROM old) AND (SELECT count(*) FROM single_use_moved) >= 0
-    ORDER BY id FOR UPDATE
 ), custom_moved AS (
-    UPDATE codes c SET uses = c.uses - 1 FROM custom w WHERE c.organisation_id = :organisation AND c.id = w.id
+    UPDATE codes c SET uses = c.uses - 1
+    FROM locked l WHERE c.organisation_id = :organisation AND c.id = l.id AND l.kind = 'CUSTOM'
     RETURNING c.id
 ), codes_moved AS (
     SELECT id FROM single_use_moved UNION ALL SELECT id FROM custom_moved

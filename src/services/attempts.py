@@ -27,6 +27,8 @@ _PATIENCE: Final = 1.0  # Seconds to wait for Redis.
 
 _log = structlog.get_logger()
 
+_LONGEST: Final = 64  # No address is longer, whatever a header says.
+
 _Keys = Sequence[tuple[RateLimitItem, str]]
 
 
@@ -86,7 +88,7 @@ def _storage(url: str) -> RedisStorage:
 
 def _keys(viewer: Viewer, basket: UUID | None) -> _Keys:
     organisation = str(viewer.organisation_id)
-    of_client = (OF_CLIENT, f"{organisation}/{viewer.actor}/{_network(viewer.address)}")
+    of_client = (OF_CLIENT, f"{organisation}/{viewer.actor}/{_network(viewer.address[:_LONGEST])}")
     return [of_client] if basket is None else [of_client, (OF_BASKET, f"{organisation}/{basket}")]
 
 

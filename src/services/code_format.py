@@ -80,18 +80,24 @@ def random_codes(number: int) -> list[bytes]:
     return sorted([joined[start : start + LENGTH] for start in range(0, len(joined), LENGTH)])
 
 
-# Whoever prices a basket or enters a code asks this of the same few codes, many times over.
-@lru_cache(4_096)
 def normalise(entered: str) -> str:
     """What is stored and compared: upper case, no spaces or dashes, O read as 0, I and L as 1.
 
     Compatibility forms (full-width letters, ligatures) are read as what they stand for.
     """
+    return _normalised(entered) if len(entered) > _MAX_TYPED else _remembered(entered)
+
+
+def _normalised(entered: str) -> str:
     if entered.isascii():
         return entered.upper().translate(_ASCII)
     plain = unicodedata.normalize("NFKC", entered)
     together = "".join(character for character in plain if not _means_nothing(character))
     return unicodedata.normalize("NFKC", together.upper()).translate(_READ_ALIKE)
+
+
+# Whoever prices a basket or enters a code asks this of the same few codes, many times over.
+_remembered: Final = lru_cache(4_096)(_normalised)
 
 
 def is_random_form(code: str) -> bool:
@@ -119,7 +125,6 @@ def display(code: str) -> str:
     return f"{code[:4]} {code[4:8]} {code[8:12]} {code[12:]}"
 
 
-@lru_cache(4_096)
 def check_entered(entered: str) -> Text | None:
     """Why what somebody typed cannot be a code of any kind, None where it can; asked before any look-up."""
     if len(entered) > _MAX_TYPED:

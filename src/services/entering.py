@@ -99,10 +99,11 @@ class Entering:
             _check_apart(changes)
             holders = [(Holder(change.basket.id, change.content.contact), change.quote) for change in changes]
             try:
-                await hold(connection, changed, organisation, holders)
+                if holders:
+                    await hold(connection, changed, organisation, holders)
             except Overtaken:
                 raise _Apart from None
-            made = iter(await _save(connection, organisation, changes))
+            made = iter(await _save(connection, organisation, changes) if changes else ())
             told = [next(made) if isinstance(answer, _Change) else answer for answer in answers]
             kept = [
                 (entry.once, answer if isinstance(answer, Failure) else {"offer": answer.offer})

@@ -1,15 +1,15 @@
-"""What claims read: their time must not grow with the codes that there are."""
+"""What claims read, and what they find missing where several baskets claim together."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from uuid import UUID
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import insert, text
 from sqlalchemy.ext.asyncio import AsyncConnection
-from theatre import House, build
+from theatre import NOW, House, build
 
-from db import claims
+from db import claims, tables
 from db.ids import new_id
 from db.sessions import Sessions
 from services.generation import MANY
@@ -56,3 +56,24 @@ async def test_a_use_reads_its_own_codes_only_as_soon_as_a_batch_is_made(house: 
     async with reading_few_codes(house) as connection:
         used, _ = await claims.use(connection, house.theatre.organisation, basket, new_id(), None)
     assert len(used) == 1
+
+
+@pytest.mark.parametrize("first", ["more than its share", "its share"])
+async def test_of_several_contacts_each_is_held_to_its_own_share(house: House, first: str) -> None:
+    theatre, product, tariff = house.theatre, new_id(), new_id()
+    tickets = {"more than its share": (6, 1), "its share": (5, 5)}[first]
+    buyers = [(new_id(), theatre.blandine), (new_id(), theatre.secutix)]
+    limit = {"organisation_id": theatre.organisation, "offer_id": theatre.custom_coupon, "per_contact": 5}
+    basket = {"point_of_sale_id": theatre.shop, "use_balance": False, "lines": [], "pricing": "{}", "expires_at": NOW}
+    wanted = [
+        claims.Claim(key, buyer, [claims.Hold(theatre.custom_coupon, None, None, product, None, None, tariff, number)])
+        for (key, buyer), number in zip(buyers, tickets, strict=True)
+    ]
+    async with house.sessions.writing() as connection:
+        await connection.execute(insert(tables.offer_limits).values(limit))
+        for key, _ in buyers:
+            row = {"organisation_id": theatre.organisation, "id": key, **basket}
+            await connection.execute(insert(tables.baskets).values(row))
+        claimed = await claims.claim(connection, theatre.organisation, wanted)
+    assert claimed.complete == (first == "its share")
+    assert claimed.missing_limits == (frozenset() if claimed.complete else {theatre.custom_coupon})

@@ -184,6 +184,35 @@ async def test_the_same_request_twice_at_the_same_moment_is_one(shop: Shop) -> N
     assert kinds(await shop.enter(*wanted, keys=["k1", "k1", "k2"])) == {"Applied": 3}
 
 
+async def test_who_asks_again_while_a_group_is_at_work_keeps_it_waiting_less_than_a_deadlock_would(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_work, go_on = asyncio.Event(), asyncio.Event()
+    hold = entering.hold
+
+    async def held_up(*arguments: Any) -> None:
+        if not at_work.is_set():
+            at_work.set()
+            await go_on.wait()
+        await hold(*arguments)
+
+    async def until_somebody_waits() -> None:
+        while not await shop.value("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"):
+            await asyncio.sleep(0)
+
+    monkeypatch.setattr(entering, "hold", held_up)
+    baskets = await shop.open(2)
+    wanted = list(zip(baskets, shop.codes, strict=False))
+    together = asyncio.create_task(shop.enter(*wanted, keys=["a", "b"]))
+    await at_work.wait()
+    again = asyncio.create_task(shop.enter(wanted[0], keys=["a"]))
+    await asyncio.wait_for(until_somebody_waits(), 20)
+    go_on.set()
+    answers = [*await together, *await again]
+    assert kinds(answers) == {"Applied": 3}
+    assert await shop.value("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()") == 0
+
+
 async def test_a_basket_that_another_transaction_keeps_delays_nobody_else(shop: Shop) -> None:
     kept, free = await shop.open(2)
     async with shop.server.own.sessions.writing() as connection:
