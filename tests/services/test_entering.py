@@ -197,7 +197,7 @@ async def test_who_asks_again_while_a_group_is_at_work_keeps_it_waiting_less_tha
         await hold(*arguments)
 
     async def until_somebody_waits() -> None:
-        while not await shop.value("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"):
+        while not await shop.value("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"):  # noqa: ASYNC110 - a database has no event for it
             await asyncio.sleep(0)
 
     monkeypatch.setattr(entering, "hold", held_up)
