@@ -1,4 +1,4 @@
-"""Claims: the only place where codes, limits, the ledger and the counts move for a sale.
+"""Claims: with ``db.uses`` the only place where codes, limits, the ledger and the counts move for a sale.
 
 The claim of a basket, or of several together, is one conditional statement. It takes everything (codes, custom-code
 uses, quotas and contact shares of every level) or says what was missing, in which case the caller rolls back. Rows are
@@ -67,7 +67,7 @@ _ELEMENTS = """CROSS JOIN LATERAL (VALUES (CAST(:nil AS uuid)), (r.product_id), 
 
 # The wanted change of every limit that exists, then the rows that could be moved. Each step counts the rows of the one
 # before it, which makes it wait for that, so that all claims lock in the same order.
-_LIMITS = f"""
+LIMITS = f"""
 change AS (
     SELECT offer_id, element_id, contact_id, sum(tickets) AS tickets FROM (
         SELECT r.offer_id, e.element_id, r.contact_id, r.tickets FROM new r {_ELEMENTS}
@@ -119,7 +119,7 @@ def _uses(taken: str, given: str) -> str:
     """
 
 
-def _lock_codes(condition: str) -> str:
+def lock_codes(condition: str) -> str:
     """The codes that are ``asked`` for and meet a condition, kept from all other changes, in the order of their keys.
 
     They are found one by one: until the table is analysed, those of an organisation are thought few enough to be read
@@ -137,7 +137,7 @@ WITH new AS ({_NEW}), held AS (
     SELECT basket_id, code_id FROM redemptions
     WHERE organisation_id = :organisation AND basket_id = ANY(:baskets) AND state = 'HELD'
 ), asked AS ({_uses("new", "held")}), locked AS (
-    {_lock_codes("(kind = 'SINGLE_USE' OR (max_uses IS NOT NULL AND a.uses <> 0))")}
+    {lock_codes("(kind = 'SINGLE_USE' OR (max_uses IS NOT NULL AND a.uses <> 0))")}
 ), old AS (
     -- Not before the codes, which whoever invalidates one takes before what holds it.
     DELETE FROM redemptions
@@ -166,7 +166,7 @@ WITH new AS ({_NEW}), held AS (
     RETURNING c.id
 ), codes_moved AS (
     SELECT id FROM single_use_moved UNION ALL SELECT id FROM custom_moved
-), {_LIMITS}, counted AS (
+), {LIMITS}, counted AS (
     INSERT INTO redemption_counts AS t (organisation_id, offer_id, contact_id, slot, held, tickets_held, version)
     SELECT :organisation, offer_id, holder_id, {SLOT}, sum(held), sum(tickets), 1 FROM (
         SELECT offer_id, coalesce(holder_id, :nil) AS holder_id, 0 AS held, tickets FROM new
@@ -208,82 +208,12 @@ WITH new AS (
     WHERE organisation_id = :organisation AND code_id = ANY(CAST(:codes AS uuid[])) AND state = 'HELD' RETURNING *
 ), codes_moved AS (
     SELECT id FROM old
-), {_LIMITS}
+), {LIMITS}
 INSERT INTO redemption_counts AS t (organisation_id, offer_id, contact_id, slot, tickets_held, version)
 SELECT :organisation, offer_id, holder_id, {SLOT}, -sum(tickets), 1 FROM old
 WHERE (SELECT count(*) FROM share_given) >= 0 GROUP BY offer_id, holder_id
 ON CONFLICT (organisation_id, offer_id, contact_id, slot) DO UPDATE
     SET tickets_held = t.tickets_held + excluded.tickets_held, version = t.version + 1
-""")
-
-_USE = text(f"""
-WITH asked AS (
-    SELECT DISTINCT code_id FROM redemptions
-    WHERE organisation_id = :organisation AND basket_id = :basket AND state = 'HELD'
-), locked AS ({_lock_codes("basket_id = :basket")}), codes_used AS (
-    UPDATE codes c SET status = 'USED', basket_id = NULL, order_id = :order, used_at = now(), used_by = :contact
-    FROM locked l WHERE c.organisation_id = :organisation AND c.id = l.id AND c.status = 'HELD'
-    RETURNING c.id, c.offer_id, c.contact_id
-), used AS (
-    UPDATE redemptions SET state = 'USED'
-    WHERE organisation_id = :organisation AND basket_id = :basket AND state = 'HELD'
-        AND (SELECT count(*) FROM codes_used) >= 0
-    RETURNING offer_id, holder_id, tickets
-), counted AS (
-    INSERT INTO redemption_counts AS t
-        (organisation_id, offer_id, contact_id, slot, held, used, tickets_held, tickets_sold, version)
-    SELECT :organisation, offer_id, holder_id, {SLOT}, -sum(codes), sum(codes), -sum(tickets), sum(tickets), 1 FROM (
-        SELECT offer_id, holder_id, 0 AS codes, tickets FROM used
-        UNION ALL SELECT offer_id, coalesce(contact_id, :nil), 1, 0 FROM codes_used
-    ) moves GROUP BY offer_id, holder_id ORDER BY offer_id, holder_id
-    ON CONFLICT (organisation_id, offer_id, contact_id, slot) DO UPDATE
-        SET held = t.held + excluded.held, used = t.used + excluded.used,
-            tickets_held = t.tickets_held + excluded.tickets_held,
-            tickets_sold = t.tickets_sold + excluded.tickets_sold, version = t.version + 1
-    RETURNING offer_id
-)
-SELECT ARRAY(SELECT id FROM codes_used) AS codes, ARRAY(SELECT DISTINCT offer_id FROM counted) AS changed
-""")
-
-
-# An order's codes are free again unless their offer says otherwise; what they took of the limits is free in any case.
-_GIVE_BACK = text(f"""
-WITH new AS (
-    SELECT * FROM redemptions WHERE false
-), old AS (
-    UPDATE redemptions SET state = 'RETURNED'
-    WHERE organisation_id = :organisation AND basket_id = :basket AND state = 'USED' RETURNING *
-), asked AS (
-    SELECT DISTINCT code_id FROM old
-), locked AS ({_lock_codes("(kind = 'SINGLE_USE' OR max_uses IS NOT NULL)")}), single_use_moved AS (
-    UPDATE codes c SET status = 'AVAILABLE', order_id = NULL, used_at = NULL, used_by = NULL
-    FROM locked l JOIN offers o ON o.organisation_id = :organisation AND o.id = l.offer_id AND o.returns_codes
-    WHERE c.organisation_id = :organisation AND c.id = l.id AND c.status = 'USED' AND c.order_id = :order
-    RETURNING c.id, c.offer_id, c.contact_id
-), custom_moved AS (
-    UPDATE codes c SET uses = c.uses - 1
-    FROM locked l WHERE c.organisation_id = :organisation AND c.id = l.id AND l.kind = 'CUSTOM'
-    RETURNING c.id
-), codes_moved AS (
-    SELECT id FROM single_use_moved UNION ALL SELECT id FROM custom_moved
-), {_LIMITS}, counted AS (
-    INSERT INTO redemption_counts AS t (organisation_id, offer_id, contact_id, slot, used, tickets_sold, version)
-    SELECT :organisation, offer_id, holder_id, {SLOT}, -sum(codes), -sum(tickets), 1 FROM (
-        SELECT offer_id, holder_id, 0 AS codes, tickets FROM old
-        UNION ALL SELECT offer_id, coalesce(contact_id, :nil), 1, 0 FROM single_use_moved
-    ) moves WHERE (SELECT count(*) FROM share_given) + (SELECT count(*) FROM quota_moved) >= 0
-    GROUP BY offer_id, holder_id ORDER BY offer_id, holder_id
-    ON CONFLICT (organisation_id, offer_id, contact_id, slot) DO UPDATE
-        SET used = t.used + excluded.used, tickets_sold = t.tickets_sold + excluded.tickets_sold,
-            version = t.version + 1
-    RETURNING offer_id
-)
-SELECT ARRAY(SELECT DISTINCT offer_id FROM counted) AS changed
-""")
-
-_HOLDERS = text("""
-SELECT DISTINCT code_id, holder_id FROM redemptions
-WHERE organisation_id = :organisation AND basket_id = :basket AND code_id IS NOT NULL AND holder_id <> :nil
 """)
 
 
@@ -332,39 +262,3 @@ async def release_codes(connection: AsyncConnection, organisation: UUID, codes: 
         "nil": UUID(NIL),
     }
     await connection.execute(_RELEASE_CODES, parameters)
-
-
-async def use(
-    connection: AsyncConnection, organisation: UUID, basket: UUID, order: UUID, contact: UUID | None
-) -> tuple[frozenset[UUID], frozenset[UUID]]:
-    """Turns all that a basket holds into uses of its order; the single-use codes used, and the offers that changed.
-
-    A code that is missing among them was invalidated since: the caller must then roll back.
-    """
-    parameters = {
-        "organisation": organisation,
-        "basket": basket,
-        "order": order,
-        "contact": contact,
-        "nil": UUID(NIL),
-    }
-    row = (await connection.execute(_USE, parameters)).one()
-    return frozenset(row.codes), frozenset(row.changed)
-
-
-async def holders(connection: AsyncConnection, organisation: UUID, basket: UUID) -> dict[UUID, UUID]:
-    """The structures whose codes a basket holds, by code."""
-    rows = await connection.execute(_HOLDERS, {"organisation": organisation, "basket": basket, "nil": UUID(NIL)})
-    return {row.code_id: row.holder_id for row in rows}
-
-
-async def give_back(connection: AsyncConnection, organisation: UUID, basket: UUID, order: UUID) -> frozenset[UUID]:
-    """Gives back what the order of a basket had used; the offers that changed."""
-    parameters = {
-        "organisation": organisation,
-        "basket": basket,
-        "order": order,
-        "nil": UUID(NIL),
-    }
-    row = (await connection.execute(_GIVE_BACK, parameters)).one()
-    return frozenset(row.changed)

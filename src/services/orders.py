@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db import baskets as db_baskets
-from db import claims, counts
+from db import counts, uses
 from db import orders as db
 from db.counts import RedemptionCounts
 from db.ids import new_id
@@ -117,7 +117,7 @@ class Orders:
             used = stored_pricing.load(row.pricing).pricing.balance_used
             if row.contact is not None and used:
                 await db.pay_into_balance(connection, row.organisation, row.contact, used)
-            changed |= await claims.give_back(connection, row.organisation, row.basket, order)
+            changed |= await uses.give_back(connection, row.organisation, row.basket, order)
             await audit_sale(connection, viewer, "cancelOrder", "Order", order, {"reason": reason})
             return {"order": order}
 
@@ -196,9 +196,9 @@ class Orders:
         if contact is not None and not await db.pay_from_balance(connection, row.organisation, contact, used):
             raise Conflict(text("balance_spent"))
         await db.add(connection, row.organisation, order, row.id, payment_reference)
-        holders = await claims.holders(connection, row.organisation, row.id)
+        holders = await uses.holders(connection, row.organisation, row.id)
         await db.add_tickets(connection, row.organisation, _tickets(order, stored.pricing, holders))
-        codes, offers = await claims.use(connection, row.organisation, row.id, order, contact)
+        codes, offers = await uses.use(connection, row.organisation, row.id, order, contact)
         if codes != stored.held_codes:
             raise Overtaken
         await db_baskets.end(connection, row.organisation, [row.id], "CONFIRMED")

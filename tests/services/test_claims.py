@@ -9,7 +9,7 @@ from sqlalchemy import insert, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 from theatre import NOW, House, build
 
-from db import claims, tables
+from db import claims, tables, uses
 from db.ids import new_id
 from db.sessions import Sessions
 from services.generation import MANY
@@ -39,7 +39,7 @@ async def held_of_many(house: House) -> UUID:
         code, *_ = await house.codes((await house.made(quantity=quantity)).id)
         basket = await house.hold(code)
         async with house.sessions.writing() as connection:
-            await claims.use(connection, house.theatre.organisation, basket, new_id(), None)
+            await uses.use(connection, house.theatre.organisation, basket, new_id(), None)
             await connection.rollback()
     return basket
 
@@ -54,7 +54,7 @@ async def test_a_claim_reads_its_own_codes_only_as_soon_as_a_batch_is_made(house
 async def test_a_use_reads_its_own_codes_only_as_soon_as_a_batch_is_made(house: House) -> None:
     basket = await held_of_many(house)
     async with reading_few_codes(house) as connection:
-        used, _ = await claims.use(connection, house.theatre.organisation, basket, new_id(), None)
+        used, _ = await uses.use(connection, house.theatre.organisation, basket, new_id(), None)
     assert len(used) == 1
 
 

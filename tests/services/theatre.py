@@ -9,7 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import insert, select
 
-from db import claims, counts, tables
+from db import claims, counts, tables, uses
 from db.ids import new_id
 from db.sessions import Sessions
 from services.batches import Batch, Batches, BatchRequest, BatchState, DocumentType
@@ -248,6 +248,6 @@ class House:
         sale = {"number": str(order), "basket_id": basket, "pricing": "{}"}
         async with self.sessions.writing() as connection:
             await connection.execute(insert(tables.orders).values(**where, **sale))
-            used, _ = await claims.use(connection, organisation, basket, order, None)
+            used, _ = await uses.use(connection, organisation, basket, order, None)
             assert len(used) == len(codes), "invalidated since"
         return order
