@@ -28,20 +28,20 @@ from pydantic import SecretStr
 from sqlalchemy.engine import make_url
 
 from benchmarks.support.serving import EXAMPLE
-from db.migrate import upgrade
-from resolvers.context import Services
-from services.basket_input import BasketRequest, LineRequest
-from services.batches import BatchState
-from services.catalogue import by_code
-from services.codes import CodeFilter, shown
+from db.migrations.migrate import upgrade
+from resolvers.runtime.context import Services
+from services.baskets.basket_input import BasketRequest, LineRequest
+from services.catalogue.snapshot import by_code
+from services.codes.batches import BatchState
+from services.codes.generation import Generation
+from services.codes.tracking import CodeFilter, shown
+from services.core.mail import FolderMailer
+from services.core.viewer import Audience, StaffRole, Viewer
 from services.dataset import Datasets, moved_to
-from services.generation import Generation
-from services.mail import FolderMailer
-from services.viewer import Audience, StaffRole, Viewer
-from sesame.cluster import programs
 from sesame.composition import House, build_services, house
-from sesame.garbage import short_collections
-from sesame.postgres import running
+from sesame.postgres.cluster import programs
+from sesame.postgres.embedded import running
+from sesame.server.garbage import short_collections
 from sesame.settings import Settings
 
 PROCESSES = 2

@@ -22,21 +22,21 @@ from uuid import UUID
 import asyncpg
 from sqlalchemy import make_url, text
 
-from db.bulk_codes import code_id
-from db.driver import driver_within
-from db.migrate import upgrade
-from db.sessions import Sessions
-from services.batches import Batches, BatchRequest, BatchState
-from services.catalogue import Catalogues
-from services.code_lists import CodeLists
-from services.codes import CodeFilter, Codes
-from services.dashboard import Dashboards
+from db.codes.bulk import code_id
+from db.core.driver import driver_within
+from db.core.sessions import Sessions
+from db.migrations.migrate import upgrade
+from services.catalogue.snapshot import Catalogues
+from services.codes.batch_csv import CodeLists
+from services.codes.batches import Batches, BatchRequest, BatchState
+from services.codes.download_links import Links
+from services.codes.tracking import CodeFilter, Codes
+from services.core.texts import Language
+from services.core.transactions import Transactions
+from services.core.viewer import Audience, StaffRole, Viewer
+from services.counts.dashboard import Dashboards
 from services.dataset import Datasets, moved_to, read
-from services.links import Links
-from services.texts import Language
-from services.transactions import Transactions
-from services.viewer import Audience, StaffRole, Viewer
-from sesame.postgres import running
+from sesame.postgres.embedded import running
 
 ROUNDS = {1_000: 15, 100_000: 5, 1_000_000: 3}
 MANY, FEW = 5_000_000, 10_000

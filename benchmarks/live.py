@@ -23,7 +23,7 @@ import psutil
 
 from benchmarks.support.serving import Sesame, sesame
 from benchmarks.support.watchers import SAMPLE
-from resolvers.ids import decode
+from resolvers.runtime.ids import decode
 
 OFFERS = 50
 RATE = 500

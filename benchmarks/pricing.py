@@ -35,7 +35,7 @@ from services.pricing.facts import (
     Target,
     TicketKind,
 )
-from services.pricing.offers import Offers
+from services.pricing.offer_index import Offers
 
 TICKETS = (1, 10, 50, 500)
 OFFERS = (10, 100, 1_000, 10_000)

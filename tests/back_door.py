@@ -7,9 +7,10 @@ from uuid import UUID
 from sqlalchemy import Table, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from db import catalogue, tables
-from db.ids import new_id
-from db.sessions import Sessions
+from db.catalogue import catalogue
+from db.core import tables
+from db.core.ids import new_id
+from db.core.sessions import Sessions
 
 
 async def change_offer(sessions: Sessions, code: str, **values: Any) -> None:

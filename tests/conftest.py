@@ -23,20 +23,20 @@ from sqlalchemy.engine import make_url
 from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
-from db.migrate import upgrade
-from db.sessions import Sessions
-from services.batches import BatchState
+from db.core.sessions import Sessions
+from db.migrations.migrate import upgrade
+from services.codes.batches import BatchState
+from services.codes.download_links import Links
+from services.codes.generation import Generation
+from services.core.mail import FolderMailer
+from services.core.transactions import Transactions
+from services.core.viewer import StaffRole
 from services.dataset import Datasets, read
-from services.generation import Generation
-from services.links import Links
-from services.mail import FolderMailer
-from services.transactions import Transactions
-from services.viewer import StaffRole
-from sesame.app import routes
 from sesame.composition import House, house
-from sesame.jobs import Worker
-from sesame.postgres import running
+from sesame.postgres.embedded import running
+from sesame.server.app import routes
 from sesame.settings import Settings
+from sesame.worker.jobs import Worker
 
 NOW = datetime.fromisoformat("2026-11-23T12:00:00+01:00")
 ENOUGH = 4 << 30

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from sqlalchemy import event
 
-from db.sessions import Sessions
+from db.core.sessions import Sessions
 
 
 @contextmanager

@@ -10,19 +10,19 @@ from uuid import UUID
 
 import httpx
 
-from db.sessions import Sessions
-from resolvers.ids import encode
-from services.batches import BatchState
-from services.catalogue import Catalogue, Catalogues, by_code
-from services.code_format import display
-from services.codes import CodeFilter, Codes
-from services.credentials import Credentials
+from db.core.sessions import Sessions
+from resolvers.runtime.ids import encode
+from services.access.credentials import Credentials
+from services.catalogue.snapshot import Catalogue, Catalogues, by_code
+from services.codes.batches import BatchState
+from services.codes.download_links import Links
+from services.codes.format import display
+from services.codes.generation import Generation
+from services.codes.tracking import CodeFilter, Codes
+from services.core.mail import FolderMailer
+from services.core.transactions import Transactions
+from services.core.viewer import Audience, StaffRole, Viewer
 from services.dataset import Datasets
-from services.generation import Generation
-from services.links import Links
-from services.mail import FolderMailer
-from services.transactions import Transactions
-from services.viewer import Audience, StaffRole, Viewer
 
 SECRET = "a secret of thirty-two characters"
 CODES = 60

@@ -22,7 +22,7 @@ def two_processes(url: str, **settings: str) -> Iterator[list[str]]:
     """The addresses of two server processes on one database, so that a test says who answers what."""
     with TemporaryDirectory(prefix="sesame-tests-") as folder:
         ports = [free_port(), free_port()]
-        command = [sys.executable, "-m", "uvicorn", "sesame.app:create", "--factory", "--log-level", "critical"]
+        command = [sys.executable, "-m", "uvicorn", "sesame.server.app:create", "--factory", "--log-level", "critical"]
         environment = environment_for(url, Path(folder), **settings)
         with (Path(folder) / "log").open("wb") as log:
             processes = [

@@ -9,12 +9,12 @@ from importlinter.cli import lint_imports
 
 from graphql import build_schema, parse, validate
 from resolvers.schema import schema
-from services.texts import Language
+from services.core.texts import Language
 
 ROOT = Path(__file__).parents[1]
 OPERATIONS = sorted((ROOT / "schema" / "operations").glob("*.graphql"))
 SOURCES = sorted((ROOT / "src").rglob("*.py"))
-TEXTS = tomllib.loads((ROOT / "src" / "services" / "texts.toml").read_text(encoding="utf-8"))
+TEXTS = tomllib.loads((ROOT / "src" / "services" / "core" / "texts.toml").read_text(encoding="utf-8"))
 
 
 def test_the_exported_schema_is_that_of_the_code() -> None:

@@ -12,9 +12,9 @@ from uuid import UUID
 
 from sqlalchemy import select
 
-from db import counts
-from db.counts import RedemptionCounts
-from db.tables import organisations
+from db.core.tables import organisations
+from db.counts import counts
+from db.counts.counts import RedemptionCounts
 from sesame.composition import House, house
 from sesame.settings import Settings
 

@@ -6,9 +6,9 @@ from uuid import UUID
 
 import strawberry
 
-from resolvers.baskets import load_basket
-from resolvers.batches import load_batch
-from resolvers.catalogue import (
+from resolvers.baskets.baskets import load_basket
+from resolvers.baskets.orders import load_order, load_ticket
+from resolvers.catalogue.catalogue import (
     AudienceSubCategory,
     Campaign,
     DeliveryMode,
@@ -19,13 +19,13 @@ from resolvers.catalogue import (
     Season,
     SeatCategory,
 )
-from resolvers.codes import load_code
-from resolvers.contacts import load_contact
-from resolvers.context import Context, Info
-from resolvers.ids import OFFER, Node, decode_any
-from resolvers.offers import offer_of
-from resolvers.orders import load_order, load_ticket
-from services.catalogue import Catalogue
+from resolvers.codes.batches import load_batch
+from resolvers.codes.codes import load_code
+from resolvers.contacts.contacts import load_contact
+from resolvers.offers.offers import offer_of
+from resolvers.runtime.context import Context, Info
+from resolvers.runtime.ids import OFFER, Node, decode_any
+from services.catalogue.snapshot import Catalogue
 
 # What stands in the snapshot, by kind: where it stands, and how it is shown.
 _CATALOGUE: Final[Mapping[str, Callable[[Catalogue, UUID], Node | None]]] = {

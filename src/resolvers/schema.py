@@ -4,20 +4,20 @@ from typing import Final
 
 import strawberry
 
-from resolvers.audit import AuditQuery
-from resolvers.baskets import BasketsMutation, BasketsQuery
-from resolvers.batches import BatchesMutation, BatchesQuery
-from resolvers.catalogue import CatalogueQuery
-from resolvers.codes import CodesMutation, CodesQuery
-from resolvers.configuration import ConfigurationMutation, ConfigurationQuery
-from resolvers.contacts import ContactsQuery
-from resolvers.dashboard import DashboardQuery
-from resolvers.eligibility import EligibilityQuery
-from resolvers.execution import build_schema
-from resolvers.live import Subscription
+from resolvers.access.audit import AuditQuery
+from resolvers.baskets.baskets import BasketsMutation, BasketsQuery
+from resolvers.baskets.orders import OrdersMutation, OrdersQuery
+from resolvers.catalogue.catalogue import CatalogueQuery
+from resolvers.codes.batches import BatchesMutation, BatchesQuery
+from resolvers.codes.codes import CodesMutation, CodesQuery
+from resolvers.contacts.contacts import ContactsQuery
+from resolvers.counts.dashboard import DashboardQuery
+from resolvers.counts.live import Subscription
 from resolvers.nodes import NodesQuery
-from resolvers.offers import Advantage, OffersQuery, PromotionalCode
-from resolvers.orders import OrdersMutation, OrdersQuery
+from resolvers.offers.configuration import ConfigurationMutation, ConfigurationQuery
+from resolvers.offers.eligibility import EligibilityQuery
+from resolvers.offers.offers import Advantage, OffersQuery, PromotionalCode
+from resolvers.runtime.execution import build_schema
 
 
 @strawberry.type

@@ -1,5 +1,5 @@
 """``python -m sesame``."""
 
-from sesame.cli import main
+from sesame.cli.main import main
 
 main()

@@ -12,7 +12,7 @@ import httpx
 from tests.gala import Fault, Gala, send
 from tests.ledger import connect
 
-from resolvers.ids import decode
+from resolvers.runtime.ids import decode
 
 Answer = dict[str, Any]
 

@@ -18,8 +18,8 @@ from tests.ledger import connect
 from tests.servers import environment_for, free_port, is_healthy
 from tests.sesame.waiting import wait_for
 
-from db.migrate import upgrade
-from sesame.cluster import Cluster
+from db.migrations.migrate import upgrade
+from sesame.postgres.cluster import Cluster
 
 
 class Postgres:

@@ -10,9 +10,10 @@ import sqlalchemy
 from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.types import ASGIApp
 
-from db import claims, sessions
-from services.idempotency import Once
-from sesame import app
+from db.baskets import claims
+from db.core import sessions
+from services.core.idempotency import Once
+from sesame.server import app
 
 _TAKEN_CODES = sqlalchemy.text("""
 SELECT count(*) FROM codes WHERE organisation_id = :organisation AND id = ANY(:codes) AND kind = 'SINGLE_USE'

@@ -28,7 +28,7 @@ from services.pricing.facts import (
     Target,
     TicketKind,
 )
-from services.pricing.offers import Offers
+from services.pricing.offer_index import Offers
 from services.pricing.result import Pricing
 
 NOW = datetime.fromisoformat("2026-11-23T12:00:00+01:00")

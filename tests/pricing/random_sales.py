@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from random import Random
 
-from playhouse import NOW, advantage, an_id, element, ids, promotion, ticket
+from tests.pricing.playhouse import NOW, advantage, an_id, element, ids, promotion, ticket
 
 from services.pricing.engine import price
 from services.pricing.facts import (
@@ -40,7 +40,7 @@ from services.pricing.facts import (
     Target,
     TicketKind,
 )
-from services.pricing.offers import Offers
+from services.pricing.offer_index import Offers
 from services.pricing.result import Pricing
 
 SHOWS = {"P1": "X", "P2": "X", "P3": "Y"}

@@ -6,7 +6,7 @@ from random import Random
 from time import process_time
 
 import pytest
-from random_sales import dice
+from tests.pricing.random_sales import dice
 
 from services.pricing.assignment import Cap, Option, Share, assign
 

@@ -1,7 +1,7 @@
 """What each entered code does: what it took off, or every reason why not."""
 
 import pytest
-from playhouse import (
+from tests.pricing.playhouse import (
     BLANDINE,
     NOW,
     PERCENT,

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from playhouse import (
+from tests.pricing.playhouse import (
     BLANDINE,
     NEWCOMER,
     NOW,

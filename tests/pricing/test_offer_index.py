@@ -3,7 +3,19 @@
 from dataclasses import replace
 
 import pytest
-from playhouse import BLANDINE, NEWCOMER, REGULARS, REVIVAL, Shop, advantage, an_id, element, ids, promotion, ticket
+from tests.pricing.playhouse import (
+    BLANDINE,
+    NEWCOMER,
+    REGULARS,
+    REVIVAL,
+    Shop,
+    advantage,
+    an_id,
+    element,
+    ids,
+    promotion,
+    ticket,
+)
 
 from services.pricing.facts import (
     AmountOff,

@@ -3,9 +3,9 @@
 from collections import Counter
 from dataclasses import replace
 
-import oracle
 import pytest
-from random_sales import Case, dice, random_case
+from tests.pricing import oracle
+from tests.pricing.random_sales import Case, dice, random_case
 
 from services.pricing.facts import Limits, PromotionalCode, RefusalCode, TicketKind
 from services.pricing.result import PricedTicket, Pricing

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from playhouse import (
+from tests.pricing.playhouse import (
     BLANDINE,
     NEWCOMER,
     PERCENT,

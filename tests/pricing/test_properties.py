@@ -6,8 +6,8 @@ from random import Random
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from playhouse import UNKNOWN, advantage, ticket
-from random_sales import Case, benefit, random_case, shared, target
+from tests.pricing.playhouse import UNKNOWN, advantage, ticket
+from tests.pricing.random_sales import Case, benefit, random_case, shared, target
 
 from services.pricing.facts import FixedPrice, Line, ProductFamily
 from services.pricing.result import PricedTicket, Pricing

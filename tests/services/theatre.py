@@ -9,17 +9,19 @@ from uuid import UUID
 
 from sqlalchemy import insert, select
 
-from db import claims, counts, tables, uses
-from db.ids import new_id
-from db.sessions import Sessions
-from services.batches import Batch, Batches, BatchRequest, BatchState, DocumentType
-from services.code_format import random_codes
-from services.codes import CodeFilter, Codes
-from services.generation import Generation, MakeCodes
-from services.links import Links
-from services.texts import Text
-from services.transactions import Transactions
-from services.viewer import Audience, StaffRole, Viewer
+from db.baskets import claims, uses
+from db.core import tables
+from db.core.ids import new_id
+from db.core.sessions import Sessions
+from db.counts import counts
+from services.codes.batches import Batch, Batches, BatchRequest, BatchState, DocumentType
+from services.codes.download_links import Links
+from services.codes.format import random_codes
+from services.codes.generation import Generation, MakeCodes
+from services.codes.tracking import CodeFilter, Codes
+from services.core.texts import Text
+from services.core.transactions import Transactions
+from services.core.viewer import Audience, StaffRole, Viewer
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 LINKS = Links("a secret of tests", "https://tickets.example.org")

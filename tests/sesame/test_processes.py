@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 import psutil
-from waiting import wait_for
+from tests.sesame.waiting import wait_for
 
 from sesame.processes import kept_running
 

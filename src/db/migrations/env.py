@@ -1,4 +1,4 @@
-"""Alembic's entry: runs the revisions on the connection, and in the transaction, that ``db.migrate`` opened."""
+"""Alembic's entry: runs the revisions on the connection, in the transaction that ``db.migrations.migrate`` opened."""
 
 from alembic import context
 

@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator
 
-from services.catalogue import by_code
+from services.catalogue.snapshot import by_code
+from services.core.errors import Problem
+from services.core.texts import text
 from services.dataset import format as form
 from services.dataset.existing import Existing
 from services.dataset.fields import shown
@@ -10,9 +12,7 @@ from services.dataset.offer_checks import OfferChecks
 from services.dataset.outline import Outline
 from services.dataset.parsing import Document, Entry
 from services.dataset.rules import each_once, in_order
-from services.errors import Problem
 from services.pricing.facts import FAMILIES_WITH_PERFORMANCES
-from services.texts import text
 
 
 def check(document: Document, outline: Outline, existing: Existing) -> Iterator[Problem]:

@@ -6,10 +6,10 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from db.chosen_codes import ChosenCode, StoredCode
-from db.codes import CodeKind, CodeStatus
-from db.ids import new_id
-from services.code_format import normalise
+from db.codes.chosen_codes import ChosenCode, StoredCode
+from db.codes.codes import CodeKind, CodeStatus
+from db.core.ids import new_id
+from services.codes.format import normalise
 from services.dataset.existing import Existing, Ids
 from services.dataset.parsing import Document
 

@@ -7,20 +7,20 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from db import batches as db_batches
-from db import catalogue as db_catalogue
-from db import chosen_codes as db_codes
-from db import dataset as db
-from db import offers as db_offers
-from db.chosen_codes import StoredCode
-from db.contacts import Contact
-from db.dataset import StoredBatch
-from db.ids import new_id
-from services.catalogue import Catalogue, build
-from services.code_format import normalise
+from db.catalogue import catalogue as db_catalogue
+from db.codes import batches as db_batches
+from db.codes import chosen_codes as db_codes
+from db.codes.chosen_codes import StoredCode
+from db.contacts.contacts import Contact
+from db.core.ids import new_id
+from db.dataset import dataset as db
+from db.dataset.dataset import StoredBatch
+from db.offers import offers as db_offers
+from services.catalogue.offer_details import OfferKind
+from services.catalogue.snapshot import Catalogue, build
+from services.codes.format import normalise
+from services.core.text_checks import is_readable
 from services.dataset.parsing import codes_in, strings_at
-from services.offer_details import OfferKind
-from services.wording import is_readable
 
 _CONTACTS: Final = (
     ("contacts", "*", "code"),

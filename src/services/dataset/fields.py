@@ -14,13 +14,13 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic.alias_generators import to_camel
 from pydantic_core import ErrorDetails, PydanticCustomError
 
-from services.code_format import check_chosen
-from services.errors import Path, Problem
-from services.mail import plain_address
-from services.money import AmountError, to_minor
-from services.percentages import PercentageError, to_ten_thousandths
-from services.texts import Text, text
-from services.wording import check_label, check_url, check_words
+from services.codes.format import check_chosen
+from services.core.errors import Path, Problem
+from services.core.mail import plain_address
+from services.core.money import AmountError, to_minor
+from services.core.percentages import PercentageError, to_ten_thousandths
+from services.core.text_checks import check_label, check_url, check_words
+from services.core.texts import Text, text
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,8 @@ from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, Field, model_validator
 
-from services.catalogue import SalesChannelKind
+from services.catalogue.snapshot import SalesChannelKind
+from services.core.money import currencies
 from services.dataset.fields import (
     Amount,
     AudienceSubCategoryRef,
@@ -21,7 +22,6 @@ from services.dataset.fields import (
     Words,
     wrong,
 )
-from services.money import currencies
 from services.pricing.facts import ProductFamily
 
 Named = Field(strict=False)

@@ -5,12 +5,12 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from db.limits import Limited
-from db.offers import WHOLE_OFFER
+from db.offers.limits import Limited
+from db.offers.offers import WHOLE_OFFER
+from services.core.errors import Path, Problem
 from services.dataset.existing import Existing
 from services.dataset.parsing import Document
-from services.errors import Path, Problem
-from services.quotas import below_taken
+from services.offers.quotas import below_taken
 
 
 async def quota_problems(

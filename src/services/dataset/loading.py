@@ -9,10 +9,13 @@ from uuid import UUID
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from db import dataset as db
-from db.catalogue import Organisation
-from db.ids import new_id
-from db.sessions import Sessions, is_transient
+from db.catalogue.catalogue import Organisation
+from db.core.ids import new_id
+from db.core.sessions import Sessions, is_transient
+from db.dataset import dataset as db
+from services.core.errors import Conflict, InvalidInput, Problem
+from services.core.money import currencies
+from services.core.texts import text
 from services.dataset import format as form
 from services.dataset.checks import check
 from services.dataset.existing import Existing, Ids, look
@@ -21,9 +24,6 @@ from services.dataset.limits import quota_problems
 from services.dataset.outline import Outline
 from services.dataset.parsing import Parser, codes_in, doubles, strings_at
 from services.dataset.writing import Overtaken, Writer
-from services.errors import Conflict, InvalidInput, Problem
-from services.money import currencies
-from services.texts import text
 
 _ATTEMPTS: Final = 5
 

@@ -6,18 +6,18 @@ from uuid import UUID
 
 from pydantic.alias_generators import to_camel
 
-from db.batches import DocumentType
-from db.codes import CodeKind
-from services.code_format import normalise
+from db.codes.batches import DocumentType
+from db.codes.codes import CodeKind
+from services.catalogue.offer_details import OfferDetails, OfferKind
+from services.codes.format import normalise
+from services.core.errors import Path, Problem
+from services.core.texts import text
 from services.dataset import offer_format as form
 from services.dataset.existing import Existing
 from services.dataset.outline import Outline
 from services.dataset.parsing import Document, Entry
 from services.dataset.rules import each_once, in_order
-from services.errors import Path, Problem
-from services.offer_details import OfferDetails, OfferKind
 from services.pricing.facts import OfferState, TargetType
-from services.texts import text
 
 _RUNNING: Final = frozenset({OfferState.RUNNING, OfferState.SUSPENDED, OfferState.CLOSED})
 _LATER: Final[Mapping[OfferState, frozenset[OfferState]]] = {

@@ -5,7 +5,8 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from db.batches import DocumentType
+from db.codes.batches import DocumentType
+from services.core.texts import Language
 from services.dataset.fields import (
     AdvantageRef,
     Amount,
@@ -36,7 +37,6 @@ from services.dataset.fields import (
 )
 from services.dataset.format import Name, Named, Price
 from services.pricing.facts import OfferState, ProductFamily, TargetType
-from services.texts import Language
 
 
 def _exactly_one(item: Item, names: Sequence[str]) -> None:

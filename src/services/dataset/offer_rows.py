@@ -4,11 +4,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from uuid import UUID
 
+from services.catalogue.offer_details import OfferDetails
+from services.catalogue.offer_rows import SharedFields
 from services.dataset import offer_format as form
 from services.dataset.existing import Existing, Ids
 from services.dataset.format import Price
 from services.dataset.parsing import Document
-from services.offer_details import OfferDetails
 from services.pricing.facts import (
     Advantage,
     AdvantageBenefit,
@@ -32,7 +33,6 @@ from services.pricing.facts import (
     SingleUseTarget,
     Target,
 )
-from services.stored_offers import SharedFields
 
 ELEMENT_KINDS: Mapping[str, ElementKind] = {
     "products": ElementKind.PRODUCT,

@@ -2,10 +2,10 @@
 
 from collections.abc import Container
 
-from db.codes import CodeKind
+from db.codes.codes import CodeKind
+from services.catalogue.offer_details import OfferKind
 from services.dataset.existing import Existing
 from services.dataset.parsing import objects_at
-from services.offer_details import OfferKind
 from services.pricing.facts import ProductFamily
 
 

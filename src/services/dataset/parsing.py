@@ -7,12 +7,12 @@ from typing import Final, Generic, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from services.code_format import normalise
+from services.codes.format import normalise
+from services.core.errors import Path, Problem
+from services.core.texts import text
 from services.dataset import format as form
 from services.dataset import offer_format as offer_form
 from services.dataset.fields import Known, problem, shown
-from services.errors import Path, Problem
-from services.texts import text
 
 T = TypeVar("T", bound=BaseModel)
 

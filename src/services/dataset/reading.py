@@ -4,9 +4,9 @@ import json
 from collections.abc import Iterator
 from typing import Never
 
+from services.core.errors import InvalidInput, Path, Problem
+from services.core.texts import Text, text
 from services.dataset.fields import shown
-from services.errors import InvalidInput, Path, Problem
-from services.texts import Text, text
 
 
 def read(content: bytes) -> object:

@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
+from services.core.errors import Path, Problem
+from services.core.texts import text
 from services.dataset import format as form
-from services.errors import Path, Problem
-from services.texts import text
 
 
 def in_order(path: Path, begins: datetime | None, ends: datetime | None, end_key: str) -> Iterator[Problem]:

@@ -7,12 +7,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from db import chosen_codes as db_codes
-from db import dataset as db
-from db import limits as db_limits
-from db import offers as db_offers
-from db.batches import Order
-from db.catalogue import (
+from db.catalogue.catalogue import (
     AudienceSubCategory,
     Campaign,
     DeliveryMode,
@@ -26,19 +21,24 @@ from db.catalogue import (
     Season,
     SeatCategory,
 )
-from db.dataset import ContactRow
-from db.ids import new_id
-from db.offers import LimitRow
-from services.batches import place
+from db.codes import chosen_codes as db_codes
+from db.codes.batches import Order
+from db.core.ids import new_id
+from db.dataset import dataset as db
+from db.dataset.dataset import ContactRow
+from db.offers import limits as db_limits
+from db.offers import offers as db_offers
+from db.offers.offers import LimitRow
+from services.catalogue.offer_details import OfferDetails
+from services.catalogue.offer_rows import to_limit_rows, to_row
+from services.codes.batches import place
+from services.core.mail import plain_address
 from services.dataset.chosen_codes import LOADER, chosen_codes, first_limited
 from services.dataset.existing import Existing, Ids
 from services.dataset.fields import Item
 from services.dataset.offer_rows import OfferRows, rate_table
 from services.dataset.parsing import Document, Entry
-from services.mail import plain_address
-from services.offer_details import OfferDetails
 from services.pricing.facts import FAMILIES_WITH_PERFORMANCES
-from services.stored_offers import to_limit_rows, to_row
 
 T = TypeVar("T", bound=Item)
 

@@ -22,7 +22,7 @@ from services.pricing.facts import (
     TicketKind,
 )
 from services.pricing.limits import bounds
-from services.pricing.offers import Offers
+from services.pricing.offer_index import Offers
 from services.pricing.promotions import promote
 from services.pricing.result import PricedLine, PricedTicket, Pricing
 from services.pricing.rules import needs_code, refusals, rules

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from services.pricing.facts import EnteredCode, Offer, OfferState, Refusal, RefusalCode, Sale, Taken
 from services.pricing.limits import Bound, bounds
-from services.pricing.offers import Offers
+from services.pricing.offer_index import Offers
 from services.pricing.result import PricedCode
 from services.pricing.rules import needs_code, refusals
 from services.pricing.values import value

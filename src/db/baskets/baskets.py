@@ -1,0 +1,272 @@
+"""Baskets: open sales that hold what they need until they expire. Only the database's clock decides when."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, bindparam, text, update
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from db.core.ids import uuid_of, uuid_or_none
+from db.core.tables import baskets
+
+MAXIMUM_LIFESPAN = "interval '4 hours'"
+
+
+@dataclass(frozen=True, slots=True)
+class BasketLine:
+    """What a line asks for; its price follows from the catalogue."""
+
+    product: UUID
+    performance: UUID | None
+    seat_category: UUID | None
+    audience_sub_category: UUID
+    quantity: int
+
+
+@dataclass(frozen=True, slots=True)
+class BasketContent:
+    """What a customer put into a basket and how they want it: all that its price follows from, but the facts."""
+
+    point_of_sale: UUID
+    contact: UUID | None
+    delivery_mode: UUID | None
+    use_balance: bool
+    advantages: tuple[UUID, ...] | None
+    counter_profile: str | None
+    lines: tuple[BasketLine, ...]
+    codes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LockedBasket:
+    """A row, with its state as it is now: an open basket past its time is EXPIRED, swept or not.
+
+    ``pricing`` is the price given and held, as it was written.
+    """
+
+    id: UUID
+    organisation: UUID
+    state: str
+    content: BasketContent
+    pricing: str
+
+
+@dataclass(frozen=True, slots=True)
+class Basket(LockedBasket):
+    """A row with all that belongs to it.
+
+    ``held_codes`` are the single-use codes that it still holds; ``order`` is the order that it became.
+    """
+
+    expires_at: datetime
+    held_codes: frozenset[UUID]
+    order: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
+class CodesEntered:
+    """What a basket becomes by codes: these entered, this price (as it is to be kept), and ``minutes`` more to live."""
+
+    basket: UUID
+    codes: tuple[str, ...]
+    pricing: str
+    minutes: int
+
+
+_NOW = "CASE WHEN b.state = 'OPEN' AND b.expires_at <= now() THEN 'EXPIRED' ELSE b.state END AS state_now"
+_HELD_CODES = """
+    SELECT c.id FROM redemptions r JOIN codes c ON c.organisation_id = r.organisation_id AND c.id = r.code_id
+    WHERE r.organisation_id = b.organisation_id AND r.basket_id = b.id AND c.basket_id = b.id
+"""
+_THESE = "b.organisation_id = :organisation AND b.id = ANY(:ids)"
+_GET = text(f"""
+SELECT b.*, {_NOW}, ARRAY({_HELD_CODES}) AS held_codes,
+    (SELECT o.id FROM orders o WHERE o.organisation_id = b.organisation_id AND o.basket_id = b.id) AS order_id
+FROM baskets b WHERE {_THESE}
+""")
+_GET_HELD_CODES = text(f"SELECT held.id FROM baskets b CROSS JOIN LATERAL ({_HELD_CODES}) held WHERE {_THESE}")
+_SELECT = f"SELECT b.*, {_NOW} FROM baskets b"
+_LOCK = text(f"{_SELECT} WHERE {_THESE} ORDER BY b.id FOR NO KEY UPDATE")
+# The limit is set before any row is read, in the same round trip.
+_BRIEFLY = "(SELECT set_config('lock_timeout', '300', true)) <> ''"
+_LOCK_FREE = text(f"{_SELECT} WHERE {_BRIEFLY} AND {_THESE} ORDER BY b.id FOR NO KEY UPDATE SKIP LOCKED")
+_LINES = bindparam("lines", type_=JSONB)
+_ADD = text("""
+INSERT INTO baskets (organisation_id, id, point_of_sale_id, counter_profile, contact_id, delivery_mode_id, use_balance,
+    advantage_ids, lines, entered_codes, pricing, expires_at)
+VALUES (:organisation, :basket, :point_of_sale, :counter_profile, :contact, :delivery_mode, :use_balance,
+    :advantages, :lines, :codes, :pricing, now() + make_interval(mins => :minutes))
+RETURNING expires_at
+""").bindparams(_LINES)
+# Each change extends a basket, up to its maximum lifespan.
+_SAVE = text(f"""
+UPDATE baskets SET contact_id = :contact, delivery_mode_id = :delivery_mode, use_balance = :use_balance,
+    advantage_ids = :advantages, lines = :lines, entered_codes = :codes, pricing = :pricing,
+    expires_at = least(now() + make_interval(mins => :minutes), created_at + {MAXIMUM_LIFESPAN})
+WHERE organisation_id = :organisation AND id = :basket
+RETURNING expires_at
+""").bindparams(_LINES)
+_SEPARATOR = "\x1f"  # Stands in no code, however it was entered.
+_SAVE_CODES = text(f"""
+UPDATE baskets b SET entered_codes = string_to_array(n.codes, E'\\x1f'), pricing = n.pricing,
+    expires_at = least(now() + make_interval(mins => n.minutes), b.created_at + {MAXIMUM_LIFESPAN})
+FROM unnest(CAST(:ids AS uuid[]), CAST(:codes AS text[]), CAST(:pricings AS text[]), CAST(:minutes AS integer[]))
+    AS n(id, codes, pricing, minutes)
+WHERE b.organisation_id = :organisation AND b.id = n.id
+RETURNING b.id, b.expires_at
+""")
+_EXPIRED = text("""
+SELECT id FROM baskets WHERE organisation_id = :organisation AND state = 'OPEN' AND expires_at <= now()
+ORDER BY id LIMIT 500 FOR NO KEY UPDATE SKIP LOCKED
+""")
+_EXPIRED_WITH = text("""
+SELECT id FROM baskets b WHERE organisation_id = :organisation AND state = 'OPEN' AND expires_at <= now() AND EXISTS (
+    SELECT FROM redemptions r WHERE r.organisation_id = b.organisation_id AND r.basket_id = b.id AND r.state = 'HELD'
+        AND r.offer_id = ANY(:offers))
+ORDER BY id FOR NO KEY UPDATE
+""")
+_WITH_EXPIRED = text("SELECT DISTINCT organisation_id FROM baskets WHERE state = 'OPEN' AND expires_at <= now()")
+
+
+async def get(connection: AsyncConnection, organisation: UUID, ids: Sequence[UUID]) -> dict[UUID, Basket]:
+    """Baskets by id, as they are now."""
+    rows = await connection.execute(_GET, {"organisation": organisation, "ids": list(ids)})
+    return {
+        row.id: Basket(
+            *_locked(row), expires_at=row.expires_at, held_codes=frozenset(row.held_codes), order=row.order_id
+        )
+        for row in rows
+    }
+
+
+async def lock(connection: AsyncConnection, organisation: UUID, ids: Sequence[UUID]) -> dict[UUID, LockedBasket]:
+    """Baskets by id, kept from all other changes until the transaction ends."""
+    rows = await connection.execute(_LOCK, {"organisation": organisation, "ids": list(ids)})
+    return {row.id: LockedBasket(*_locked(row)) for row in rows}
+
+
+async def lock_free(connection: AsyncConnection, organisation: UUID, ids: Sequence[UUID]) -> dict[UUID, LockedBasket]:
+    """The same of those that nobody else has locked.
+
+    From now on the transaction waits 300 ms at the most for what another one has locked, and then fails.
+    """
+    rows = await connection.execute(_LOCK_FREE, {"organisation": organisation, "ids": list(ids)})
+    return {row.id: LockedBasket(*_locked(row)) for row in rows}
+
+
+async def held_codes(connection: AsyncConnection, organisation: UUID, basket: UUID) -> frozenset[UUID]:
+    """The single-use codes that a basket holds."""
+    parameters = {"organisation": organisation, "ids": [basket]}
+    return frozenset((await connection.scalars(_GET_HELD_CODES, parameters)).all())
+
+
+async def add(
+    connection: AsyncConnection, organisation: UUID, basket: UUID, content: BasketContent, pricing: str, minutes: int
+) -> datetime:
+    """A new basket with its price, that expires after ``minutes``; when that is."""
+    parameters = {
+        **_parameters(organisation, basket, content, pricing, minutes),
+        "point_of_sale": content.point_of_sale,
+        "counter_profile": content.counter_profile,
+    }
+    expires_at: datetime = (await connection.execute(_ADD, parameters)).scalar_one()
+    return expires_at
+
+
+async def save(
+    connection: AsyncConnection, organisation: UUID, basket: UUID, content: BasketContent, pricing: str, minutes: int
+) -> datetime:
+    """Writes a changed basket and extends it; until when."""
+    parameters = _parameters(organisation, basket, content, pricing, minutes)
+    expires_at: datetime = (await connection.execute(_SAVE, parameters)).scalar_one()
+    return expires_at
+
+
+async def save_codes(
+    connection: AsyncConnection, organisation: UUID, changes: Sequence[CodesEntered]
+) -> dict[UUID, datetime]:
+    """Writes several baskets of which nothing but the codes and the price changed; until when each is extended."""
+    parameters = {
+        "organisation": organisation,
+        "ids": [change.basket for change in changes],
+        "codes": [_SEPARATOR.join(change.codes) for change in changes],
+        "pricings": [change.pricing for change in changes],
+        "minutes": [change.minutes for change in changes],
+    }
+    return {row.id: row.expires_at for row in await connection.execute(_SAVE_CODES, parameters)}
+
+
+async def end(connection: AsyncConnection, organisation: UUID, ids: Collection[UUID], state: str) -> None:
+    """Marks baskets CONFIRMED, CANCELLED or EXPIRED."""
+    if ids:
+        of = (baskets.c.organisation_id == organisation) & baskets.c.id.in_(ids)
+        await connection.execute(update(baskets).where(of).values(state=state))
+
+
+async def lock_expired(connection: AsyncConnection, organisation: UUID) -> list[UUID]:
+    """Some open baskets past their time, none that somebody else is ending right now."""
+    return list((await connection.scalars(_EXPIRED, {"organisation": organisation})).all())
+
+
+async def lock_expired_with(connection: AsyncConnection, organisation: UUID, offers: Collection[UUID]) -> list[UUID]:
+    """All open baskets past their time that hold tickets of these offers; waits for whoever is ending one right now."""
+    parameters = {"organisation": organisation, "offers": list(offers)}
+    return list((await connection.scalars(_EXPIRED_WITH, parameters)).all())
+
+
+async def organisations_with_expired(connection: AsyncConnection) -> list[UUID]:
+    """The organisations that have open baskets past their time."""
+    return list((await connection.scalars(_WITH_EXPIRED)).all())
+
+
+def _parameters(
+    organisation: UUID, basket: UUID, content: BasketContent, pricing: str, minutes: int
+) -> dict[str, object]:
+    return {
+        "organisation": organisation,
+        "basket": basket,
+        "minutes": minutes,
+        "contact": content.contact,
+        "delivery_mode": content.delivery_mode,
+        "use_balance": content.use_balance,
+        "advantages": None if content.advantages is None else list(content.advantages),
+        "lines": [
+            [
+                str(line.product),
+                _text(line.performance),
+                _text(line.seat_category),
+                str(line.audience_sub_category),
+                line.quantity,
+            ]
+            for line in content.lines
+        ],
+        "codes": list(content.codes),
+        "pricing": pricing,
+    }
+
+
+def _locked(row: Row[Any]) -> tuple[UUID, UUID, str, BasketContent, str]:
+    content = BasketContent(
+        point_of_sale=row.point_of_sale_id,
+        contact=row.contact_id,
+        delivery_mode=row.delivery_mode_id,
+        use_balance=row.use_balance,
+        advantages=None if row.advantage_ids is None else tuple(row.advantage_ids),
+        counter_profile=row.counter_profile,
+        lines=tuple(
+            [
+                BasketLine(uuid_of(product), uuid_or_none(performance), uuid_or_none(seat), uuid_of(audience), quantity)
+                for product, performance, seat, audience, quantity in row.lines
+            ]
+        ),
+        codes=tuple(row.entered_codes),
+    )
+    return row.id, row.organisation_id, row.state_now, content, row.pricing
+
+
+def _text(value: UUID | None) -> str | None:
+    return None if value is None else str(value)

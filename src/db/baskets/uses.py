@@ -1,0 +1,119 @@
+"""Uses: what becomes of what a basket holds once it is an order, and when that is cancelled.
+
+Each is one statement, which takes its rows in the order of claims (``db.baskets.claims``).
+"""
+
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from db.baskets.claims import LIMITS, lock_codes
+from db.core.ledger import SLOT
+from db.core.tables import NIL
+
+_USE = text(f"""
+WITH asked AS (
+    SELECT DISTINCT code_id FROM redemptions
+    WHERE organisation_id = :organisation AND basket_id = :basket AND state = 'HELD'
+), locked AS ({lock_codes("basket_id = :basket")}), codes_used AS (
+    UPDATE codes c SET status = 'USED', basket_id = NULL, order_id = :order, used_at = now(), used_by = :contact
+    FROM locked l WHERE c.organisation_id = :organisation AND c.id = l.id AND c.status = 'HELD'
+    RETURNING c.id, c.offer_id, c.contact_id
+), used AS (
+    UPDATE redemptions SET state = 'USED'
+    WHERE organisation_id = :organisation AND basket_id = :basket AND state = 'HELD'
+        AND (SELECT count(*) FROM codes_used) >= 0
+    RETURNING offer_id, holder_id, tickets
+), counted AS (
+    INSERT INTO redemption_counts AS t
+        (organisation_id, offer_id, contact_id, slot, held, used, tickets_held, tickets_sold, version)
+    SELECT :organisation, offer_id, holder_id, {SLOT}, -sum(codes), sum(codes), -sum(tickets), sum(tickets), 1 FROM (
+        SELECT offer_id, holder_id, 0 AS codes, tickets FROM used
+        UNION ALL SELECT offer_id, coalesce(contact_id, :nil), 1, 0 FROM codes_used
+    ) moves GROUP BY offer_id, holder_id ORDER BY offer_id, holder_id
+    ON CONFLICT (organisation_id, offer_id, contact_id, slot) DO UPDATE
+        SET held = t.held + excluded.held, used = t.used + excluded.used,
+            tickets_held = t.tickets_held + excluded.tickets_held,
+            tickets_sold = t.tickets_sold + excluded.tickets_sold, version = t.version + 1
+    RETURNING offer_id
+)
+SELECT ARRAY(SELECT id FROM codes_used) AS codes, ARRAY(SELECT DISTINCT offer_id FROM counted) AS changed
+""")
+
+
+# An order's codes are free again unless their offer says otherwise; what they took of the limits is free in any case.
+_GIVE_BACK = text(f"""
+WITH new AS (
+    SELECT * FROM redemptions WHERE false
+), old AS (
+    UPDATE redemptions SET state = 'RETURNED'
+    WHERE organisation_id = :organisation AND basket_id = :basket AND state = 'USED' RETURNING *
+), asked AS (
+    SELECT DISTINCT code_id FROM old
+), locked AS ({lock_codes("(kind = 'SINGLE_USE' OR max_uses IS NOT NULL)")}), single_use_moved AS (
+    UPDATE codes c SET status = 'AVAILABLE', order_id = NULL, used_at = NULL, used_by = NULL
+    FROM locked l JOIN offers o ON o.organisation_id = :organisation AND o.id = l.offer_id AND o.returns_codes
+    WHERE c.organisation_id = :organisation AND c.id = l.id AND c.status = 'USED' AND c.order_id = :order
+    RETURNING c.id, c.offer_id, c.contact_id
+), custom_moved AS (
+    UPDATE codes c SET uses = c.uses - 1
+    FROM locked l WHERE c.organisation_id = :organisation AND c.id = l.id AND l.kind = 'CUSTOM'
+    RETURNING c.id
+), codes_moved AS (
+    SELECT id FROM single_use_moved UNION ALL SELECT id FROM custom_moved
+), {LIMITS}, counted AS (
+    INSERT INTO redemption_counts AS t (organisation_id, offer_id, contact_id, slot, used, tickets_sold, version)
+    SELECT :organisation, offer_id, holder_id, {SLOT}, -sum(codes), -sum(tickets), 1 FROM (
+        SELECT offer_id, holder_id, 0 AS codes, tickets FROM old
+        UNION ALL SELECT offer_id, coalesce(contact_id, :nil), 1, 0 FROM single_use_moved
+    ) moves WHERE (SELECT count(*) FROM share_given) + (SELECT count(*) FROM quota_moved) >= 0
+    GROUP BY offer_id, holder_id ORDER BY offer_id, holder_id
+    ON CONFLICT (organisation_id, offer_id, contact_id, slot) DO UPDATE
+        SET used = t.used + excluded.used, tickets_sold = t.tickets_sold + excluded.tickets_sold,
+            version = t.version + 1
+    RETURNING offer_id
+)
+SELECT ARRAY(SELECT DISTINCT offer_id FROM counted) AS changed
+""")
+
+_HOLDERS = text("""
+SELECT DISTINCT code_id, holder_id FROM redemptions
+WHERE organisation_id = :organisation AND basket_id = :basket AND code_id IS NOT NULL AND holder_id <> :nil
+""")
+
+
+async def use(
+    connection: AsyncConnection, organisation: UUID, basket: UUID, order: UUID, contact: UUID | None
+) -> tuple[frozenset[UUID], frozenset[UUID]]:
+    """Turns all that a basket holds into uses of its order; the single-use codes used, and the offers that changed.
+
+    A code that is missing among them was invalidated since: the caller must then roll back.
+    """
+    parameters = {
+        "organisation": organisation,
+        "basket": basket,
+        "order": order,
+        "contact": contact,
+        "nil": UUID(NIL),
+    }
+    row = (await connection.execute(_USE, parameters)).one()
+    return frozenset(row.codes), frozenset(row.changed)
+
+
+async def holders(connection: AsyncConnection, organisation: UUID, basket: UUID) -> dict[UUID, UUID]:
+    """The structures whose codes a basket holds, by code."""
+    rows = await connection.execute(_HOLDERS, {"organisation": organisation, "basket": basket, "nil": UUID(NIL)})
+    return {row.code_id: row.holder_id for row in rows}
+
+
+async def give_back(connection: AsyncConnection, organisation: UUID, basket: UUID, order: UUID) -> frozenset[UUID]:
+    """Gives back what the order of a basket had used; the offers that changed."""
+    parameters = {
+        "organisation": organisation,
+        "basket": basket,
+        "order": order,
+        "nil": UUID(NIL),
+    }
+    row = (await connection.execute(_GIVE_BACK, parameters)).one()
+    return frozenset(row.changed)

@@ -1,0 +1,148 @@
+"""Codes that somebody chose: custom ones of promotional codes, access codes of advantages.
+
+They are AVAILABLE, or INVALIDATED: without a reason while they are switched off, with one for good.
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import Row, text
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from db.codes.codes import CodeKind, CodeStatus
+from db.core.ledger import stop_sales
+from db.core.tables import codes
+from db.core.upsert import upsert
+
+
+@dataclass(frozen=True, slots=True)
+class ChosenCode:
+    """A custom or access code; ``code`` is normalised, ``shown`` as it was chosen, ``max_uses`` counts orders."""
+
+    id: UUID
+    code: str
+    shown: str | None
+    kind: CodeKind
+    offer_id: UUID
+    max_uses: int | None
+    status: CodeStatus
+    invalidated_at: datetime | None = None
+    invalidated_by: str | None = None
+    invalidation_reason: str | None = None
+
+    @property
+    def is_active(self) -> bool:
+        return self.status is CodeStatus.AVAILABLE
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether it was invalidated for good, not only switched off."""
+        return self.invalidation_reason is not None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredCode:
+    """A code that exists; ``uses`` are the orders and baskets that use it, known while it has a maximum."""
+
+    chosen: ChosenCode
+    uses: int
+
+
+_NAMES: Final = ", ".join(field.name for field in fields(ChosenCode))
+
+_WITH_TEXT: Final = text(f"""
+SELECT {_NAMES}, uses FROM codes WHERE organisation_id = :organisation AND code = ANY(CAST(:codes AS text[]))
+""")
+_ACCESS: Final = text(f"""
+SELECT {_NAMES}, uses FROM codes
+WHERE organisation_id = :organisation AND kind = 'ACCESS' AND offer_id = ANY(CAST(:offers AS uuid[]))
+""")
+# The ledger knows the uses of a code without a maximum too.
+_CUSTOM: Final = text(f"""
+SELECT {_NAMES}, (
+    SELECT count(DISTINCT basket_id) FROM redemptions r
+    WHERE r.organisation_id = :organisation AND r.code_id = c.id AND r.state <> 'RETURNED'
+) AS uses
+FROM codes c WHERE organisation_id = :organisation AND kind = 'CUSTOM' AND offer_id = ANY(CAST(:offers AS uuid[]))
+ORDER BY id
+""")
+_LOCKED_ACCESS: Final = text(f"{_ACCESS.text} FOR NO KEY UPDATE")
+_LOCKED: Final = text(f"""
+SELECT {_NAMES}, uses FROM codes WHERE organisation_id = :organisation AND id = :code FOR NO KEY UPDATE
+""")
+_COUNT_USES: Final = text("""
+UPDATE codes c SET uses = (
+    SELECT count(DISTINCT basket_id) FROM redemptions r
+    WHERE r.organisation_id = :organisation AND r.code_id = c.id AND r.state <> 'RETURNED'
+) WHERE organisation_id = :organisation AND id = :code
+""")
+
+
+async def with_text(connection: AsyncConnection, organisation_id: UUID, wanted: Collection[str]) -> list[StoredCode]:
+    """The codes of any kind with these normalised texts."""
+    return _stored(await connection.execute(_WITH_TEXT, {"organisation": organisation_id, "codes": list(wanted)}))
+
+
+async def access_codes(
+    connection: AsyncConnection, organisation_id: UUID, offers: Collection[UUID], *, lock: bool = False
+) -> list[StoredCode]:
+    """The access codes of advantages, those that they had before included, kept from changes where asked for."""
+    query = _LOCKED_ACCESS if lock else _ACCESS
+    return _stored(await connection.execute(query, {"organisation": organisation_id, "offers": list(offers)}))
+
+
+async def custom_codes(
+    connection: AsyncConnection, organisation_id: UUID, offers: Collection[UUID]
+) -> list[StoredCode]:
+    """The custom codes of promotional codes in the order of their making, each with its uses by the ledger."""
+    return _stored(await connection.execute(_CUSTOM, {"organisation": organisation_id, "offers": list(offers)}))
+
+
+async def add(connection: AsyncConnection, organisation_id: UUID, code: ChosenCode) -> bool:
+    """Adds a code unless its text is some code's of the organisation already; whether it did."""
+    values = {"organisation_id": organisation_id} | {field.name: getattr(code, field.name) for field in fields(code)}
+    statement = insert(codes).values(values).on_conflict_do_nothing(index_elements=["organisation_id", "code"])
+    return (await connection.execute(statement.returning(codes.c.id))).first() is not None
+
+
+async def save(connection: AsyncConnection, organisation_id: UUID, rows: Sequence[ChosenCode]) -> None:
+    """Makes codes, or changes those that exist."""
+    await upsert(connection, organisation_id, codes, rows)
+
+
+async def count_uses(connection: AsyncConnection, organisation_id: UUID, code: UUID) -> None:
+    """Makes the uses of a custom code what the ledger says, and keeps sales waiting until the transaction ends.
+
+    To come before a first maximum: uses are only kept up while there is one.
+    """
+    await stop_sales(connection)
+    await connection.execute(_COUNT_USES, {"organisation": organisation_id, "code": code})
+
+
+async def lock(connection: AsyncConnection, organisation_id: UUID, code: UUID) -> StoredCode:
+    """A code as it is now, kept from all other changes, sales that count against its maximum included."""
+    [found] = _stored(await connection.execute(_LOCKED, {"organisation": organisation_id, "code": code}))
+    return found
+
+
+def _stored(rows: Iterable[Row[Any]]) -> list[StoredCode]:
+    return [StoredCode(_chosen(row), row.uses) for row in rows]
+
+
+def _chosen(row: Row[Any]) -> ChosenCode:
+    return ChosenCode(
+        id=row.id,
+        code=row.code,
+        shown=row.shown,
+        kind=CodeKind(row.kind),
+        offer_id=row.offer_id,
+        max_uses=row.max_uses,
+        status=CodeStatus(row.status),
+        invalidated_at=row.invalidated_at,
+        invalidated_by=row.invalidated_by,
+        invalidation_reason=row.invalidation_reason,
+    )

@@ -1,0 +1,236 @@
+"""Codes: rows with a state machine. AVAILABLE → HELD by one basket → USED by one order, or INVALIDATED."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ARRAY, Row, Select, Text, any_, bindparam, literal_column, select, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from db.core.tables import codes as table
+
+
+class CodeStatus(StrEnum):
+    """Where a code is in its life. Custom and access codes, which serve many, are AVAILABLE or INVALIDATED."""
+
+    AVAILABLE = "AVAILABLE"
+    HELD = "HELD"
+    USED = "USED"
+    INVALIDATED = "INVALIDATED"
+
+
+class CodeKind(StrEnum):
+    """SINGLE_USE codes come in batches; CUSTOM ones open a promotional code, ACCESS ones an advantage for a partner."""
+
+    SINGLE_USE = "SINGLE_USE"
+    CUSTOM = "CUSTOM"
+    ACCESS = "ACCESS"
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """A row. ``code`` is normalised, ``shown`` how it was chosen, None for random ones.
+
+    ``contact`` is the structure contact it was made for, None for custom and access codes.
+    """
+
+    id: UUID
+    code: str
+    shown: str | None
+    kind: CodeKind
+    status: CodeStatus
+    offer: UUID
+    batch: UUID | None
+    contact: UUID | None
+    order: UUID | None
+    used_at: datetime | None
+    used_by: UUID | None
+    invalidated_at: datetime | None
+    invalidated_by: str | None
+    invalidation_reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class CodeFilter:
+    """Which codes: those that satisfy every part that is set.
+
+    ``used_from`` is included, ``used_until`` is not; ``until`` is the id of the last that counts.
+    """
+
+    season: UUID | None = None
+    offer: UUID | None = None
+    contact: UUID | None = None
+    batch: UUID | None = None
+    status: tuple[CodeStatus, ...] = ()
+    code: str | None = None
+    used_from: datetime | None = None
+    used_until: datetime | None = None
+    until: UUID | None = None
+
+
+# One conditional statement: whoever uses or invalidates the code at the same time is either seen here or sees this.
+_INVALIDATE = text("""
+WITH found AS (
+    SELECT id, status FROM codes
+    WHERE organisation_id = :organisation AND code = :code AND status IN ('AVAILABLE', 'HELD')
+        AND (CAST(:contact AS uuid) IS NULL OR contact_id = :contact)
+    FOR NO KEY UPDATE
+)
+UPDATE codes c SET status = 'INVALIDATED', basket_id = NULL,
+    invalidated_at = :now, invalidated_by = :actor, invalidation_reason = :reason
+FROM found WHERE c.organisation_id = :organisation AND c.id = found.id
+RETURNING c.*, found.status AS status_before
+""")
+
+# Each in the order of its id, as claims take codes: nobody waits for somebody who waits for them.
+_INVALIDATE_MANY = text("""
+WITH found AS (
+    SELECT id, status FROM codes
+    WHERE organisation_id = :organisation AND id = ANY(CAST(:ids AS uuid[])) AND status IN ('AVAILABLE', 'HELD')
+    ORDER BY id FOR NO KEY UPDATE
+)
+UPDATE codes c SET status = 'INVALIDATED', basket_id = NULL,
+    invalidated_at = :now, invalidated_by = :actor, invalidation_reason = :reason
+FROM found WHERE c.organisation_id = :organisation AND c.id = found.id
+RETURNING c.id, c.kind, c.offer_id, c.contact_id, found.status AS status_before
+""")
+
+# A ticket knows the code that opened its advantage. A promotional code covers what its order has of its offer: an order
+# has one code of it at most.
+_TICKETS_CONTROLLED = text("""
+SELECT c.id, count(*)::integer AS scanned FROM codes c
+JOIN LATERAL (
+    SELECT DISTINCT r.basket_id FROM redemptions r
+    WHERE r.organisation_id = c.organisation_id AND r.code_id = c.id AND r.state = 'USED'
+) used ON true
+JOIN orders o ON o.organisation_id = c.organisation_id AND o.basket_id = used.basket_id
+JOIN tickets t ON t.organisation_id = c.organisation_id AND t.order_id = o.id AND t.controlled_at IS NOT NULL
+    AND (t.code_id = c.id OR t.advantage_id IS DISTINCT FROM c.offer_id
+        AND t.redeemed @> jsonb_build_array(jsonb_build_array(c.offer_id)))
+WHERE c.organisation_id = :organisation AND c.id = ANY(CAST(:ids AS uuid[]))
+    AND (CAST(:contact AS uuid) IS NULL OR c.contact_id = :contact)
+GROUP BY c.id
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class Invalidated:
+    """A code that was invalidated, and the status that it had."""
+
+    id: UUID
+    kind: CodeKind
+    offer: UUID
+    contact: UUID | None
+    before: CodeStatus
+
+
+async def get(
+    connection: AsyncConnection, organisation: UUID, ids: Collection[UUID], *, contact: UUID | None = None
+) -> dict[UUID, Code]:
+    """Codes by id; only those made for one structure ``contact`` where it is given."""
+    query = _narrowed(_select(organisation).where(table.c.id.in_(ids)), contact)
+    return {row.id: code_of(row) for row in await connection.execute(query)}
+
+
+async def find(
+    connection: AsyncConnection, organisation: UUID, code: str, *, contact: UUID | None = None
+) -> Code | None:
+    """The code of this normalised text; only one made for ``contact`` where it is given."""
+    query = _narrowed(_select(organisation).where(table.c.code == code), contact)
+    row = (await connection.execute(query)).one_or_none()
+    return None if row is None else code_of(row)
+
+
+async def tickets_controlled(
+    connection: AsyncConnection, organisation: UUID, ids: Collection[UUID], *, contact: UUID | None = None
+) -> dict[UUID, int]:
+    """The scanned tickets of what each code was used for; codes that have none are left out."""
+    parameters = {"organisation": organisation, "ids": list(ids), "contact": contact}
+    return {row.id: row.scanned for row in await connection.execute(_TICKETS_CONTROLLED, parameters)}
+
+
+async def has_custom(connection: AsyncConnection, organisation: UUID, offer: UUID) -> bool:
+    """Whether a promotional code is entered by chosen codes."""
+    query = _select(organisation).where(table.c.offer_id == offer, table.c.kind == literal_column("'CUSTOM'"))
+    return bool(await connection.scalar(select(query.exists())))
+
+
+async def invalidate(
+    connection: AsyncConnection,
+    organisation: UUID,
+    code: str,
+    *,
+    contact: UUID | None,
+    actor: str,
+    reason: str,
+    now: datetime,
+) -> tuple[Code, CodeStatus] | None:
+    """Invalidates an AVAILABLE or HELD code, whichever basket holds it; the code, and its status before.
+
+    None where there is no such code, or none in such a state, or it was not made for ``contact`` where that is given.
+    """
+    parameters = {
+        "organisation": organisation,
+        "code": code,
+        "contact": contact,
+        "actor": actor,
+        "reason": reason,
+        "now": now,
+    }
+    row = (await connection.execute(_INVALIDATE, parameters)).one_or_none()
+    return None if row is None else (code_of(row), CodeStatus(row.status_before))
+
+
+async def invalidate_many(
+    connection: AsyncConnection, organisation: UUID, ids: Sequence[UUID], *, actor: str, reason: str, now: datetime
+) -> list[Invalidated]:
+    """Invalidates those that are AVAILABLE or HELD, whichever baskets hold them; leaves the others alone."""
+    parameters = {"organisation": organisation, "ids": list(ids), "actor": actor, "reason": reason, "now": now}
+    return [
+        Invalidated(row.id, CodeKind(row.kind), row.offer_id, row.contact_id, CodeStatus(row.status_before))
+        for row in await connection.execute(_INVALIDATE_MANY, parameters)
+    ]
+
+
+async def ids_of(
+    connection: AsyncConnection, organisation: UUID, texts: Collection[str], *, contact: UUID | None = None
+) -> dict[str, tuple[UUID, CodeStatus]]:
+    """The id and status of each code that exists by this normalised text; made for ``contact`` where it is given."""
+    query = _narrowed(
+        select(table.c.code, table.c.id, table.c.status).where(
+            table.c.organisation_id == organisation, table.c.code == any_(bindparam("texts", list(texts), ARRAY(Text)))
+        ),
+        contact,
+    )
+    return {code: (key, CodeStatus(status)) for code, key, status in await connection.execute(query)}
+
+
+def _select(organisation: UUID) -> Select[Any]:
+    return select(table).where(table.c.organisation_id == organisation)
+
+
+def _narrowed(query: Select[Any], contact: UUID | None) -> Select[Any]:
+    return query if contact is None else query.where(table.c.contact_id == contact)
+
+
+def code_of(row: Row[Any]) -> Code:
+    """The code that a row of its table holds."""
+    return Code(
+        id=row.id,
+        code=row.code,
+        shown=row.shown,
+        kind=CodeKind(row.kind),
+        status=CodeStatus(row.status),
+        offer=row.offer_id,
+        batch=row.batch_id,
+        contact=row.contact_id,
+        order=row.order_id,
+        used_at=row.used_at,
+        used_by=row.used_by,
+        invalidated_at=row.invalidated_at,
+        invalidated_by=row.invalidated_by,
+        invalidation_reason=row.invalidation_reason,
+    )

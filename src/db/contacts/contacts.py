@@ -1,0 +1,83 @@
+"""Contacts; there can be millions, so that they stay out of the catalogue's snapshot."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, or_, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from db.core.tables import campaign_contacts, contact_indicators, contacts
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """A customer. ``balance`` is in minor units."""
+
+    id: UUID
+    code: str
+    kind: str
+    name: str
+    email: str | None
+    balance: int
+
+
+async def find(connection: AsyncConnection, organisation: UUID, ids: Sequence[UUID]) -> dict[UUID, Contact]:
+    """Contacts by id."""
+    statement = select(contacts).where(contacts.c.organisation_id == organisation, contacts.c.id.in_(ids))
+    return {row.id: _contact(row) for row in await connection.execute(statement)}
+
+
+async def with_code(connection: AsyncConnection, organisation: UUID, code: str) -> UUID | None:
+    """The contact with this code."""
+    query = select(contacts.c.id).where(contacts.c.organisation_id == organisation, contacts.c.code == code)
+    return await connection.scalar(query)
+
+
+async def search(
+    connection: AsyncConnection,
+    organisation: UUID,
+    part: str | None,
+    kind: str | None,
+    *,
+    after: UUID | None,
+    limit: int,
+) -> list[Contact]:
+    """Contacts in the order of their keys whose name, e-mail address or code has ``part`` in it, in any case."""
+    statement = select(contacts).where(contacts.c.organisation_id == organisation).order_by(contacts.c.id).limit(limit)
+    if after is not None:
+        statement = statement.where(contacts.c.id > after)
+    if kind is not None:
+        statement = statement.where(contacts.c.kind == kind)
+    if part:
+        columns = (contacts.c.name, contacts.c.email, contacts.c.code)
+        statement = statement.where(or_(*(column.icontains(part, autoescape=True) for column in columns)))
+    return [_contact(row) for row in await connection.execute(statement)]
+
+
+async def targeting(
+    connection: AsyncConnection, organisation: UUID, ids: Sequence[UUID]
+) -> tuple[dict[UUID, set[UUID]], dict[UUID, dict[UUID, str]]]:
+    """For each contact the campaigns that target them, and the level of each of their indicators."""
+    campaigns: dict[UUID, set[UUID]] = {}
+    rows = await connection.execute(
+        select(campaign_contacts.c.contact_id, campaign_contacts.c.campaign_id).where(
+            campaign_contacts.c.organisation_id == organisation, campaign_contacts.c.contact_id.in_(ids)
+        )
+    )
+    for contact, campaign in rows:
+        campaigns.setdefault(contact, set()).add(campaign)
+    indicators: dict[UUID, dict[UUID, str]] = {}
+    rows_of_levels = await connection.execute(
+        select(contact_indicators.c.contact_id, contact_indicators.c.indicator_id, contact_indicators.c.level).where(
+            contact_indicators.c.organisation_id == organisation, contact_indicators.c.contact_id.in_(ids)
+        )
+    )
+    for contact, indicator, level in rows_of_levels:
+        indicators.setdefault(contact, {})[indicator] = level
+    return campaigns, indicators
+
+
+def _contact(row: Row[Any]) -> Contact:
+    return Contact(row.id, row.code, row.kind, row.name, row.email, row.balance)

@@ -1,0 +1,471 @@
+"""Every table, as SQLAlchemy Core sees it.
+
+The organisation comes first in every key, unique constraint and foreign key, so that an organisation is the unit of
+isolation and of distribution. Money is whole minor units; instants are ``timestamptz``; names are JSON objects keyed by
+lower-case language. Keys are UUIDv7, made by the program.
+"""
+
+from collections.abc import Sequence
+
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    DateTime,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+    Uuid,
+    func,
+    schema,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.schema import SchemaItem
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "%(table_name)s_pkey",
+        "fk": "%(table_name)s_%(column_0_N_name)s_fkey",
+        "uq": "%(table_name)s_%(column_0_N_name)s_key",
+        "ck": "%(table_name)s_%(constraint_name)s_check",
+        "ix": "%(table_name)s_%(column_0_N_name)s_idx",
+    }
+)
+
+NIL = "00000000-0000-0000-0000-000000000000"
+"""Stands in keys where there is no element or no contact, because a primary key takes no NULL."""
+
+
+def _owned(name: str, *items: SchemaItem, key: tuple[str, ...] = ("id",), in_bulk: bool = False) -> Table:
+    """A table whose rows belong to an organisation; its primary key is the organisation followed by ``key``.
+
+    Rows that always name another of the organisation's rows exist by that alone: one more foreign key would have every
+    sale lock the same row. Rows that come ``in_bulk`` are not checked against the organisations, which are never
+    deleted.
+    """
+    owner = () if in_bulk or _names_another(items) else (ForeignKey("organisations.id"),)
+    own_id = [Column("id", Uuid, nullable=False)] if "id" in key else []
+    return Table(
+        name,
+        metadata,
+        Column("organisation_id", Uuid, *owner, nullable=False),
+        *own_id,
+        *items,
+        PrimaryKeyConstraint("organisation_id", *key),
+    )
+
+
+def _names_another(items: Sequence[SchemaItem]) -> bool:
+    always = {item.name for item in items if isinstance(item, Column) and not item.nullable}
+    return any(always.issuperset(item.column_keys[1:]) for item in items if isinstance(item, ForeignKeyConstraint))
+
+
+def _reference(column: str, table: str, *, nullable: bool = False) -> tuple[SchemaItem, ...]:
+    """A column that names a row of the same organisation."""
+    return (
+        Column(column, Uuid, nullable=nullable),
+        ForeignKeyConstraint(["organisation_id", column], [f"{table}.organisation_id", f"{table}.id"]),
+    )
+
+
+def _code() -> tuple[SchemaItem, ...]:
+    return Column("code", Text, nullable=False), UniqueConstraint("organisation_id", "code")
+
+
+def _now(name: str) -> Column[object]:
+    return Column(name, DateTime(timezone=True), nullable=False, server_default=func.now())
+
+
+def _instant(name: str, *, nullable: bool = False) -> Column[object]:
+    return Column(name, DateTime(timezone=True), nullable=nullable)
+
+
+def _name(name: str = "name") -> Column[object]:
+    return Column(name, JSONB, nullable=False)
+
+
+organisations = Table(
+    "organisations",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("code", Text, nullable=False, unique=True),
+    Column("name", Text, nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("timezone", Text, nullable=False),
+    Column("basket_minutes", Integer, nullable=False),
+    # Moves with every change of catalogue or offers; processes replace their snapshot when they see it move.
+    Column("catalogue_version", BigInteger, nullable=False, server_default=text("1")),
+    CheckConstraint("basket_minutes > 0", "basket_minutes"),
+)
+
+# ── Catalogue ────────────────────────────────────────────────────────────────────────────────────
+
+seasons = _owned("seasons", *_code(), _name(), _instant("starts_on"), _instant("ends_on"))
+seat_categories = _owned("seat_categories", *_code(), _name())
+audience_sub_categories = _owned("audience_sub_categories", *_code(), _name())
+sales_channels = _owned(
+    "sales_channels",
+    *_code(),
+    _name(),
+    Column("kind", Text, nullable=False),
+    Column("processing_fee", BigInteger, nullable=False),
+    CheckConstraint("processing_fee >= 0", "processing_fee"),
+)
+points_of_sale = _owned(
+    "points_of_sale", *_code(), _name(), *_reference("channel_id", "sales_channels"), Column("url", Text)
+)
+delivery_modes = _owned(
+    "delivery_modes",
+    *_code(),
+    _name(),
+    Column("fee", BigInteger, nullable=False),
+    CheckConstraint("fee >= 0", "fee"),
+)
+indicators = _owned("indicators", *_code(), _name(), Column("levels", ARRAY(Text), nullable=False))
+products = _owned(
+    "products", *_code(), _name(), *_reference("season_id", "seasons"), Column("family", Text, nullable=False)
+)
+performances = _owned(
+    "performances",
+    *_code(),
+    *_reference("product_id", "products"),
+    _instant("starts_at"),
+    Column("venue", Text, nullable=False),
+)
+rates = _owned(
+    "rates",
+    *_reference("product_id", "products"),
+    *_reference("performance_id", "performances", nullable=True),
+    *_reference("seat_category_id", "seat_categories", nullable=True),
+    *_reference("audience_sub_category_id", "audience_sub_categories"),
+    Column("price", BigInteger, nullable=False),
+    CheckConstraint("price >= 0", "price"),
+    UniqueConstraint(
+        "organisation_id",
+        "product_id",
+        "performance_id",
+        "seat_category_id",
+        "audience_sub_category_id",
+        name="rates_combination_key",
+        postgresql_nulls_not_distinct=True,
+    ),
+)
+
+# ── Contacts ─────────────────────────────────────────────────────────────────────────────────────
+
+contacts = _owned(
+    "contacts",
+    *_code(),
+    Column("kind", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("email", Text),
+    Column("balance", BigInteger, nullable=False, server_default=text("0")),
+    Column("newsletter", Boolean, nullable=False, server_default=text("false")),
+    Column("has_ordered", Boolean, nullable=False, server_default=text("false")),
+    CheckConstraint("balance >= 0", "balance"),
+)
+contact_indicators = _owned(
+    "contact_indicators",
+    *_reference("contact_id", "contacts"),
+    *_reference("indicator_id", "indicators"),
+    Column("level", Text, nullable=False),
+    key=("contact_id", "indicator_id"),
+)
+campaigns = _owned("campaigns", *_code(), _name(), _instant("starts_at"), _instant("ends_at"))
+campaign_contacts = _owned(
+    "campaign_contacts",
+    *_reference("campaign_id", "campaigns"),
+    *_reference("contact_id", "contacts"),
+    Index(None, "organisation_id", "contact_id"),
+    key=("campaign_id", "contact_id"),
+)
+api_keys = _owned(
+    "api_keys",
+    *_reference("contact_id", "contacts"),
+    *_reference("point_of_sale_id", "points_of_sale"),
+    # SHA-256 of the key: it is long and random, so that a slow hash would add nothing.
+    Column("digest", LargeBinary, nullable=False),
+    _now("created_at"),
+    _instant("revoked_at", nullable=True),
+    UniqueConstraint("organisation_id", "digest"),
+)
+
+# ── Offers ───────────────────────────────────────────────────────────────────────────────────────
+
+offers = _owned(
+    "offers",
+    Column("kind", Text, nullable=False),
+    Column("code", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    _name("internal_name"),
+    _name("public_name"),
+    Column("picture", Text),
+    _instant("valid_from", nullable=True),
+    _instant("valid_until", nullable=True),
+    Column("channel_ids", ARRAY(Uuid), nullable=False, server_default=text("'{}'")),
+    Column("point_of_sale_ids", ARRAY(Uuid), nullable=False, server_default=text("'{}'")),
+    Column("delivery_mode_ids", ARRAY(Uuid), nullable=False, server_default=text("'{}'")),
+    # {"products": [id], "performances": [id], "seatCategories": [id], "audienceSubCategories": [id]}
+    Column("scope", JSONB, nullable=False),
+    # Exactly one of {"rates": [{"seatCategory": id or null, "audienceSubCategory": id, "price": minor}]},
+    # {"percentOff": ten-thousandths}, {"amountOff": minor}, {"fixedPrice": minor}, {"amountOffPerTicket": minor}
+    Column("benefit", JSONB, nullable=False),
+    # Advantages only.
+    *_reference("season_id", "seasons", nullable=True),
+    Column("family", Text),
+    Column("target_type", Text),
+    *_reference("campaign_id", "campaigns", nullable=True),
+    *_reference("indicator_id", "indicators", nullable=True),
+    Column("indicator_level", Text),
+    Column("tickets_per_code", Integer),
+    Column("sale_end_tolerance", Integer),
+    # Promotional codes only.
+    Column("minimum_basket", BigInteger, nullable=False, server_default=text("0")),
+    Column("combinable", Boolean, nullable=False, server_default=text("false")),
+    # Whether its single-use codes are available again when their order is cancelled.
+    Column("returns_codes", Boolean, nullable=False, server_default=text("true")),
+    # {"indicator": {"id", "level"}, "hasOrdered": bool, "newsletter": bool, "contacts": [id],
+    # "counterProfiles": [text]}, each of them only where it restricts.
+    Column("restriction", JSONB, nullable=False, server_default=text("'{}'")),
+    Column("version", BigInteger, nullable=False, server_default=text("1")),
+    UniqueConstraint("organisation_id", "kind", "code"),
+    CheckConstraint("kind IN ('ADVANTAGE', 'PROMOTIONAL_CODE')", "kind"),
+    CheckConstraint("state IN ('DRAFT', 'VALIDATED', 'RUNNING', 'SUSPENDED', 'CLOSED')", "state"),
+    CheckConstraint("(kind = 'ADVANTAGE') = (season_id IS NOT NULL AND family IS NOT NULL)", "advantage"),
+    CheckConstraint("tickets_per_code > 0", "tickets_per_code"),
+    Index("offers_campaign_idx", "organisation_id", "campaign_id"),
+    Index("offers_indicator_idx", "organisation_id", "indicator_id", "indicator_level"),
+)
+# The limits of an offer (element nil) and of its elements, with the tickets that count against the quota. The CHECK
+# stands behind every claim: whatever the code path, no quota can be passed.
+offer_limits = _owned(
+    "offer_limits",
+    *_reference("offer_id", "offers"),
+    Column("element_id", Uuid, nullable=False, server_default=text(f"'{NIL}'")),
+    Column("element_kind", Text),
+    Column("quota", Integer),
+    Column("per_order", Integer),
+    Column("per_contact", Integer),
+    Column("taken", BigInteger, nullable=False, server_default=text("0")),
+    CheckConstraint("taken >= 0 AND taken <= quota", "taken"),
+    CheckConstraint("quota >= 0", "quota"),
+    CheckConstraint("per_order >= 0 AND per_contact >= 0", "per"),
+    key=("offer_id", "element_id"),
+)
+# The tickets that one contact holds of an offer's (or its element's) share per contact.
+contact_limits = _owned(
+    "contact_limits",
+    *_reference("offer_id", "offers"),
+    Column("element_id", Uuid, nullable=False),
+    *_reference("contact_id", "contacts"),
+    Column("capacity", Integer, nullable=False),
+    Column("taken", BigInteger, nullable=False),
+    # Lowering a limit below what a contact holds already must not fail: capacity moves only with a claim.
+    CheckConstraint("taken >= 0 AND taken <= capacity", "taken"),
+    key=("offer_id", "element_id", "contact_id"),
+)
+
+# ── Codes ────────────────────────────────────────────────────────────────────────────────────────
+
+batches = _owned(
+    "batches",
+    Column("code", Text),
+    *_reference("offer_id", "offers"),
+    *_reference("contact_id", "contacts"),
+    Column("quantity", Integer, nullable=False),
+    Column("generated", Integer, nullable=False, server_default=text("0")),
+    Column("state", Text, nullable=False, server_default=text("'PENDING'")),
+    Column("destination", Text),
+    Column("document_type", Text, nullable=False),
+    Column("language", Text, nullable=False),
+    Column("remark", Text),
+    Column("error", Text),
+    _now("created_at"),
+    Column("created_by", Text, nullable=False),
+    _instant("sent_at", nullable=True),
+    # How often somebody asked for its mail to be sent again.
+    Column("resends", SmallInteger, nullable=False, server_default=text("0")),
+    UniqueConstraint("organisation_id", "code"),
+    CheckConstraint("quantity BETWEEN 1 AND 5000000 AND generated BETWEEN 0 AND quantity", "quantity"),
+    CheckConstraint("state IN ('PENDING', 'GENERATING', 'SENDING', 'DONE', 'FAILED')", "state"),
+    Index(None, "organisation_id", "contact_id", "id"),
+    Index(None, "organisation_id", "offer_id", "id"),
+)
+# Its offer and batch are never deleted: foreign keys on them would halve the rate at which codes are made. Each further
+# index on all of its rows would cost a quarter of it. None is needed: the ids of a batch's codes are the batch's own,
+# numbered in their last four bytes, so that the primary key has them side by side (db.codes.pages).
+codes = _owned(
+    "codes",
+    # Normalised: upper case, no spaces or dashes, O as 0, I and L as 1.
+    *_code(),
+    # As it was chosen or imported; NULL for random codes, whose display follows from the code.
+    Column("shown", Text),
+    Column("kind", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("offer_id", Uuid, nullable=False),
+    Column("batch_id", Uuid),
+    # The structure contact that the batch was made for; NULL for custom and access codes.
+    Column("contact_id", Uuid),
+    Column("basket_id", Uuid),
+    Column("order_id", Uuid),
+    _instant("used_at", nullable=True),
+    Column("used_by", Uuid),
+    # Custom codes: orders and baskets that use it, and how many may.
+    Column("uses", Integer, nullable=False, server_default=text("0")),
+    Column("max_uses", Integer),
+    _instant("invalidated_at", nullable=True),
+    Column("invalidated_by", Text),
+    Column("invalidation_reason", Text),
+    CheckConstraint("kind IN ('SINGLE_USE', 'CUSTOM', 'ACCESS')", "kind"),
+    CheckConstraint("status IN ('AVAILABLE', 'HELD', 'USED', 'INVALIDATED')", "status"),
+    CheckConstraint("kind = 'SINGLE_USE' OR status IN ('AVAILABLE', 'INVALIDATED')", "single_use"),
+    CheckConstraint("(status = 'HELD') = (basket_id IS NOT NULL)", "held"),
+    CheckConstraint("status <> 'USED' OR order_id IS NOT NULL", "used"),
+    CheckConstraint("uses >= 0 AND uses <= max_uses", "uses"),
+    Index("codes_chosen_idx", "organisation_id", "offer_id", "id", postgresql_where=text("kind <> 'SINGLE_USE'")),
+    Index("codes_moved_idx", "organisation_id", "status", "id", postgresql_where=text("status <> 'AVAILABLE'")),
+    Index("codes_used_idx", "organisation_id", "used_at", postgresql_where=text("used_at IS NOT NULL")),
+    in_bulk=True,
+)
+# Exact counts, kept in the transaction that changes them. Spread over slots so that sales of one offer do not queue
+# for one row; a read adds the few slots up. contact_id is the structure whose codes these are, nil without one.
+redemption_counts = _owned(
+    "redemption_counts",
+    *_reference("offer_id", "offers"),
+    Column("contact_id", Uuid, nullable=False, server_default=text(f"'{NIL}'")),
+    Column("slot", SmallInteger, nullable=False),
+    *(
+        Column(name, BigInteger, nullable=False, server_default=text("0"))
+        for name in (
+            "generated",
+            "held",
+            "used",
+            "invalidated",
+            "tickets_held",
+            "tickets_sold",
+            "tickets_controlled",
+            "version",
+        )
+    ),
+    key=("offer_id", "contact_id", "slot"),
+)
+
+# ── Baskets and orders ───────────────────────────────────────────────────────────────────────────
+
+baskets = _owned(
+    "baskets",
+    Column("state", Text, nullable=False, server_default=text("'OPEN'")),
+    *_reference("point_of_sale_id", "points_of_sale"),
+    *_reference("contact_id", "contacts", nullable=True),
+    *_reference("delivery_mode_id", "delivery_modes", nullable=True),
+    Column("use_balance", Boolean, nullable=False),
+    Column("advantage_ids", ARRAY(Uuid)),
+    Column("counter_profile", Text),
+    # [[product, performance or null, seat category or null, audience sub-category, quantity]] by id
+    Column("lines", JSONB, nullable=False),
+    # Codes in the order in which they were entered, as entered.
+    Column("entered_codes", ARRAY(Text), nullable=False, server_default=text("'{}'")),
+    # The price given and held, as services.baskets.stored_pricing writes it: JSON that is never looked into here.
+    Column("pricing", Text, nullable=False),
+    _now("created_at"),
+    _instant("expires_at"),
+    CheckConstraint("state IN ('OPEN', 'CONFIRMED', 'CANCELLED', 'EXPIRED')", "state"),
+    Index("baskets_open_idx", "expires_at", postgresql_where=text("state = 'OPEN'")),
+)
+order_numbers = schema.Sequence("order_numbers", metadata=metadata)
+orders = _owned(
+    "orders",
+    Column("number", Text, nullable=False),
+    Column("state", Text, nullable=False, server_default=text("'CONFIRMED'")),
+    *_reference("basket_id", "baskets"),
+    *_reference("contact_id", "contacts", nullable=True),
+    *_reference("point_of_sale_id", "points_of_sale"),
+    Column("payment_reference", Text),
+    Column("pricing", Text, nullable=False),
+    _now("confirmed_at"),
+    _instant("cancelled_at", nullable=True),
+    Column("cancellation_reason", Text),
+    UniqueConstraint("organisation_id", "number"),
+    UniqueConstraint("organisation_id", "basket_id"),
+    CheckConstraint("state IN ('CONFIRMED', 'CANCELLED')", "state"),
+    Index(None, "organisation_id", "contact_id"),
+)
+tickets = _owned(
+    "tickets",
+    *_reference("order_id", "orders"),
+    Column("barcode", Text, nullable=False),
+    Column("line", SmallInteger, nullable=False),
+    Column("position", SmallInteger, nullable=False),
+    Column("price", BigInteger, nullable=False),
+    *_reference("advantage_id", "offers", nullable=True),
+    # The single-use or access code that opened the advantage for it.
+    *_reference("code_id", "codes", nullable=True),
+    # [[offer, holder or null]]: under which a scan is counted, for its advantage and each promotional code.
+    Column("redeemed", JSONB, nullable=False),
+    _instant("controlled_at", nullable=True),
+    Column("controlled_by", Text),
+    *_reference("controlled_point_of_sale_id", "points_of_sale", nullable=True),
+    UniqueConstraint("organisation_id", "barcode"),
+    UniqueConstraint("organisation_id", "order_id", "line", "position"),
+    CheckConstraint("price >= 0", "price"),
+)
+# The ledger: which tickets of which basket profit from which offer, by which code. HELD while the basket is open, USED
+# once it is an order. Rows of a basket are replaced when its price changes and removed when it ends without an order.
+# Limits and counts are sums over it, kept in the same transaction. Its offers and codes are never deleted: foreign keys
+# on them would have all sales of an offer write to its one row.
+redemptions = _owned(
+    "redemptions",
+    *_reference("basket_id", "baskets"),
+    Column("offer_id", Uuid, nullable=False),
+    Column("code_id", Uuid),
+    # The structure contact whose code it is, nil without one: under whom the redemption is counted.
+    Column("holder_id", Uuid, nullable=False, server_default=text(f"'{NIL}'")),
+    # The contact who buys, whose share it takes.
+    Column("contact_id", Uuid),
+    Column("product_id", Uuid, nullable=False),
+    Column("performance_id", Uuid),
+    Column("seat_category_id", Uuid),
+    Column("audience_sub_category_id", Uuid, nullable=False),
+    Column("tickets", Integer, nullable=False),
+    Column("state", Text, nullable=False, server_default=text("'HELD'")),
+    CheckConstraint("tickets > 0", "tickets"),
+    CheckConstraint("state IN ('HELD', 'USED', 'RETURNED')", "state"),
+    Index(None, "organisation_id", "offer_id"),
+    Index("redemptions_code_idx", "organisation_id", "code_id", postgresql_where=text("code_id IS NOT NULL")),
+    key=("basket_id", "id"),
+)
+
+# ── Records of who did what ──────────────────────────────────────────────────────────────────────
+
+idempotency_keys = _owned(
+    "idempotency_keys",
+    Column("caller", Text, nullable=False),
+    Column("key", Text, nullable=False),
+    # SHA-256 of the operation's name and input: the same key with another input is a conflict.
+    Column("fingerprint", LargeBinary, nullable=False),
+    Column("answer", JSONB),
+    _now("created_at"),
+    Index(None, "created_at"),
+    key=("caller", "key"),
+)
+audit_entries = _owned(
+    "audit_entries",
+    Column("actor", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("subject_type", Text, nullable=False),
+    Column("subject_id", Uuid, nullable=False),
+    Column("details", JSONB, nullable=False),
+    _now("created_at"),
+    Index(None, "organisation_id", "subject_id", "id"),
+)

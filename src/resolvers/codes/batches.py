@@ -1,0 +1,188 @@
+"""Batches: codes made in bulk, and watched while they are made."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Annotated, Self
+from uuid import UUID
+
+import strawberry
+
+from resolvers.contacts.contacts import Contact, load_contact
+from resolvers.offers.offers import Offer, offer_of
+from resolvers.runtime.context import Context, Info
+from resolvers.runtime.enums import Language
+from resolvers.runtime.errors import Conflict, InvalidInput, NotFound
+from resolvers.runtime.ids import OFFER, Ids, Node, decode, encode
+from services.codes import batches as services
+from services.codes.batches import BatchRequest, BatchState, DocumentType
+from services.codes.imports import ImportRequest
+from services.core.errors import NotFound as Missing
+
+strawberry.enum(BatchState, description="PENDING → GENERATING → SENDING → DONE, or FAILED with its reason.")
+strawberry.enum(DocumentType, description="What the contact is sent when its codes are made.")
+
+
+@strawberry.type(description="One run that makes codes of one offer for one structure contact, and mails them.")
+class CodeBatch(Node):
+    state: BatchState
+    offer: Offer
+    quantity: int = strawberry.field(description="Codes asked for.")
+    generated: int = strawberry.field(description="Codes made so far.")
+    destination: str | None
+    sent_at: datetime | None
+    created_at: datetime
+    error: str | None
+    csv_url: str | None = strawberry.field(
+        description="Where the CSV of this batch's codes can be downloaded; the link is signed and expires."
+    )
+    row: strawberry.Private[services.Batch]
+
+    @strawberry.field
+    async def contact(self, info: Info) -> Contact:
+        contact = await load_contact(info.context, self.row.contact)
+        if contact is None:
+            raise Missing(("contact",))
+        return contact
+
+    @classmethod
+    async def of(cls, row: services.Batch, context: Context) -> Self:
+        return cls(
+            id=encode("CodeBatch", row.id),
+            state=row.state,
+            offer=offer_of(row.offer, await context.catalogue()),
+            quantity=row.quantity,
+            generated=row.generated,
+            destination=row.destination,
+            sent_at=row.sent_at,
+            created_at=row.created_at,
+            error=row.error,
+            csv_url=context.services.batches.csv_url(row, context.now),
+            row=row,
+        )
+
+
+async def load_batch(context: Context, key: UUID) -> CodeBatch | None:
+    """The batch, or None where there is none or the viewer may not see it."""
+    return await context.load(_batches, key)
+
+
+async def _batches(context: Context, keys: Sequence[UUID]) -> Mapping[UUID, CodeBatch]:
+    rows = await context.services.batches.find(await context.viewer(), keys)
+    return {key: await CodeBatch.of(row, context) for key, row in rows.items()}
+
+
+@strawberry.type
+class BatchesQuery:
+    @strawberry.field
+    async def code_batch(self, info: Info, id: strawberry.ID) -> CodeBatch | None:  # noqa: A002
+        return await load_batch(info.context, decode(id, "CodeBatch", path=("id",)))
+
+
+@strawberry.input(
+    description="`offerId`: an advantage whose target is SINGLE_USE_CODE, or a promotional code that takes random "
+    "codes."
+)
+class GenerateCodesInput:
+    offer_id: strawberry.ID
+    contact_id: strawberry.ID
+    quantity: int
+    destination: str | None = strawberry.field(
+        default=None, description="The contact's own e-mail address where left out."
+    )
+    document_type: DocumentType = DocumentType.EMAIL_WITH_CODE_LIST
+    language: Language = Language.FR
+    remark: str | None = None
+    idempotency_key: str | None = None
+
+    def read(self) -> BatchRequest:
+        """The request with ids read; raises WrongId with every one that is wrong."""
+        ids = Ids()
+        request = BatchRequest(
+            offer=ids.read(self.offer_id, *OFFER, path=("offerId",)),
+            contact=ids.read(self.contact_id, "Contact", path=("contactId",)),
+            quantity=self.quantity,
+            destination=self.destination,
+            document_type=self.document_type,
+            language=self.language,
+            remark=self.remark,
+        )
+        ids.check()
+        return request
+
+
+GenerateCodesResult = Annotated[CodeBatch | InvalidInput | NotFound | Conflict, strawberry.union("GenerateCodesResult")]
+
+
+@strawberry.input
+class ImportCodesInput:
+    offer_id: strawberry.ID
+    contact_id: strawberry.ID
+    codes: list[str] = strawberry.field(description="1 to 10,000; larger lists are for the command line.")
+    remark: str | None = None
+    accept_guessable: bool | None = strawberry.field(
+        default=False, description="Whether codes may be taken in of which too many of those possible are good."
+    )
+    idempotency_key: str | None = None
+
+    def read(self) -> ImportRequest:
+        """The request with ids read; raises WrongId with every one that is wrong."""
+        ids = Ids()
+        request = ImportRequest(
+            offer=ids.read(self.offer_id, *OFFER, path=("offerId",)),
+            contact=ids.read(self.contact_id, "Contact", path=("contactId",)),
+            remark=self.remark,
+            accept_guessable=bool(self.accept_guessable),
+        )
+        ids.check()
+        return request
+
+
+@strawberry.input
+class ResendCodeBatchInput:
+    batch_id: strawberry.ID
+    destination: str | None = strawberry.field(
+        default=None, description="In place of the address that the batch had, or else the contact has."
+    )
+    idempotency_key: str | None = None
+
+
+ResendCodeBatchResult = Annotated[
+    CodeBatch | InvalidInput | NotFound | Conflict, strawberry.union("ResendCodeBatchResult")
+]
+
+
+@strawberry.type
+class BatchesMutation:
+    @strawberry.mutation(description="Has codes made outside the request; the batch can be watched.")
+    async def generate_codes(self, info: Info, input: GenerateCodesInput) -> GenerateCodesResult:  # noqa: A002
+        context = info.context
+        viewer = await context.viewer()
+        key = await context.services.batches.request(viewer, input.read(), input.idempotency_key)
+        return await _existing(context, key)
+
+    @strawberry.mutation(
+        description="Takes in codes that exist already, up to 10,000 a call; codes already known are reported, and "
+        "nothing is taken in."
+    )
+    async def import_codes(self, info: Info, input: ImportCodesInput) -> GenerateCodesResult:  # noqa: A002
+        context = info.context
+        viewer = await context.viewer()
+        key = await context.services.imports.take_in(viewer, input.read(), input.codes, input.idempotency_key)
+        return await _existing(context, key)
+
+    @strawberry.mutation(
+        description="Mails the list of a batch that is DONE again; takes one that FAILED up where it stopped."
+    )
+    async def resend_code_batch(self, info: Info, input: ResendCodeBatchInput) -> ResendCodeBatchResult:  # noqa: A002
+        context = info.context
+        viewer = await context.viewer()
+        batch = decode(input.batch_id, "CodeBatch", path=("batchId",))
+        await context.services.batches.resend(viewer, batch, input.destination, input.idempotency_key)
+        return await _existing(context, batch)
+
+
+async def _existing(context: Context, key: UUID) -> CodeBatch:
+    batch = await load_batch(context, key)
+    if batch is None:
+        raise Missing(("batch",))
+    return batch

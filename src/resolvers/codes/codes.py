@@ -1,0 +1,218 @@
+"""Codes: following what became of them, and invalidating them."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Annotated, Self
+from uuid import UUID
+
+import strawberry
+
+from resolvers.baskets.orders import Order, load_order
+from resolvers.codes.batches import CodeBatch, load_batch
+from resolvers.contacts.contacts import Contact, load_contact
+from resolvers.offers.offers import Offer, offer_of
+from resolvers.runtime.connections import Connection, connection, window
+from resolvers.runtime.context import Context, Info
+from resolvers.runtime.enums import Language
+from resolvers.runtime.errors import Conflict, InvalidInput, NotFound
+from resolvers.runtime.ids import OFFER, Ids, Node, decode, encode
+from services.catalogue.snapshot import Catalogue
+from services.codes import tracking as services
+from services.codes.invalidation import Selection
+from services.codes.tracking import CodeFilter as Filter
+from services.codes.tracking import CodeStatus, shown
+
+strawberry.enum(CodeStatus, description="AVAILABLE → HELD by one basket → USED by one order, or INVALIDATED.")
+
+
+@strawberry.type(description="A code that opens an offer; a random one serves one order.")
+class AdvantageCode(Node):
+    code: str
+    status: CodeStatus
+    offer: Offer
+    used_at: datetime | None
+    invalidated_at: datetime | None
+    invalidated_by: str | None
+    invalidation_reason: str | None
+    row: strawberry.Private[services.Code]
+
+    @strawberry.field(description="The run that made it.")
+    async def batch(self, info: Info) -> CodeBatch | None:
+        return None if self.row.batch is None else await load_batch(info.context, self.row.batch)
+
+    @strawberry.field(description="The contact whose order used it, for those who may see them.")
+    async def used_by(self, info: Info) -> Contact | None:
+        return await load_contact(info.context, self.row.used_by)
+
+    @strawberry.field(description="The order that used it, for those who may see it.")
+    async def order(self, info: Info) -> Order | None:
+        return None if self.row.order is None else await load_order(info.context, self.row.order)
+
+    @strawberry.field(description="Tickets of its order, at its offer's price, that were scanned at the entrance.")
+    async def tickets_controlled(self, info: Info) -> int:
+        return await info.context.load(_tickets_controlled, self.row.id) or 0
+
+    @classmethod
+    def of(cls, row: services.Code, catalogue: Catalogue) -> Self:
+        return cls(
+            id=encode("AdvantageCode", row.id),
+            code=shown(row),
+            status=row.status,
+            offer=offer_of(row.offer, catalogue),
+            used_at=row.used_at,
+            invalidated_at=row.invalidated_at,
+            invalidated_by=row.invalidated_by,
+            invalidation_reason=row.invalidation_reason,
+            row=row,
+        )
+
+
+async def load_code(context: Context, key: UUID) -> AdvantageCode | None:
+    """The code, or None where there is none or the viewer may not see it."""
+    return await context.load(_codes, key)
+
+
+async def _codes(context: Context, keys: Sequence[UUID]) -> Mapping[UUID, AdvantageCode]:
+    catalogue = await context.catalogue()
+    rows = await context.services.codes.find(await context.viewer(), keys)
+    return {key: AdvantageCode.of(row, catalogue) for key, row in rows.items()}
+
+
+async def _tickets_controlled(context: Context, keys: Sequence[UUID]) -> Mapping[UUID, int]:
+    return await context.services.codes.tickets_controlled(await context.viewer(), keys)
+
+
+@strawberry.input
+class CodeFilter:
+    season_id: strawberry.ID | None = None
+    offer_id: strawberry.ID | None = None
+    contact_id: strawberry.ID | None = None
+    batch_id: strawberry.ID | None = None
+    status: list[CodeStatus] | None = None
+    code: str | None = None
+    used_from: datetime | None = None
+    used_until: datetime | None = None
+
+    def read(self) -> Filter:
+        """The filter with ids read; raises WrongId with every one that is wrong."""
+        ids = Ids()
+        wanted = Filter(
+            season=ids.maybe(self.season_id, "Season", path=("filter", "seasonId")),
+            offer=ids.maybe(self.offer_id, *OFFER, path=("filter", "offerId")),
+            contact=ids.maybe(self.contact_id, "Contact", path=("filter", "contactId")),
+            batch=ids.maybe(self.batch_id, "CodeBatch", path=("filter", "batchId")),
+            status=tuple(self.status or ()),
+            code=self.code,
+            used_from=self.used_from,
+            used_until=self.used_until,
+        )
+        ids.check()
+        return wanted
+
+
+@strawberry.type
+class CodesQuery:
+    @strawberry.field(description="In the order of their making. For staff who follow codes; partners see their own.")
+    async def codes(
+        self,
+        info: Info,
+        filter: CodeFilter | None = None,  # noqa: A002
+        first: int | None = None,
+        after: str | None = None,
+    ) -> Connection[AdvantageCode]:
+        context = info.context
+        page = window(first, after, UUID)
+        wanted = Filter() if filter is None else filter.read()
+        rows = await context.services.codes.page(await context.viewer(), wanted, page.after, page.first + 1)
+        catalogue = await context.catalogue()
+        return connection(rows, page, lambda row: AdvantageCode.of(row, catalogue), lambda row: row.id)
+
+    @strawberry.field(
+        description="Where the list of these codes can be downloaded as CSV, with `&separator=,` for commas; the link "
+        "is signed and expires."
+    )
+    async def codes_csv_url(
+        self,
+        info: Info,
+        filter: CodeFilter | None = None,  # noqa: A002
+        language: Language | None = None,
+    ) -> str:
+        context = info.context
+        wanted = Filter() if filter is None else filter.read()
+        return context.services.tracking_lists.url(
+            await context.viewer(), wanted, language or context.language, context.now
+        )
+
+
+@strawberry.input
+class InvalidateCodeInput:
+    code: str
+    reason: str = strawberry.field(description="1 to 500 characters; it stays with the code.")
+
+
+InvalidateCodeResult = Annotated[
+    AdvantageCode | InvalidInput | NotFound | Conflict, strawberry.union("InvalidateCodeResult")
+]
+
+
+@strawberry.input(one_of=True, description="Which codes: exactly one of the three.")
+class CodesSelectionInput:
+    batch_id: strawberry.ID | None = strawberry.UNSET
+    filter: CodeFilter | None = strawberry.UNSET
+    codes: list[str] | None = strawberry.UNSET
+
+    def read(self) -> Selection:
+        """The selection with ids read; raises WrongId."""
+        if self.batch_id:
+            return Selection(batch=decode(self.batch_id, "CodeBatch", path=("batchId",)))
+        if self.filter:
+            return Selection(filter=self.filter.read())
+        return Selection(codes=tuple(self.codes or ()))
+
+
+@strawberry.input
+class InvalidateCodesInput:
+    selection: CodesSelectionInput
+    reason: str = strawberry.field(description="1 to 500 characters; it stays with each code.")
+    dry_run: bool = strawberry.field(default=False, description="Only say what would happen.")
+
+
+@strawberry.type(description="What came of an invalidation, or would come of it, in codes.")
+class CodesInvalidated:
+    invalidated: int
+    held: int = strawberry.field(description="Of the invalidated: those that baskets held, and lose.")
+    used: int = strawberry.field(description="Left as they are: their orders are to be cancelled instead.")
+    already_invalidated: int = strawberry.field(description="Left as they were, with their earlier reason.")
+    unknown: list[str] = strawberry.field(description="Those of the list that do not exist.")
+    dry_run: bool
+
+
+InvalidateCodesResult = Annotated[
+    CodesInvalidated | InvalidInput | NotFound | Conflict, strawberry.union("InvalidateCodesResult")
+]
+
+
+@strawberry.type
+class CodesMutation:
+    @strawberry.mutation(description="Makes a code worthless, at once and for good.")
+    async def invalidate_code(self, info: Info, input: InvalidateCodeInput) -> InvalidateCodeResult:  # noqa: A002
+        context = info.context
+        row = await context.services.codes.invalidate(await context.viewer(), input.code, input.reason, context.now)
+        return AdvantageCode.of(row, await context.catalogue())
+
+    @strawberry.mutation(
+        description="Makes many codes worthless, for good; what was done stays done, and asking again goes on."
+    )
+    async def invalidate_codes(self, info: Info, input: InvalidateCodesInput) -> InvalidateCodesResult:  # noqa: A002
+        context = info.context
+        outcome = await context.services.invalidation.run(
+            await context.viewer(), input.selection.read(), input.reason, context.now, dry_run=input.dry_run
+        )
+        return CodesInvalidated(
+            invalidated=outcome.invalidated,
+            held=outcome.held,
+            used=outcome.used,
+            already_invalidated=outcome.already,
+            unknown=list(outcome.unknown),
+            dry_run=input.dry_run,
+        )

@@ -1,0 +1,106 @@
+"""Contacts: individuals and structures, for the staff and for themselves."""
+
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from typing import Self
+from uuid import UUID
+
+import strawberry
+
+from resolvers.catalogue.catalogue import PointOfSale
+from resolvers.runtime.connections import Connection, connection, window
+from resolvers.runtime.context import Context, Info
+from resolvers.runtime.enums import Audience, StaffRole
+from resolvers.runtime.ids import Node, encode
+from resolvers.runtime.scalars import Money, money
+from services.contacts import contacts as services
+
+
+@strawberry.enum
+class ContactKind(StrEnum):
+    INDIVIDUAL = "INDIVIDUAL"
+    STRUCTURE = "STRUCTURE"
+
+
+@strawberry.type(description="A customer: an individual, or a structure such as a company, a school, a partner.")
+class Contact(Node):
+    code: str
+    kind: ContactKind
+    name: str
+    email: str | None
+    balance: Money
+    key: strawberry.Private[UUID]
+
+    @strawberry.field(
+        description="True where at least one advantage is reserved for this contact: the gift icon at the box office."
+    )
+    async def has_advantages(self, info: Info) -> bool:
+        return bool(await info.context.load(_has_advantages, self.key))
+
+    @classmethod
+    def of(cls, row: services.Contact, currency: str) -> Self:
+        return cls(
+            id=encode("Contact", row.id),
+            code=row.code,
+            kind=ContactKind(row.kind),
+            name=row.name,
+            email=row.email,
+            balance=money(row.balance, currency),
+            key=row.id,
+        )
+
+
+async def load_contact(context: Context, key: UUID | None) -> Contact | None:
+    """The contact, or None where there is none or the viewer may not see them."""
+    return None if key is None else await context.load(_contacts, key)
+
+
+async def _contacts(context: Context, keys: Sequence[UUID]) -> Mapping[UUID, Contact]:
+    currency = (await context.catalogue()).organisation.currency
+    rows = await context.services.contacts.find(await context.viewer(), keys)
+    return {key: Contact.of(row, currency) for key, row in rows.items()}
+
+
+async def _has_advantages(context: Context, keys: Sequence[UUID]) -> Mapping[UUID, bool]:
+    return await context.services.contacts.have_advantages(await context.catalogue(), keys, context.now)
+
+
+@strawberry.type(description="Who is asking, as the credentials say.")
+class Viewer:
+    audience: Audience
+    organisation: str
+    contact: Contact | None
+    point_of_sale: PointOfSale | None
+    roles: list[StaffRole]
+
+
+@strawberry.type
+class ContactsQuery:
+    @strawberry.field
+    async def viewer(self, info: Info) -> Viewer:
+        viewer = await info.context.viewer()
+        catalogue = await info.context.catalogue()
+        place = viewer.point_of_sale
+        return Viewer(
+            audience=viewer.audience,
+            organisation=viewer.organisation_code,
+            contact=await load_contact(info.context, viewer.contact),
+            point_of_sale=None if place is None else PointOfSale.of(catalogue.points_of_sale[place], catalogue),
+            roles=sorted(viewer.roles),
+        )
+
+    @strawberry.field(description="By a part of the name, the e-mail address or the code. For staff.")
+    async def contacts(
+        self,
+        info: Info,
+        search: str | None = None,
+        kind: ContactKind | None = None,
+        first: int | None = None,
+        after: str | None = None,
+    ) -> Connection[Contact]:
+        page = window(first, after, UUID)
+        currency = (await info.context.catalogue()).organisation.currency
+        rows = await info.context.services.contacts.search(
+            await info.context.viewer(), search, kind, after=page.after, limit=page.first + 1
+        )
+        return connection(rows, page, lambda row: Contact.of(row, currency), lambda row: row.id)

@@ -1,0 +1,195 @@
+"""Configuring offers."""
+
+from typing import Annotated
+from uuid import UUID
+
+import strawberry
+
+from resolvers.offers.inputs import (
+    CreateAdvantageInput,
+    CreatePromotionalCodeInput,
+    UpdateAdvantageInput,
+    UpdatePromotionalCodeInput,
+)
+from resolvers.offers.offers import Advantage, Offer, PromotionalCode, advantage_of, offer_of
+from resolvers.offers.part_inputs import as_is, given
+from resolvers.offers.target_and_benefit import Indicator
+from resolvers.runtime.context import Context, Info
+from resolvers.runtime.enums import OfferState
+from resolvers.runtime.errors import Conflict, InvalidInput, NotFound
+from resolvers.runtime.ids import OFFER, decode
+
+
+@strawberry.input(description="Adds a chosen code to a promotional code; `maxUses` counts orders.")
+class AddCustomCodeInput:
+    promotional_code_id: strawberry.ID
+    code: str
+    max_uses: int | None = None
+    idempotency_key: str | None = None
+
+
+@strawberry.input(
+    description="Switches a chosen code off or on, or changes how many orders may use it (never below what has; null "
+    "is any number)."
+)
+class UpdateCustomCodeInput:
+    promotional_code_id: strawberry.ID
+    code: str
+    active: bool | None = None
+    max_uses: int | None = strawberry.UNSET
+    idempotency_key: str | None = None
+
+
+@strawberry.input
+class ChangeOfferStateInput:
+    offer_id: strawberry.ID
+    state: OfferState
+    expected_version: int | None = None
+    idempotency_key: str | None = None
+
+
+@strawberry.type
+class OfferStateChanged:
+    offer: Offer
+
+
+SaveAdvantageResult = Annotated[Advantage | InvalidInput | NotFound | Conflict, strawberry.union("SaveAdvantageResult")]
+SavePromotionalCodeResult = Annotated[
+    PromotionalCode | InvalidInput | NotFound | Conflict, strawberry.union("SavePromotionalCodeResult")
+]
+AddCustomCodeResult = Annotated[
+    PromotionalCode | InvalidInput | NotFound | Conflict, strawberry.union("AddCustomCodeResult")
+]
+UpdateCustomCodeResult = Annotated[
+    PromotionalCode | InvalidInput | NotFound | Conflict, strawberry.union("UpdateCustomCodeResult")
+]
+ChangeOfferStateResult = Annotated[
+    OfferStateChanged | InvalidInput | NotFound | Conflict, strawberry.union("ChangeOfferStateResult")
+]
+
+
+@strawberry.type
+class ConfigurationQuery:
+    @strawberry.field(description="What contacts are targeted by. For staff.")
+    async def indicators(self, info: Info) -> list[Indicator]:
+        (await info.context.viewer()).require_role()
+        return [Indicator.of(row) for row in (await info.context.catalogue()).indicators.values()]
+
+
+@strawberry.type
+class ConfigurationMutation:
+    @strawberry.mutation(description="Makes an advantage, a DRAFT. For staff who configure offers, as all of these.")
+    async def create_advantage(self, info: Info, input: CreateAdvantageInput) -> SaveAdvantageResult:  # noqa: A002
+        context = info.context
+        key = await context.services.configuration.create_advantage(
+            await context.viewer(), input.read(), context.now, input.idempotency_key
+        )
+        return await _advantage(context, key)
+
+    @strawberry.mutation(
+        description="While an advantage runs, its scope, target, benefit and sale end stay as they are: suspend it to "
+        "change them. Closed, it stays as it is."
+    )
+    async def update_advantage(self, info: Info, input: UpdateAdvantageInput) -> SaveAdvantageResult:  # noqa: A002
+        context = info.context
+        key = await context.services.configuration.update_advantage(
+            await context.viewer(),
+            decode(input.id, "Advantage", path=("id",)),
+            input.read(),
+            context.now,
+            expected_version=input.expected_version,
+            key=input.idempotency_key,
+        )
+        return await _advantage(context, key)
+
+    @strawberry.mutation(description="Makes a promotional code, a DRAFT without codes to enter.")
+    async def create_promotional_code(
+        self,
+        info: Info,
+        input: CreatePromotionalCodeInput,  # noqa: A002
+    ) -> SavePromotionalCodeResult:
+        context = info.context
+        key = await context.services.configuration.create_promotional_code(
+            await context.viewer(), input.read(), context.now, input.idempotency_key
+        )
+        return await _promotional_code(context, key)
+
+    @strawberry.mutation(
+        description="While a promotional code runs, its scope, benefit, minimum basket, restriction and whether it "
+        "combines stay as they are: suspend it to change them. Closed, it stays as it is."
+    )
+    async def update_promotional_code(
+        self,
+        info: Info,
+        input: UpdatePromotionalCodeInput,  # noqa: A002
+    ) -> SavePromotionalCodeResult:
+        context = info.context
+        key = await context.services.configuration.update_promotional_code(
+            await context.viewer(),
+            decode(input.id, "PromotionalCode", path=("id",)),
+            input.read(),
+            context.now,
+            expected_version=input.expected_version,
+            key=input.idempotency_key,
+        )
+        return await _promotional_code(context, key)
+
+    @strawberry.mutation(description="Adds a code that customers may enter at once, if the promotional code runs.")
+    async def add_custom_code(self, info: Info, input: AddCustomCodeInput) -> AddCustomCodeResult:  # noqa: A002
+        context = info.context
+        key = await context.services.custom_codes.add(
+            await context.viewer(),
+            decode(input.promotional_code_id, "PromotionalCode", path=("promotionalCodeId",)),
+            input.code,
+            input.max_uses,
+            input.idempotency_key,
+        )
+        return await _promotional_code(context, key)
+
+    @strawberry.mutation(description="Baskets that use a code already keep their price until they expire.")
+    async def update_custom_code(self, info: Info, input: UpdateCustomCodeInput) -> UpdateCustomCodeResult:  # noqa: A002
+        context = info.context
+        key = await context.services.custom_codes.update(
+            await context.viewer(),
+            decode(input.promotional_code_id, "PromotionalCode", path=("promotionalCodeId",)),
+            input.code,
+            context.now,
+            active=input.active,
+            max_uses=given(input.max_uses, as_is),
+            key=input.idempotency_key,
+        )
+        return await _promotional_code(context, key)
+
+    @strawberry.mutation(
+        description="DRAFT → VALIDATED → RUNNING ⇄ SUSPENDED → CLOSED. To VALIDATED and to RUNNING, InvalidInput lists "
+        "everything that is missing, at the field of the update that would mend it."
+    )
+    async def change_offer_state(self, info: Info, input: ChangeOfferStateInput) -> ChangeOfferStateResult:  # noqa: A002
+        context = info.context
+        key = await context.services.configuration.change_state(
+            await context.viewer(),
+            decode(input.offer_id, *OFFER, path=("offerId",)),
+            input.state,
+            context.now,
+            expected_version=input.expected_version,
+            key=input.idempotency_key,
+        )
+        return OfferStateChanged(offer=await _offer(context, key))
+
+
+async def _offer(context: Context, key: UUID) -> Advantage | PromotionalCode:
+    """The offer as it is now; what the operation has loaded before is from before the change."""
+    context.renew()
+    return offer_of(key, await context.catalogue())
+
+
+async def _advantage(context: Context, key: UUID) -> Advantage:
+    context.renew()
+    return advantage_of(key, await context.catalogue())
+
+
+async def _promotional_code(context: Context, key: UUID) -> PromotionalCode:
+    offer = await _offer(context, key)
+    if not isinstance(offer, PromotionalCode):
+        raise TypeError(f"offer {key} is no promotional code")
+    return offer

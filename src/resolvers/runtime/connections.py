@@ -1,0 +1,107 @@
+"""Connections of the Relay cursor specification, by keyset: a cursor is the key of the last thing seen.
+
+Only forwards: ``first`` (20 by default, 100 at most) and ``after``. ``hasPreviousPage`` says that ``after`` was given.
+"""
+
+from base64 import b64decode, urlsafe_b64encode
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+import strawberry
+
+from services.core.errors import InvalidInput, Problem
+from services.core.texts import text
+
+DEFAULT_FIRST = 20
+MOST_FIRST = 100
+
+N = TypeVar("N")
+R = TypeVar("R")
+K = TypeVar("K")
+
+
+@strawberry.type
+class PageInfo:
+    has_next_page: bool
+    has_previous_page: bool
+    start_cursor: str | None
+    end_cursor: str | None
+
+
+@strawberry.type
+class Edge(Generic[N]):
+    cursor: str
+    node: N
+
+
+@strawberry.type
+class Connection(Generic[N]):
+    edges: list[Edge[N]]
+    page_info: PageInfo
+
+
+@dataclass(frozen=True, slots=True)
+class Window(Generic[K]):
+    """Which page is asked for: ``first`` things after the key ``after``, from the start where that is None."""
+
+    first: int
+    after: K | None
+
+
+def window(first: int | None, after: str | None, key: Callable[[str], K]) -> Window[K]:
+    """Reads the arguments; ``key`` reads the text in a cursor and raises ValueError where it is not one.
+
+    Raises InvalidInput that names ``first`` or ``after``.
+    """
+    problems = []
+    if first is not None and not 1 <= first <= MOST_FIRST:
+        problems.append(Problem(("first",), text("first_out_of_range", most=MOST_FIRST)))
+    found = None
+    if after is not None:
+        try:
+            found = key(_key_text(after))
+        except ValueError:
+            problems.append(Problem(("after",), text("malformed_cursor")))
+    if problems:
+        raise InvalidInput(problems)
+    return Window(DEFAULT_FIRST if first is None else first, found)
+
+
+def connection(
+    rows: Sequence[R], page: Window[Any], node: Callable[[R], N], cursor: Callable[[R], object]
+) -> Connection[N]:
+    """A page of ``rows``, of which one more than ``page.first`` was fetched to tell whether there is a next page.
+
+    ``cursor`` gives a row's key, whose text ``key`` of the window reads again.
+    """
+    edges = [Edge(cursor=_cursor(cursor(row)), node=node(row)) for row in rows[: page.first]]
+    return Connection(
+        edges=edges,
+        page_info=PageInfo(
+            has_next_page=len(rows) > page.first,
+            has_previous_page=page.after is not None,
+            start_cursor=edges[0].cursor if edges else None,
+            end_cursor=edges[-1].cursor if edges else None,
+        ),
+    )
+
+
+def connection_in_memory(
+    rows: Sequence[R], page: Window[Any], node: Callable[[R], N], cursor: Callable[[R], Any]
+) -> Connection[N]:
+    """A page of ``rows``, all at hand and in ascending order of ``cursor``."""
+    start = 0 if page.after is None else bisect_right(rows, page.after, key=cursor)
+    return connection(rows[start : start + page.first + 1], page, node, cursor)
+
+
+def _key_text(cursor: str) -> str:
+    key = b64decode(cursor, altchars=b"-_", validate=True).decode()
+    if not key.isprintable():
+        raise ValueError("no key has control characters")
+    return key
+
+
+def _cursor(key: object) -> str:
+    return urlsafe_b64encode(str(key).encode()).decode()

@@ -1,0 +1,23 @@
+"""The services' enums as GraphQL enums, under the same names."""
+
+import strawberry
+
+from services.core.texts import Language
+from services.core.viewer import Audience, StaffRole
+from services.pricing.facts import OfferState, ProductFamily, RefusalCode, TargetType
+
+for enum, description in (
+    (Language, "The languages that names and messages come in."),
+    (Audience, "Who is asking, as the credentials say."),
+    (StaffRole, "What a staff member may do."),
+    (ProductFamily, "The eleven families of what is sold."),
+    (OfferState, "DRAFT → VALIDATED → RUNNING ⇄ SUSPENDED → CLOSED; only RUNNING offers apply."),
+    (TargetType, "For whom an advantage is."),
+    (
+        RefusalCode,
+        "Why an offer or a code does not apply. Everything that stands in the way is listed, not only the first thing.",
+    ),
+):
+    strawberry.enum(enum, description=description)
+
+__all__ = ["Audience", "Language", "OfferState", "ProductFamily", "RefusalCode", "StaffRole", "TargetType"]

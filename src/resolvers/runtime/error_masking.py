@@ -1,0 +1,143 @@
+"""Top-level errors: what the client did wrong, said plainly; what we did wrong, masked under an id that the log has."""
+
+import re
+from collections.abc import Mapping, Sequence
+from uuid import uuid4
+
+import structlog
+from strawberry.exceptions import MissingQueryError, StrawberryGraphQLError
+from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
+
+from graphql import (
+    ArgumentNode,
+    DocumentNode,
+    GraphQLError,
+    ListValueNode,
+    Node,
+    ObjectFieldNode,
+    ValueNode,
+    VariableNode,
+)
+from services.core.errors import CodeRefused, Conflict, Failure, Forbidden, InvalidInput, NotFound, Unauthenticated
+from services.core.texts import Language, text
+from services.offers.refusal_texts import message
+
+_log = structlog.get_logger()
+
+_OF_REQUEST = (GraphQLError, MissingQueryError, CannotGetOperationTypeError, InvalidOperationTypeError)
+_VARIABLE = re.compile(
+    r"Variable '\$(\w+)' has invalid (?:default )?value(?: at ((?:\.\w+|\[\d+\])+))?: (.*)", re.DOTALL
+)
+_STEP = re.compile(r"\w+")
+_MISSING_FIELD = re.compile(r"to include required field '(\w+)'")
+_UNKNOWN_FIELD = re.compile(r"not to include unknown field '(\w+)'")
+
+
+def told(errors: Sequence[GraphQLError], document: DocumentNode | None, language: Language) -> list[GraphQLError]:
+    """The errors as clients may see them, each with its ``code``; logs those that are faults of ours."""
+    places = _places(document) if document and any(_wrong_value(error) for error in errors) else {}
+    return [_told(error, places, language) for error in errors]
+
+
+def _told(error: GraphQLError, places: Mapping[int, list[str]], language: Language) -> GraphQLError:
+    cause = _cause(error)
+    if isinstance(cause, Failure):
+        return _failure(error, cause, language)
+    if _is_of_request(error, cause):
+        return _request_error(error, places)
+    if isinstance(cause, StrawberryGraphQLError) or (isinstance(cause, GraphQLError) and cause.nodes):
+        # graphql-core names the nodes where arguments are at fault, and leaves them out where our answer is.
+        return _copy(error, error.message, code="BAD_USER_INPUT", problems=[])
+    said, extensions = masked(cause or error, language, error.path)
+    return _copy(error, said, **extensions)
+
+
+def _failure(error: GraphQLError, failure: Failure, language: Language) -> GraphQLError:
+    said = failure.text.in_language(language)
+    match failure:
+        case InvalidInput():
+            problems = [_problem(each.path, each.text.in_language(language)) for each in failure.problems]
+            return _copy(error, said, code="BAD_USER_INPUT", problems=problems)
+        case NotFound():
+            return _copy(error, said, code="BAD_USER_INPUT", problems=[_problem(failure.path, said)])
+        case Unauthenticated():
+            return _copy(error, said, code="UNAUTHENTICATED")
+        case Forbidden():
+            return _copy(error, said, code="FORBIDDEN")
+        case Conflict():
+            return _copy(error, said, code="CONFLICT")
+        case CodeRefused():
+            refusals = [{"code": each.code, "message": message(each, language)} for each in failure.refusals]
+            return _copy(error, said, code="CODE_REFUSED", refusals=refusals)
+    raise TypeError(f"a failure of an unknown kind: {failure!r}")
+
+
+def _request_error(error: GraphQLError, places: Mapping[int, list[str]]) -> GraphQLError:
+    """Syntax, validation and variables: the document or what was sent with it is at fault."""
+    if variable := _VARIABLE.fullmatch(error.message):
+        name, at, said = variable.groups()
+        path = _STEP.findall(at or "")
+        if field := _MISSING_FIELD.search(said) or _UNKNOWN_FIELD.search(said):
+            path.append(field[1])
+        return _copy(error, error.message, code="BAD_USER_INPUT", problems=[_problem(_from_input(name, path), said)])
+    if _wrong_value(error) and error.nodes and (path := places.get(id(error.nodes[0]), [])):
+        problem = _problem(_from_input(path[0], path[1:]), error.message)
+        return _copy(error, error.message, code="BAD_USER_INPUT", problems=[problem])
+    return _copy(error, error.message, code="GRAPHQL_VALIDATION_FAILED")
+
+
+def masked(fault: Exception, language: Language, path: Sequence[str | int] | None = None) -> tuple[str, dict[str, str]]:
+    """The message and extensions that stand for a fault; the log has the fault itself, under the same id."""
+    key = uuid4().hex
+    _log.error("fault", id=key, path=path, exc_info=fault)
+    return text("internal", id=key).in_language(language), {"code": "INTERNAL", "id": key}
+
+
+def _cause(error: GraphQLError) -> Exception | None:
+    """What was raised first, under graphql-core's wrappings."""
+    cause = error.original_error
+    while isinstance(cause, GraphQLError) and cause.original_error is not None:
+        cause = cause.original_error
+    return cause
+
+
+def _is_of_request(error: GraphQLError, cause: Exception | None) -> bool:
+    """Whether it came up before anything was executed, and points to where in the document or names the reason."""
+    return error.path is None and bool(error.nodes or cause is None or isinstance(cause, _OF_REQUEST))
+
+
+def _copy(error: GraphQLError, said: str, **extensions: object) -> GraphQLError:
+    return GraphQLError(said, error.nodes, error.source, error.positions, error.path, extensions=extensions)
+
+
+def _problem(path: Sequence[str], said: str) -> dict[str, object]:
+    return {"path": list(path), "message": said}
+
+
+def _from_input(name: str, path: list[str]) -> list[str]:
+    """A path inside an input object starts there, whatever the name of the argument or variable that it came in."""
+    return path if path and not path[0].isdecimal() else [name, *path]
+
+
+def _wrong_value(error: GraphQLError) -> bool:
+    node = error.nodes[0] if error.nodes else None
+    return isinstance(node, ValueNode) and not isinstance(node, VariableNode)
+
+
+def _places(document: DocumentNode) -> dict[int, list[str]]:
+    """Where each literal stands, from its argument on, by the identity of its node."""
+    places: dict[int, list[str]] = {}
+    left: list[tuple[Node, list[str]]] = [(document, [])]
+    while left:
+        node, path = left.pop()
+        if isinstance(node, ArgumentNode | ObjectFieldNode):
+            path = [*path, node.name.value] if isinstance(node, ObjectFieldNode) else [node.name.value]
+        places[id(node)] = path
+        for key in node.keys:
+            child = getattr(node, key, None)
+            if isinstance(child, Node):
+                left.append((child, path))
+            elif isinstance(child, tuple | list):
+                in_list = isinstance(node, ListValueNode)
+                left.extend((each, [*path, str(at)] if in_list else path) for at, each in enumerate(child))
+    return places

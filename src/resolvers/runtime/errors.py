@@ -1,0 +1,120 @@
+"""The one place where failures of services become answers.
+
+A failure whose type is a member of the mutation's result union becomes that member; every other becomes a top-level
+error with a ``code``. Whatever is no failure is a fault: the log has it in full, the client gets its id.
+"""
+
+from collections.abc import Sequence
+
+import strawberry
+
+from resolvers.runtime.context import Context, Info
+from resolvers.runtime.enums import Language, RefusalCode
+from resolvers.runtime.ids import WrongId
+from services.catalogue.snapshot import Catalogue
+from services.core import errors
+from services.offers.refusal_texts import message, shown
+from services.pricing import facts
+
+
+@strawberry.interface(
+    description="A failure that the client can act on. Anything else is a fault, and shows only as a masked top-level "
+    "error with an id to look up in the log."
+)
+class Failure:
+    message: str
+
+
+@strawberry.type
+class InputProblem:
+    path: list[str]
+    message: str
+
+
+@strawberry.type(
+    description="Every problem with the input, each with the path of the field at fault, "
+    'as in ["lines", "0", "quantity"].'
+)
+class InvalidInput(Failure):
+    problems: list[InputProblem]
+
+
+@strawberry.type(description="Nothing that you may see has the id at `path`.")
+class NotFound(Failure):
+    path: list[str]
+
+
+@strawberry.type(
+    description="The state of the thing does not allow it: a basket that is no longer open, "
+    "a code that is already used."
+)
+class Conflict(Failure):
+    pass
+
+
+@strawberry.type(description="One thing that stands in the way, with what was required and what was found.")
+class Refusal:
+    code: RefusalCode
+    required: str | None
+    actual: str | None
+    _found: strawberry.Private[facts.Refusal]
+    _language: strawberry.Private[Language]
+
+    @strawberry.field(description="Why, and what to do about it.")
+    def message(self, language: Language | None = None) -> str:
+        return message(self._found, language or self._language)
+
+
+@strawberry.type(description="A code does not apply, with every reason.")
+class CodeRefused(Failure):
+    refusals: list[Refusal]
+
+
+def refusals(found: Sequence[facts.Refusal], catalogue: Catalogue, language: Language) -> list[Refusal]:
+    """Refusals as the contract shows them, their findings in ``language`` and in the organisation's money and time."""
+    return [
+        Refusal(
+            code=each.code,
+            required=None if each.required is None else shown(each.required, catalogue, language),
+            actual=None if each.actual is None else shown(each.actual, catalogue, language),
+            _found=each,
+            _language=language,
+        )
+        for each in found
+    ]
+
+
+class _InvalidInputHandler(strawberry.ExceptionHandler[errors.InvalidInput, InvalidInput]):
+    def handle(self, exception: errors.InvalidInput, *, field: object, info: Info) -> InvalidInput:
+        language = info.context.language
+        problems = [
+            InputProblem(path=list(each.path), message=each.text.in_language(language)) for each in exception.problems
+        ]
+        return InvalidInput(message=exception.text.in_language(language), problems=problems)
+
+
+class _NotFoundHandler(strawberry.ExceptionHandler[errors.NotFound | WrongId, NotFound]):
+    def handle(self, exception: errors.NotFound | WrongId, *, field: object, info: Info) -> NotFound:
+        language = info.context.language
+        if isinstance(exception, errors.NotFound):
+            return NotFound(message=exception.text.in_language(language), path=list(exception.path))
+        problem = exception.problems[0]
+        return NotFound(message=problem.text.in_language(language), path=list(problem.path))
+
+
+class _ConflictHandler(strawberry.ExceptionHandler[errors.Conflict, Conflict]):
+    def handle(self, exception: errors.Conflict, *, field: object, info: Info) -> Conflict:
+        return Conflict(message=exception.text.in_language(info.context.language))
+
+
+class _CodeRefusedHandler(strawberry.ExceptionHandler[errors.CodeRefused, CodeRefused]):
+    async def handle(self, exception: errors.CodeRefused, *, field: object, info: Info) -> CodeRefused:
+        context: Context = info.context
+        return CodeRefused(
+            message=exception.text.in_language(context.language),
+            refusals=refusals(exception.refusals, await context.catalogue(), context.language),
+        )
+
+
+# In this order: a union with both InvalidInput and NotFound answers a wrong id with every problem.
+HANDLERS = (_InvalidInputHandler(), _NotFoundHandler(), _ConflictHandler(), _CodeRefusedHandler())

@@ -1,0 +1,90 @@
+"""Relay global ids: base64 of ``Type:uuid``. Services see UUIDs only."""
+
+from base64 import b64decode, b64encode
+from collections.abc import Sequence
+from uuid import UUID
+
+import strawberry
+
+from services.core.errors import InvalidInput, Path, Problem
+from services.core.texts import text
+
+OFFER = ("Advantage", "PromotionalCode")
+"""The kinds behind an id of the interface Offer."""
+
+_NIL = UUID(int=0)
+
+
+@strawberry.interface(description="Whatever has a global id.")
+class Node:
+    id: strawberry.ID
+
+
+class WrongId(InvalidInput):
+    """An id that is none, or of another kind. A result union without InvalidInput answers it with NotFound."""
+
+
+def encode(kind: str, key: UUID) -> strawberry.ID:
+    """The global id of the thing of GraphQL type ``kind`` with this key."""
+    return strawberry.ID(b64encode(f"{kind}:{key}".encode()).decode())
+
+
+def decode(global_id: str, *kinds: str, path: Path) -> UUID:
+    """The key behind an id of one of ``kinds``; raises WrongId that names ``path``."""
+    ids = Ids()
+    key = ids.read(global_id, *kinds, path=path)
+    ids.check()
+    return key
+
+
+def decode_any(global_id: str, path: Path) -> tuple[str, UUID]:
+    """The kind and the key behind an id of any kind; raises WrongId that names ``path``."""
+    found = _parsed(global_id)
+    if found is None:
+        raise WrongId([Problem(path, text("malformed_id"))])
+    return found
+
+
+class Ids:
+    """Reads the ids of one input and remembers every one that is wrong, so that ``check`` can list them all."""
+
+    def __init__(self) -> None:
+        self._problems: list[Problem] = []
+
+    def read(self, global_id: str, *kinds: str, path: Path) -> UUID:
+        """The key behind the id; a key that nothing has where the id is wrong."""
+        found = _parsed(global_id)
+        if found is None:
+            self._problems.append(Problem(path, text("malformed_id")))
+        elif found[0] not in kinds:
+            self._problems.append(Problem(path, text("id_of_another_kind", kinds=", ".join(kinds))))
+        else:
+            return found[1]
+        return _NIL
+
+    def maybe(self, global_id: str | None, *kinds: str, path: Path) -> UUID | None:
+        return None if global_id is None else self.read(global_id, *kinds, path=path)
+
+    def all(self, global_ids: Sequence[str], *kinds: str, path: Path) -> tuple[UUID, ...]:
+        """The keys behind a list of ids, whose path has each id's position at its end."""
+        return tuple(self.read(each, *kinds, path=(*path, str(position))) for position, each in enumerate(global_ids))
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """Every problem met so far, for services that list them with their own."""
+        return tuple(self._problems)
+
+    def check(self) -> None:
+        """Raises WrongId with every problem met."""
+        if self._problems:
+            raise WrongId(self._problems)
+
+
+def _parsed(global_id: str) -> tuple[str, UUID] | None:
+    try:
+        kind, _, key = b64decode(global_id, validate=True).decode("ascii").partition(":")
+        parsed = UUID(key)
+    except ValueError:
+        return None
+    # One thing has one id: other spellings of the same are none.
+    return (kind, parsed) if encode(kind, parsed) == global_id else None

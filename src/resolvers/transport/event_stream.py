@@ -1,0 +1,153 @@
+"""Server-sent events: the "distinct connections" of the GraphQL over Server-Sent Events protocol, on their own path.
+
+A POST as for every operation, or a GET with the operation in the address, is answered by a stream of the same results
+as a WebSocket would bring. On the common path a stream would surprise clients that merely list ``text/event-stream``.
+Lines end with LF alone: urql, for one, looks for two of them between events.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import ExitStack, aclosing, suppress
+from http import HTTPStatus
+from typing import Final
+from uuid import UUID
+
+import structlog
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
+from strawberry.types import ExecutionResult
+from strawberry.types.graphql import OperationType
+
+from resolvers.runtime.context import Context
+from resolvers.transport.http import GraphQLApp
+from resolvers.transport.requests import Operation, Refused, in_address, posted, refusal
+from resolvers.transport.subscriptions import Subscriber, refused, result_body
+
+HEARTBEAT: Final = 25.0
+"""Seconds of silence after which a comment is sent, for proxies that cut what is silent for a minute or half of one."""
+
+_COMMENT: Final = b":\n\n"
+_COMPLETE: Final = b"event: complete\ndata:\n\n"
+_HEADERS: Final = {"cache-control": "no-store", "x-accel-buffering": "no"}
+_ALONE: Final = UUID(int=0)
+_BY_GET: Final = (OperationType.QUERY, OperationType.SUBSCRIPTION)
+
+_log = structlog.get_logger()
+
+
+class EventStreams:
+    """An ASGI application that executes what ``app`` would, and answers with events."""
+
+    def __init__(self, app: GraphQLApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        try:
+            answer = await self._answer(request)
+        except Refused as refused_request:
+            answer = refusal(request, refused_request, "GET", "POST")
+        except ClientDisconnect:
+            return
+        with suppress(ClientDisconnect):
+            await answer(scope, receive, send)
+
+    async def _answer(self, request: Request) -> Response:
+        by_get = request.method == "GET"
+        if not by_get and request.method != "POST":
+            raise Refused("Send operations by POST or GET.", HTTPStatus.METHOD_NOT_ALLOWED)
+        operation = in_address(request) if by_get else await posted(request)
+        events = self._events(operation, self._app.context(request), _BY_GET if by_get else tuple(OperationType))
+        return StreamingResponse(events, headers=_HEADERS, media_type="text/event-stream")
+
+    async def _events(
+        self, operation: Operation, context: Context, allowed: tuple[OperationType, ...]
+    ) -> AsyncGenerator[bytes, None]:
+        outbox = _Outbox()
+        subscriptions = self._app.subscriptions
+        with ExitStack() as leaving:
+            if subscriptions.are_meant(operation):
+                leaving.callback(
+                    subscriptions.vigil.over(context, lambda failure: outbox.end(refused(failure, context.language)))
+                )
+            leave = await subscriptions.join(operation, context, outbox)
+            if leave is not None:
+                leaving.callback(leave)
+            else:
+                leaving.callback(asyncio.create_task(self._fill(outbox, operation, context, allowed)).cancel)
+            async for event in outbox.events():
+                yield event
+
+    async def _fill(
+        self, outbox: "_Outbox", operation: Operation, context: Context, allowed: tuple[OperationType, ...]
+    ) -> None:
+        """With the results of an execution of its own, each when the one before is on its way."""
+        try:
+            results = await self._app.schema.stream(
+                operation.query,
+                operation.variables,
+                context_value=context,
+                operation_name=operation.name,
+                allowed_operation_types=allowed,
+            )
+            async with aclosing(results):
+                async for result in results:
+                    if isinstance(result, ExecutionResult):
+                        await outbox.put(result_body(result))
+        except Exception as error:  # noqa: BLE001 - the stream says that it is over
+            _log.error("an event stream failed", exc_info=error)
+        outbox.end(None)
+
+
+class _Outbox(Subscriber):
+    """What is to be sent next, taken by ``events`` as fast as the client reads."""
+
+    __slots__ = ("_ended", "_last", "_taken", "_wake")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._ended = False
+        self._last: bytes | None = None
+        self._wake = asyncio.Event()
+        self._taken = asyncio.Event()
+
+    async def events(self) -> AsyncGenerator[bytes, None]:
+        """As they stand in the stream, until the end."""
+        while True:
+            while self._waiting:
+                yield _next_event(self._next())
+            self._taken.set()
+            if self._ended:
+                if self._last is not None:
+                    yield _next_event(self._last)
+                yield _COMPLETE
+                return
+            self._wake.clear()
+            try:
+                async with asyncio.timeout(HEARTBEAT):
+                    await self._wake.wait()
+            except TimeoutError:
+                yield _COMMENT
+
+    async def put(self, result: bytes) -> None:
+        """Returns once it has been taken."""
+        self._waiting[_ALONE] = result
+        self._taken.clear()
+        self._wake.set()
+        await self._taken.wait()
+
+    def end(self, result: bytes | None) -> None:
+        self._ended = True
+        self._last = result
+        self._wake.set()
+
+    def _push(self, body: bytes) -> bool:
+        return False
+
+    def _wait(self) -> None:
+        self._wake.set()
+
+
+def _next_event(result: bytes) -> bytes:
+    return b"event: next\ndata: %b\n\n" % result

@@ -1,0 +1,117 @@
+"""GraphQL over HTTP and WebSocket as an ASGI application.
+
+Over HTTP, a POST of one operation as ``application/json``, answered as the GraphQL-over-HTTP specification says; over
+WebSocket, graphql-transport-ws. No GET, no batches, no page to try queries on: that would load scripts from elsewhere.
+Whatever a client sends, it gets an answer in JSON that says what is wrong, and never a status of 500 for it.
+"""
+
+import json
+from datetime import timedelta
+from http import HTTPStatus
+from typing import Final
+
+import orjson
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+from starlette.websockets import WebSocket
+from strawberry.asgi import GraphQL
+from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
+from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
+from strawberry.types import ExecutionResult
+from strawberry.types.graphql import OperationType
+
+from resolvers.runtime.context import Clock, Context, Services
+from resolvers.runtime.error_masking import masked
+from resolvers.runtime.execution import Schema
+from resolvers.transport.requests import MOST_BYTES, Refused, encoded, knows_specification, posted, refusal, response
+from resolvers.transport.subscriptions import Subscriptions
+from resolvers.transport.websocket import Adapter, Handler
+
+_OVER_POST: Final = (OperationType.QUERY, OperationType.MUTATION)
+_CONNECTION_INIT_WITHIN: Final = timedelta(seconds=10)
+_MOST_OPERATIONS_AT_ONCE: Final = 100
+
+
+class GraphQLApp(GraphQL[Context, None]):
+    """Answers whatever path it is mounted on; ``clock`` tells the time of each operation."""
+
+    websocket_adapter_class = Adapter
+    graphql_transport_ws_handler_class = Handler
+
+    def __init__(self, schema: Schema, services: Services, clock: Clock) -> None:
+        # Any origin may connect: a token says who asks, never a cookie that a browser adds by itself.
+        super().__init__(
+            schema,
+            graphql_ide=None,
+            allow_queries_via_get=False,
+            subscription_protocols=(GRAPHQL_TRANSPORT_WS_PROTOCOL,),
+            connection_init_wait_timeout=_CONNECTION_INIT_WITHIN,
+            max_subscriptions_per_connection=_MOST_OPERATIONS_AT_ONCE,
+            allowed_origins=("*",),
+        )
+        self.subscriptions = Subscriptions(schema)
+        self._services = services
+        self._clock = clock
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await super().__call__(scope, receive, send)
+            return
+        try:
+            answer = await self._answer(Request(scope, receive))
+        except ClientDisconnect:
+            return
+        await answer(scope, receive, send)
+
+    async def get_context(self, request: Request | WebSocket, response: Response | WebSocket) -> Context:
+        return self.context(request)
+
+    def context(self, request: Request | WebSocket) -> Context:
+        """Of the operation that the request sends."""
+        address = request.client.host if request.client else ""
+        return Context(self._services, self._clock, request.headers, address)
+
+    def decode_json(self, data: str | bytes) -> object:
+        if len(data) > MOST_BYTES:
+            raise json.JSONDecodeError("too large", "", 0)
+        return orjson.loads(data)
+
+    def encode_json(self, data: object) -> str:
+        # Text: bytes would make binary frames on a WebSocket.
+        return encoded(data).decode()
+
+    async def _answer(self, request: Request) -> Response:
+        context = self.context(request)
+        try:
+            operation = await posted(request)
+            result = await self.schema.execute(
+                operation.query,
+                operation.variables,
+                context_value=context,
+                operation_name=operation.name,
+                allowed_operation_types=_OVER_POST,
+            )
+            return _result(request, result)
+        except Refused as refused:
+            return refusal(request, refused, "POST")
+        except CannotGetOperationTypeError as error:
+            return refusal(request, Refused(error.as_http_error_reason()))
+        except InvalidOperationTypeError:
+            return refusal(request, Refused("Subscriptions go over a WebSocket or to the path of event streams."))
+        except ClientDisconnect:
+            raise
+        except Exception as fault:  # noqa: BLE001 - the last place where a fault can be masked
+            said, extensions = masked(fault, context.language)
+            answer = {"errors": [{"message": said, "extensions": extensions}]}
+            return response(request, answer, HTTPStatus.INTERNAL_SERVER_ERROR)
+
+
+def _result(request: Request, result: ExecutionResult) -> Response:
+    errors = [error.formatted for error in result.errors or ()]
+    if result.data is None and errors and not any("path" in error for error in errors):
+        # Not executed at all: no data, and a status of its own where the client knows the specification.
+        status = HTTPStatus.BAD_REQUEST if knows_specification(request) else HTTPStatus.OK
+        return response(request, {"errors": errors}, status)
+    answer: dict[str, object] = {"errors": errors} if errors else {}
+    return response(request, {**answer, "data": result.data}, HTTPStatus.OK)

@@ -1,0 +1,215 @@
+"""The graphql-transport-ws protocol over a WebSocket, where whatever breaks it closes the connection with 4400."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import suppress
+from functools import partial
+from json import JSONDecodeError
+from typing import Any, Final, TypeGuard, cast
+
+import orjson
+import structlog
+from starlette.websockets import WebSocketDisconnect, WebSocketState
+from strawberry.asgi import ASGIWebSocketAdapter
+from strawberry.http.exceptions import NonJsonMessageReceived, NonTextMessageReceived, WebSocketDisconnected
+from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import BaseGraphQLTransportWSHandler
+from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import Operation as WebSocketOperation
+from strawberry.subscriptions.protocols.graphql_transport_ws.types import Message
+
+from resolvers.runtime.context import Context
+from resolvers.transport.requests import Operation
+from resolvers.transport.subscriptions import Subscriber, Subscriptions, refused
+from services.core.errors import Unauthenticated
+
+PUSH: Final = "sesame.push"
+"""A connection's extension by which the server offers ``send``.
+
+It sends a text message, given as a JSON object without the last brace in two parts, at once; or returns False.
+"""
+
+_log = structlog.get_logger()
+
+
+class Adapter(ASGIWebSocketAdapter):
+    """Reads and writes messages; a connection that is gone is no fault."""
+
+    async def iter_json(self, *, ignore_parsing_errors: bool = False) -> AsyncGenerator[object, None]:
+        while self.ws.application_state is WebSocketState.CONNECTED:
+            message = await self.ws.receive()
+            if message["type"] == "websocket.disconnect":
+                return
+            text = message.get("text")
+            if text is None:
+                raise NonTextMessageReceived
+            try:
+                yield self.view.decode_json(text)
+            except JSONDecodeError as error:
+                raise NonJsonMessageReceived from error
+
+    async def send_json(self, message: Mapping[str, object]) -> None:
+        await self.send_text(self.view.encode_json_string(message))
+
+    async def send_text(self, text: str) -> None:
+        """Waits while the client reads more slowly than this is sent. Raises WebSocketDisconnected."""
+        if self.ws.application_state is not WebSocketState.CONNECTED:
+            raise WebSocketDisconnected
+        try:
+            await self.ws.send_text(text)
+        except (WebSocketDisconnect, RuntimeError) as error:
+            # Starlette raises RuntimeError for what is sent once the connection was closed meanwhile.
+            raise WebSocketDisconnected from error
+
+    async def close(self, code: int, reason: str) -> None:
+        if self.ws.application_state is WebSocketState.CONNECTED:
+            # A close frame has room for 123 bytes of reason.
+            await self.ws.close(code, reason.encode()[:120].decode(errors="ignore"))
+
+
+class Handler(BaseGraphQLTransportWSHandler[Context, None]):
+    """Looks at the shape of each message before Strawberry's handler takes it for granted.
+
+    Subscriptions that several clients may share need no task of their own; all end when their credentials do.
+    """
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._subscriptions: Subscriptions = cast(Any, self.view).subscriptions
+        self._leaving: dict[str, _Leaving] = {}
+        self._ending: set[asyncio.Task[None]] = set()
+
+    async def handle_message(self, message: Message) -> None:
+        if _is_message(message):
+            await super().handle_message(message)
+        else:
+            await self.handle_invalid_message("This is not a message of graphql-transport-ws.")
+
+    async def handle_task_exception(self, error: Exception) -> None:
+        if not isinstance(error, WebSocketDisconnected):
+            _log.error("a WebSocket operation failed", exc_info=error)
+
+    async def run_operation(self, operation: WebSocketOperation[Context, None]) -> None:
+        asked = Operation(operation.query, operation.variables, operation.operation_name)
+        if not self._subscriptions.are_meant(asked):
+            await super().run_operation(operation)
+            return
+        subscriber = _Subscriber(self, operation)
+        leave = await self._subscriptions.join(asked, self.context.fresh(), subscriber)
+        leaving = self._leaving[operation.id] = _Leaving(
+            leave, subscriber.close, self._subscriptions.vigil.over(self.context, partial(self._refuse, operation))
+        )
+        if leave is None:
+            try:
+                await super().run_operation(operation)
+            finally:
+                leaving()
+
+    async def cleanup_operation(self, operation_id: str) -> None:
+        self._leave(operation_id)
+        await super().cleanup_operation(operation_id)
+
+    def forget_id(self, id: str) -> None:  # noqa: A002 - Strawberry's name for it
+        self._leave(id)
+        super().forget_id(id)
+
+    def end(self, operation: WebSocketOperation[Context, None], result: bytes | None) -> None:
+        """Says so, after a last result where there is one."""
+        task = asyncio.create_task(self._end(operation, result))
+        self._ending.add(task)
+        task.add_done_callback(self._ending.discard)
+
+    async def _end(self, operation: WebSocketOperation[Context, None], result: bytes | None) -> None:
+        if self.operations.get(operation.id) is not operation or operation.task is None:
+            return
+        self._leave(operation.id)
+        operation.task.cancel()
+        with suppress(WebSocketDisconnected):
+            if result is not None:
+                message = _next_head(operation.id) + result + b"}"
+                await cast(Adapter, self.websocket).send_text(message.decode())
+            await operation.send_operation_message({"id": operation.id, "type": "complete"})
+
+    def _leave(self, operation_id: str) -> None:
+        leaving = self._leaving.pop(operation_id, None)
+        if leaving is not None:
+            leaving()
+
+    def _refuse(self, operation: WebSocketOperation[Context, None], failure: Unauthenticated) -> None:
+        self.end(operation, refused(failure, self.context.language))
+
+
+class _Leaving:
+    """What there is to do when a subscription is over, done once."""
+
+    __slots__ = ("_steps",)
+
+    def __init__(self, *steps: Callable[[], None] | None) -> None:
+        self._steps = steps
+
+    def __call__(self) -> None:
+        steps, self._steps = self._steps, ()
+        for step in steps:
+            if step is not None:
+                step()
+
+
+class _Subscriber(Subscriber):
+    """Sends at once where the server offers ``sesame.push``, a synchronous way past its queues; else by a task."""
+
+    __slots__ = ("_draining", "_handler", "_head", "_operation", "_push_now")
+
+    def __init__(self, handler: Handler, operation: WebSocketOperation[Context, None]) -> None:
+        super().__init__()
+        self._handler = handler
+        self._operation = operation
+        self._head = _next_head(operation.id)
+        extensions = cast(Adapter, handler.websocket).ws.scope.get("extensions") or {}
+        self._push_now: Callable[[bytes, bytes], bool] | None = extensions.get(PUSH, {}).get("send")
+        self._draining: asyncio.Task[None] | None = None
+
+    def end(self, result: bytes | None) -> None:
+        self._handler.end(self._operation, result)
+
+    def close(self) -> None:
+        self._waiting.clear()
+        if self._draining is not None:
+            self._draining.cancel()
+
+    def _push(self, body: bytes) -> bool:
+        if self._push_now is None or self._draining is not None:
+            return False
+        return self._push_now(self._head, body)
+
+    def _wait(self) -> None:
+        if self._draining is None:
+            self._draining = asyncio.create_task(self._drain())
+
+    async def _drain(self) -> None:
+        try:
+            while self._waiting:
+                message = self._head + self._next() + b"}"
+                await cast(Adapter, self._handler.websocket).send_text(message.decode())
+        except WebSocketDisconnected:
+            pass
+        finally:
+            self._draining = None
+
+
+def _next_head(operation_id: str) -> bytes:
+    """The message that brings a result, up to the result, which stands in it as it is, and a last brace."""
+    return b'{"id":%b,"type":"next","payload":' % orjson.dumps(operation_id)
+
+
+def _is_message(message: object) -> TypeGuard[Message]:
+    match message:
+        case {"type": "connection_init" | "ping" | "pong", **rest}:
+            return isinstance(rest.get("payload"), dict | None)
+        case {"type": "complete", "id": str()}:
+            return True
+        case {"type": "subscribe", "id": str(), "payload": {"query": str()} as payload}:
+            return _is_operation(payload)
+    return False
+
+
+def _is_operation(payload: Mapping[str, Any]) -> bool:
+    variables, name = payload.get("variables"), payload.get("operationName")
+    return isinstance(variables, dict | None) and isinstance(name, str | None)

@@ -1,0 +1,44 @@
+"""What a basket is to those who ask for it."""
+
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from db.baskets import baskets as db
+from services.access.permissions import may_see, require_sale
+from services.core.errors import Conflict, NotFound
+from services.core.texts import text
+from services.core.viewer import Viewer
+from services.pricing.result import Pricing
+from services.pricing.values import value
+
+
+class BasketState(StrEnum):
+    """OPEN until it becomes an order, is cancelled, or its time is over."""
+
+    OPEN = "OPEN"
+    CONFIRMED = "CONFIRMED"
+    CANCELLED = "CANCELLED"
+    EXPIRED = "EXPIRED"
+
+
+@value
+class Basket:
+    """A basket as it is now. ``order`` is the order that it became."""
+
+    id: UUID
+    state: BasketState
+    contact: UUID | None
+    expires_at: datetime
+    pricing: Pricing
+    order: UUID | None
+
+
+def opened(viewer: Viewer, row: db.LockedBasket | None) -> db.LockedBasket:
+    """The basket, where the viewer may change it. Raises NotFound, Conflict where it is no longer open, Forbidden."""
+    require_sale(viewer)
+    if row is None or not may_see(viewer, row.content.contact):
+        raise NotFound(("basketId",), text("unknown_basket"))
+    if row.state != BasketState.OPEN:
+        raise Conflict(text(f"basket_{row.state.lower()}"))
+    return row

@@ -1,0 +1,173 @@
+"""What a client may put into a basket: all problems of a request at once, each with the path of the field at fault."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import Enum
+from typing import Final
+from uuid import UUID
+
+from db.baskets.baskets import BasketContent, BasketLine
+from services.baskets.sale_input import check_codes, check_contact, check_delivery_mode, check_point_of_sale
+from services.baskets.simulation import NOTHING, Trial, check_trial
+from services.catalogue.snapshot import Catalogue
+from services.core.errors import InvalidInput, Path, Problem
+from services.core.texts import text
+from services.core.viewer import Viewer
+from services.pricing.facts import FAMILIES_WITH_PERFORMANCES
+
+MAXIMUM_LINES = 500
+MAXIMUM_TICKETS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class LineRequest:
+    """A line as a client asks for it: a performance, or a product of a family without performances."""
+
+    performance: UUID | None
+    product: UUID | None
+    seat_category: UUID | None
+    audience_sub_category: UUID
+    quantity: int
+
+
+@dataclass(frozen=True, slots=True)
+class BasketRequest:
+    """A basket as a client asks for it; what is None is left to the credentials or to no choice."""
+
+    lines: tuple[LineRequest, ...]
+    codes: tuple[str, ...] = ()
+    point_of_sale: UUID | None = None
+    contact: UUID | None = None
+    delivery_mode: UUID | None = None
+    use_balance: bool = False
+    advantages: tuple[UUID, ...] | None = None
+
+
+class Unset(Enum):
+    """Stands for what a change leaves out, where None clears."""
+
+    UNSET = "UNSET"
+
+
+UNSET: Final = Unset.UNSET
+
+
+@dataclass(frozen=True, slots=True)
+class BasketChange:
+    """What a client wants otherwise in a basket; what is UNSET stays as it is, None clears it."""
+
+    lines: tuple[LineRequest, ...] | Unset = UNSET
+    contact: UUID | Unset | None = UNSET
+    delivery_mode: UUID | Unset | None = UNSET
+    use_balance: bool | Unset = UNSET
+    advantages: tuple[UUID, ...] | Unset | None = UNSET
+
+
+def apply_change(content: BasketContent, change: BasketChange, viewer: Viewer, catalogue: Catalogue) -> BasketContent:
+    """The content with the change made, checked like a new one. Raises InvalidInput with every problem."""
+    lines = tuple(
+        LineRequest(
+            line.performance,
+            None if line.performance else line.product,
+            line.seat_category,
+            line.audience_sub_category,
+            line.quantity,
+        )
+        for line in content.lines
+    )
+    request = BasketRequest(
+        lines=lines if change.lines is UNSET else change.lines,
+        point_of_sale=content.point_of_sale,
+        contact=content.contact if change.contact is UNSET else change.contact,
+        delivery_mode=content.delivery_mode if change.delivery_mode is UNSET else change.delivery_mode,
+        use_balance=content.use_balance if change.use_balance is UNSET else change.use_balance,
+        advantages=content.advantages if change.advantages is UNSET else change.advantages,
+    )
+    checked = check(request, viewer, catalogue)
+    return replace(checked, codes=content.codes, counter_profile=content.counter_profile)
+
+
+def check(request: BasketRequest, viewer: Viewer, catalogue: Catalogue, trial: Trial = NOTHING) -> BasketContent:
+    """The content of a basket that ``viewer`` may ask for, with what a trial may suppose of it.
+
+    Raises InvalidInput with every problem, Forbidden where the viewer may try nothing.
+    """
+    problems: list[Problem] = []
+    check_trial(trial, viewer, catalogue, problems)
+    point_of_sale = check_point_of_sale(request.point_of_sale, viewer, catalogue, problems)
+    if point_of_sale is None:
+        problems.append(Problem(("pointOfSaleId",), text("point_of_sale_missing")))
+    contact = check_contact(request.contact, viewer, problems)
+    check_delivery_mode(request.delivery_mode, catalogue, problems)
+    for position, advantage in enumerate(request.advantages or ()):
+        if catalogue.offers.get(advantage) is None:
+            problems.append(Problem(("advantageIds", str(position)), text("unknown_offer")))
+    check_codes(request.codes, problems)
+    lines = _lines(request.lines, catalogue, problems)
+    if problems or point_of_sale is None:
+        raise InvalidInput(problems)
+    return BasketContent(
+        point_of_sale=point_of_sale,
+        contact=contact,
+        delivery_mode=request.delivery_mode,
+        use_balance=request.use_balance,
+        advantages=request.advantages,
+        counter_profile=viewer.counter_profile,
+        lines=lines,
+        codes=request.codes,
+    )
+
+
+def _lines(requests: Sequence[LineRequest], catalogue: Catalogue, problems: list[Problem]) -> tuple[BasketLine, ...]:
+    if len(requests) > MAXIMUM_LINES:
+        problems.append(Problem(("lines",), text("too_many_lines", maximum=MAXIMUM_LINES, found=len(requests))))
+        return ()
+    lines = []
+    for position, request in enumerate(requests):
+        line = _line(("lines", str(position)), request, catalogue, problems)
+        if line is not None:
+            lines.append(line)
+    tickets = sum(line.quantity for line in lines)
+    if tickets > MAXIMUM_TICKETS:
+        problems.append(Problem(("lines",), text("too_many_tickets", maximum=MAXIMUM_TICKETS, found=tickets)))
+    return tuple(lines)
+
+
+def _line(path: Path, request: LineRequest, catalogue: Catalogue, problems: list[Problem]) -> BasketLine | None:
+    before = len(problems)
+    if not 1 <= request.quantity <= MAXIMUM_TICKETS:
+        problems.append(Problem((*path, "quantity"), text("bad_quantity", maximum=MAXIMUM_TICKETS)))
+    if (request.performance is None) == (request.product is None):
+        problems.append(Problem(path, text("performance_or_product")))
+        return None
+    product = _product(path, request, catalogue, problems)
+    if request.seat_category is not None and request.seat_category not in catalogue.seat_categories:
+        problems.append(Problem((*path, "seatCategoryId"), text("unknown_seat_category")))
+    if request.audience_sub_category not in catalogue.audience_sub_categories:
+        problems.append(Problem((*path, "audienceSubCategoryId"), text("unknown_audience_sub_category")))
+    if len(problems) > before or product is None:
+        return None
+    element = request.performance or product
+    if catalogue.ticket_kind(element, request.seat_category, request.audience_sub_category) is None:
+        problems.append(Problem(path, text("combination_not_sold")))
+        return None
+    return BasketLine(
+        product, request.performance, request.seat_category, request.audience_sub_category, request.quantity
+    )
+
+
+def _product(path: Path, request: LineRequest, catalogue: Catalogue, problems: list[Problem]) -> UUID | None:
+    if request.performance is not None:
+        performance = catalogue.performances.get(request.performance)
+        if performance is None:
+            problems.append(Problem((*path, "performanceId"), text("unknown_performance")))
+            return None
+        return performance.product_id
+    product = None if request.product is None else catalogue.products.get(request.product)
+    if product is None:
+        problems.append(Problem((*path, "productId"), text("unknown_product")))
+        return None
+    if product.family in FAMILIES_WITH_PERFORMANCES:
+        problems.append(Problem((*path, "productId"), text("performance_needed")))
+        return None
+    return product.id

@@ -1,0 +1,54 @@
+"""Holding all that a price depends on, in one statement."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from db.baskets import baskets
+from db.baskets import claims as db
+from services.baskets.quotes import Quote
+from services.core.transactions import Overtaken
+
+
+class Holder(NamedTuple):
+    """A basket, and whose it is."""
+
+    id: UUID
+    contact: UUID | None
+
+
+async def hold(
+    connection: AsyncConnection, changed: set[UUID], organisation: UUID, quotes: Sequence[tuple[Holder, Quote]]
+) -> None:
+    """Makes each basket hold what its quote takes and nothing else. Raises Overtaken where some of it is gone.
+
+    What a price takes from baskets past their time ends these in the same transaction: no timer need be exact.
+    """
+    claims = [db.Claim(holder.id, holder.contact, _holds(quote)) for holder, quote in quotes]
+    expired: list[UUID] = []
+    if any(quote.has_expired for _, quote in quotes):
+        offers = {hold.offer for claim in claims for hold in claim.holds}
+        expired = await baskets.lock_expired_with(connection, organisation, offers)
+    claimed = await db.claim(connection, organisation, claims, expired)
+    if not claimed.complete:
+        raise Overtaken
+    await baskets.end(connection, organisation, expired, "EXPIRED")
+    changed |= claimed.changed
+
+
+def _holds(quote: Quote) -> list[db.Hold]:
+    return [
+        db.Hold(
+            offer=each.offer,
+            code=each.code,
+            holder=None if each.code is None else quote.holders.get(each.code),
+            product=each.kind.product,
+            performance=each.kind.performance,
+            seat_category=each.kind.seat_category,
+            audience_sub_category=each.kind.audience_sub_category,
+            tickets=each.tickets,
+        )
+        for each in quote.pricing.holds
+    ]

@@ -1,0 +1,260 @@
+"""Orders: what baskets become, with one ticket for each unit."""
+
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Final
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from db.baskets import baskets as db_baskets
+from db.baskets import orders as db
+from db.baskets import uses
+from db.baskets.orders import Ticket
+from db.core.ids import new_id
+from db.core.sessions import Sessions
+from db.counts import counts
+from db.counts.counts import RedemptionCounts
+from services.access.permissions import audit_sale, may_see
+from services.baskets import stored_pricing
+from services.baskets.lifecycle import Baskets, anything
+from services.catalogue.snapshot import Catalogue, Catalogues
+from services.core.errors import CodeRefused, Conflict, Failure, InvalidInput, NotFound, Problem
+from services.core.free_text import is_writable
+from services.core.idempotency import Answer, Once
+from services.core.texts import text
+from services.core.transactions import Overtaken, Transactions
+from services.core.viewer import Audience, StaffRole, Viewer
+from services.pricing.facts import Refusal, RefusalCode
+from services.pricing.result import PricedLine, PricedTicket, Pricing
+
+LONGEST_REASON: Final = 500
+
+__all__ = ["Order", "OrderState", "Orders", "Ticket"]
+
+
+class OrderState(StrEnum):
+    """CONFIRMED until it is cancelled as a whole."""
+
+    CONFIRMED = "CONFIRMED"
+    CANCELLED = "CANCELLED"
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A concluded sale; ``pricing`` is what was paid, as the basket had held it."""
+
+    id: UUID
+    number: str
+    state: OrderState
+    contact: UUID | None
+    confirmed_at: datetime
+    pricing: Pricing
+
+
+class Orders:
+    """Use cases of orders; each change is one transaction."""
+
+    def __init__(
+        self, sessions: Sessions, catalogues: Catalogues, transactions: Transactions, baskets: Baskets
+    ) -> None:
+        self._sessions = sessions
+        self._catalogues = catalogues
+        self._transactions = transactions
+        self._baskets = baskets
+
+    async def confirm(
+        self, viewer: Viewer, basket: UUID, payment_reference: str | None, now: datetime, key: str | None = None
+    ) -> Order:
+        """The order that a basket becomes, at the price that it held.
+
+        Codes and quotas held become used, the balance used leaves the contact's balance, each unit becomes a ticket.
+        Raises NotFound; Conflict where the basket is not open, has no ticket, or the balance has been spent meanwhile;
+        CodeRefused where a code was invalidated since: the basket then has its price without it, to be confirmed anew.
+        """
+        once = Once(viewer, key, "confirmBasket", (basket, payment_reference))
+
+        async def attempt(connection: AsyncConnection, changed: set[UUID]) -> Answer | CodeRefused:
+            row = await self._baskets.locked(connection, viewer, basket)
+            stored = stored_pricing.load(row.pricing)
+            lost = stored.held_codes - await db_baskets.held_codes(connection, row.organisation, basket)
+            if lost:
+                await self._baskets.reprice(connection, changed, viewer, row, row.content, now, anything)
+                return CodeRefused([Refusal(RefusalCode.CODE_INVALIDATED) for _ in lost])
+            if not any(line.tickets for line in stored.pricing.lines):
+                raise Conflict(text("basket_empty"))
+            order = await self._conclude(connection, changed, row, stored, payment_reference)
+            await audit_sale(connection, viewer, "confirmBasket", "Order", order, {"basket": str(basket)})
+            return {"order": order}
+
+        order = (await self._transactions.once(viewer.organisation_id, once, attempt))["order"]
+        return (await self.find(viewer, [order]))[order]
+
+    async def cancel(self, viewer: Viewer, order: UUID, reason: str | None, key: str | None = None) -> Order:
+        """Cancels an order as a whole and gives back what it had used (docs/domain.md, Codes).
+
+        Its codes are free again unless their offer says otherwise, what it took of limits is free in any case, and the
+        balance it used returns. For staff with SALES, and partners with orders of their own. Raises NotFound; Conflict
+        where it is cancelled already or one of its tickets was scanned; Forbidden.
+        """
+        if viewer.audience is not Audience.PARTNER:
+            viewer.require_role(StaffRole.SALES)
+        _check_reason(reason)
+        once = Once(viewer, key, "cancelOrder", (order, reason))
+
+        async def attempt(connection: AsyncConnection, changed: set[UUID]) -> Answer:
+            row = await db.lock(connection, viewer.organisation_id, order)
+            if row is None or not (viewer.is_staff or row.contact == viewer.contact):
+                raise NotFound(("orderId",), text("unknown_order"))
+            if row.state == OrderState.CANCELLED:
+                raise Conflict(text("order_cancelled"))
+            if await db.is_controlled(connection, row.organisation, order):
+                raise Conflict(text("order_controlled"))
+            await db.cancel(connection, row.organisation, order, reason)
+            used = stored_pricing.load(row.pricing).pricing.balance_used
+            if row.contact is not None and used:
+                await db.pay_into_balance(connection, row.organisation, row.contact, used)
+            changed |= await uses.give_back(connection, row.organisation, row.basket, order)
+            await audit_sale(connection, viewer, "cancelOrder", "Order", order, {"reason": reason})
+            return {"order": order}
+
+        await self._transactions.once(viewer.organisation_id, once, attempt)
+        return (await self.find(viewer, [order]))[order]
+
+    async def control(self, viewer: Viewer, barcode: str, key: str | None = None) -> Ticket:
+        """Counts a ticket's scan at the entrance, once.
+
+        Raises NotFound; Conflict where it was scanned before, saying when and where, or its order is cancelled;
+        Forbidden for all but staff with CONTROL.
+        """
+        viewer.require_role(StaffRole.CONTROL)
+        if not barcode.isalnum() or not barcode.isascii():
+            raise NotFound(("barcode",), text("unknown_ticket"))
+        catalogue = await self._catalogues.seen_by(viewer)
+        once = Once(viewer, key, "controlTicket", barcode)
+
+        async def attempt(connection: AsyncConnection, changed: set[UUID]) -> Answer:
+            ticket = await db.control(
+                connection, viewer.organisation_id, barcode.upper(), viewer.actor, viewer.point_of_sale
+            )
+            if ticket is None:
+                found = await db.by_barcode(connection, viewer.organisation_id, barcode.upper())
+                raise _not_controlled(found, catalogue)
+            if ticket.redeemed:
+                scans = dict.fromkeys(ticket.redeemed, RedemptionCounts(tickets_controlled=1))
+                await counts.move(connection, viewer.organisation_id, scans)
+                changed |= {offer for offer, _ in ticket.redeemed}
+            await audit_sale(connection, viewer, "controlTicket", "Ticket", ticket.id, {})
+            return {"ticket": ticket.id}
+
+        ticket = (await self._transactions.once(viewer.organisation_id, once, attempt))["ticket"]
+        return (await self.tickets(viewer, [ticket]))[ticket]
+
+    async def find(self, viewer: Viewer, ids: Sequence[UUID]) -> dict[UUID, Order]:
+        """The orders among ``ids`` that the viewer may see."""
+        async with self._sessions.reading() as connection:
+            rows = await db.get(connection, viewer.organisation_id, ids)
+        return {
+            row.id: Order(
+                row.id,
+                row.number,
+                OrderState(row.state),
+                row.contact,
+                row.confirmed_at,
+                stored_pricing.load(row.pricing).pricing,
+            )
+            for row in rows.values()
+            if may_see(viewer, row.contact)
+        }
+
+    async def tickets_of(self, viewer: Viewer, orders: Sequence[UUID]) -> dict[UUID, tuple[Ticket, ...]]:
+        """The tickets of orders that the viewer has been given."""
+        async with self._sessions.reading() as connection:
+            return await db.tickets_of(connection, viewer.organisation_id, orders)
+
+    async def tickets(self, viewer: Viewer, ids: Sequence[UUID]) -> dict[UUID, Ticket]:
+        """The tickets among ``ids`` whose orders the viewer may see."""
+        async with self._sessions.reading() as connection:
+            found = await db.tickets(connection, viewer.organisation_id, ids)
+            orders = await db.get(connection, viewer.organisation_id, [ticket.order for ticket in found.values()])
+        return {key: row for key, row in found.items() if may_see(viewer, orders[row.order].contact)}
+
+    async def _conclude(
+        self,
+        connection: AsyncConnection,
+        changed: set[UUID],
+        row: db_baskets.LockedBasket,
+        stored: stored_pricing.StoredPricing,
+        payment_reference: str | None,
+    ) -> UUID:
+        order = new_id()
+        contact = row.content.contact
+        used = stored.pricing.balance_used
+        if contact is not None and not await db.pay_from_balance(connection, row.organisation, contact, used):
+            raise Conflict(text("balance_spent"))
+        await db.add(connection, row.organisation, order, row.id, payment_reference)
+        holders = await uses.holders(connection, row.organisation, row.id)
+        await db.add_tickets(connection, row.organisation, _tickets(order, stored.pricing, holders))
+        codes, offers = await uses.use(connection, row.organisation, row.id, order, contact)
+        if codes != stored.held_codes:
+            raise Overtaken
+        await db_baskets.end(connection, row.organisation, [row.id], "CONFIRMED")
+        changed |= offers
+        return order
+
+
+def _tickets(order: UUID, pricing: Pricing, holders: Mapping[UUID, UUID]) -> list[Ticket]:
+    """One ticket a unit, each with a barcode of 80 unguessable bits."""
+    return [
+        Ticket(
+            id=new_id(),
+            order=order,
+            barcode=secrets.token_hex(10).upper(),
+            line=line,
+            position=position,
+            price=ticket.price,
+            advantage=ticket.advantage,
+            code=ticket.code,
+            redeemed=_redeemed(priced, ticket, pricing, holders),
+            controlled_at=None,
+            controlled_at_point_of_sale=None,
+        )
+        for line, priced in enumerate(pricing.lines)
+        for position, ticket in enumerate(priced.tickets)
+    ]
+
+
+def _redeemed(
+    line: PricedLine, ticket: PricedTicket, pricing: Pricing, holders: Mapping[UUID, UUID]
+) -> tuple[tuple[UUID, UUID | None], ...]:
+    """The offers under which a scan of the ticket counts: its advantage, and the promotional codes that cover it."""
+    advantages = {each.advantage for priced in pricing.lines for each in priced.tickets}
+    promotions = {
+        (hold.offer, hold.code) for hold in pricing.holds if hold.kind == line.kind and hold.offer not in advantages
+    }
+    own = set() if ticket.advantage is None else {(ticket.advantage, ticket.code)}
+    return tuple(
+        (offer, None if code is None else holders.get(code))
+        for offer, code in sorted(own | promotions, key=lambda redeemed: redeemed[0])
+    )
+
+
+def _not_controlled(ticket: Ticket | None, catalogue: Catalogue) -> Failure:
+    """Why a ticket could not be scanned."""
+    if ticket is None:
+        return NotFound(("barcode",), text("unknown_ticket"))
+    if ticket.controlled_at is None:
+        return Conflict(text("ticket_of_cancelled_order"))
+    place = ticket.controlled_at_point_of_sale
+    at = ticket.controlled_at.astimezone(ZoneInfo(catalogue.timezone))
+    where = "–" if place is None else catalogue.points_of_sale[place].code
+    return Conflict(text("ticket_controlled_already", at=at.strftime("%Y-%m-%d %H:%M:%S"), where=where))
+
+
+def _check_reason(reason: str | None) -> None:
+    if reason is not None and not is_writable(reason, most=LONGEST_REASON):
+        raise InvalidInput([Problem(("reason",), text("reason_unusable", most=LONGEST_REASON))])

@@ -1,0 +1,47 @@
+"""Trying offers on baskets before they are put into operation (docs/domain.md, Trying an offer)."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from services.catalogue.snapshot import Catalogue
+from services.core.errors import Forbidden, Problem
+from services.core.texts import text
+from services.core.viewer import StaffRole, Viewer
+
+ROLES: Final = (StaffRole.CATALOGUE, StaffRole.SALES, StaffRole.VIEWER)
+MOST_OFFERS: Final = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What is supposed of a sale: that it takes place ``at`` another instant, and that ``offers`` run."""
+
+    at: datetime | None = None
+    offers: tuple[UUID, ...] = ()
+
+    @property
+    def include(self) -> frozenset[UUID]:
+        return frozenset(self.offers)
+
+
+NOTHING: Final = Trial()
+
+
+def check_trial(trial: Trial, viewer: Viewer, catalogue: Catalogue, problems: list[Problem]) -> None:
+    """Adds what is wrong with a trial. Raises Forbidden for those who may try nothing.
+
+    Staff who configure, who sell, or who read everything may: a trial holds nothing and changes nothing, but shows
+    offers that nobody is meant to know yet.
+    """
+    if trial == NOTHING:
+        return
+    if viewer.roles.isdisjoint(ROLES):
+        raise Forbidden(text("trial_forbidden", roles=", ".join(ROLES)))
+    if len(trial.offers) > MOST_OFFERS:
+        problems.append(Problem(("includeOfferIds",), text("too_many_offers", maximum=MOST_OFFERS)))
+        return
+    for position, offer in enumerate(trial.offers):
+        if offer not in catalogue.offers:
+            problems.append(Problem(("includeOfferIds", str(position)), text("unknown_offer")))

@@ -1,0 +1,288 @@
+"""Offers between the form that pricing takes and the form that the database keeps: each the inverse of the other."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import TypedDict
+from uuid import UUID
+
+from db.catalogue.catalogue import Campaign
+from db.offers.offers import (
+    WHOLE_OFFER,
+    LimitRow,
+    OfferRow,
+    StoredBenefit,
+    StoredRestriction,
+    StoredScope,
+)
+from services.catalogue.offer_details import OfferDetails, OfferKind
+from services.pricing.facts import (
+    Advantage,
+    AdvantageBenefit,
+    AmountOff,
+    AmountOffPerTicket,
+    CampaignTarget,
+    Element,
+    ElementKind,
+    ElementLimits,
+    FixedPrice,
+    IndicatorTarget,
+    Limits,
+    OfferState,
+    PartnerTarget,
+    PercentOff,
+    ProductFamily,
+    PromotionalCode,
+    PromotionBenefit,
+    PublicTarget,
+    Rates,
+    Restriction,
+    Scope,
+    SingleUseTarget,
+    Target,
+    TargetType,
+)
+
+# ── From the database ────────────────────────────────────────────────────────────────────────────
+
+
+def from_rows(
+    rows: Sequence[OfferRow], limits: Sequence[LimitRow], campaigns: Mapping[UUID, Campaign]
+) -> dict[UUID, OfferDetails]:
+    """All offers of an organisation by id, in the order of ``rows``."""
+    own: dict[UUID, Limits] = {}
+    elements: dict[UUID, list[ElementLimits]] = {}
+    for row in limits:
+        values = Limits(row.quota, row.per_order, row.per_contact)
+        if row.element_kind is None:
+            own[row.offer_id] = values
+        else:
+            element = Element(ElementKind(row.element_kind), row.element_id)
+            elements.setdefault(row.offer_id, []).append(ElementLimits(element, values))
+    return {
+        row.id: OfferDetails(
+            offer=_offer(row, own.get(row.id, Limits()), tuple(elements.get(row.id, ())), campaigns),
+            internal_name=row.internal_name,
+            public_name=row.public_name,
+            picture=row.picture,
+            returns_codes=row.returns_codes,
+            version=row.version,
+        )
+        for row in rows
+    }
+
+
+class SharedFields(TypedDict):
+    """What both kinds of offers are made with."""
+
+    id: UUID
+    code: str
+    state: OfferState
+    valid_from: datetime | None
+    valid_until: datetime | None
+    channels: frozenset[UUID]
+    points_of_sale: frozenset[UUID]
+    delivery_modes: frozenset[UUID]
+    scope: Scope
+    limits: Limits
+    element_limits: tuple[ElementLimits, ...]
+
+
+def _offer(
+    row: OfferRow, limits: Limits, element_limits: tuple[ElementLimits, ...], campaigns: Mapping[UUID, Campaign]
+) -> Advantage | PromotionalCode:
+    shared = SharedFields(
+        id=row.id,
+        code=row.code,
+        state=OfferState(row.state),
+        valid_from=row.valid_from,
+        valid_until=row.valid_until,
+        channels=frozenset(row.channel_ids),
+        points_of_sale=frozenset(row.point_of_sale_ids),
+        delivery_modes=frozenset(row.delivery_mode_ids),
+        scope=_scope(row.scope),
+        limits=limits,
+        element_limits=element_limits,
+    )
+    if row.kind == OfferKind.PROMOTIONAL_CODE:
+        return PromotionalCode(
+            **shared,
+            benefit=_promotion_benefit(row.benefit),
+            minimum_basket=row.minimum_basket,
+            combinable=row.combinable,
+            restriction=_restriction(row.restriction),
+        )
+    return Advantage(
+        **shared,
+        family=ProductFamily(row.family or ""),
+        season=row.season_id,
+        target=_target(row, campaigns),
+        benefit=_advantage_benefit(row.benefit),
+        sale_end_tolerance=row.sale_end_tolerance,
+    )
+
+
+def _scope(stored: StoredScope) -> Scope:
+    return Scope(
+        products=_ids(stored.get("products")),
+        performances=_ids(stored.get("performances")),
+        seat_categories=_ids(stored.get("seatCategories")),
+        audience_sub_categories=_ids(stored.get("audienceSubCategories")),
+    )
+
+
+def _target(row: OfferRow, campaigns: Mapping[UUID, Campaign]) -> Target:
+    match row.target_type, row.campaign_id, row.indicator_id, row.indicator_level:
+        case TargetType.PUBLIC, *_:
+            return PublicTarget()
+        case TargetType.CONTACTS, UUID() as campaign, _, _:
+            return CampaignTarget(campaign, campaigns[campaign].starts_at, campaigns[campaign].ends_at)
+        case TargetType.INDICATOR, _, UUID() as indicator, str() as level:
+            return IndicatorTarget(indicator, level)
+        case TargetType.PARTNER, *_:
+            return PartnerTarget()
+        case TargetType.SINGLE_USE_CODE, *_:
+            return SingleUseTarget(row.tickets_per_code)
+        case _:
+            raise ValueError(f"advantage {row.id} has no complete target")
+
+
+def _advantage_benefit(stored: StoredBenefit) -> AdvantageBenefit:
+    if "rates" in stored:
+        return Rates(
+            {(_id(rate["seatCategory"]), UUID(rate["audienceSubCategory"])): rate["price"] for rate in stored["rates"]}
+        )
+    if "fixedPrice" in stored:
+        return FixedPrice(stored["fixedPrice"])
+    if "amountOff" in stored:
+        return AmountOff(stored["amountOff"])
+    return PercentOff(stored["percentOff"])
+
+
+def _promotion_benefit(stored: StoredBenefit) -> PromotionBenefit:
+    if "amountOffPerTicket" in stored:
+        return AmountOffPerTicket(stored["amountOffPerTicket"])
+    if "amountOff" in stored:
+        return AmountOff(stored["amountOff"])
+    return PercentOff(stored["percentOff"])
+
+
+def _restriction(stored: StoredRestriction) -> Restriction:
+    level = stored.get("indicator")
+    return Restriction(
+        indicator=None if level is None else IndicatorTarget(UUID(level["id"]), level["level"]),
+        has_ordered=stored.get("hasOrdered", False),
+        newsletter=stored.get("newsletter", False),
+        contacts=_ids(stored.get("contacts")),
+        counter_profiles=frozenset(stored.get("counterProfiles", ())),
+    )
+
+
+def _id(stored: str | None) -> UUID | None:
+    return None if stored is None else UUID(stored)
+
+
+def _ids(stored: Sequence[str] | None) -> frozenset[UUID]:
+    return frozenset(map(UUID, stored or ()))
+
+
+# ── To the database ──────────────────────────────────────────────────────────────────────────────
+
+
+def to_row(details: OfferDetails) -> OfferRow:
+    """The offer's row, without its limits."""
+    offer = details.offer
+    advantage = offer if isinstance(offer, Advantage) else None
+    promotion = offer if isinstance(offer, PromotionalCode) else None
+    target = advantage.target if advantage else None
+    return OfferRow(
+        id=offer.id,
+        kind=details.kind,
+        code=offer.code,
+        state=offer.state,
+        internal_name=details.internal_name,
+        public_name=details.public_name,
+        picture=details.picture,
+        valid_from=offer.valid_from,
+        valid_until=offer.valid_until,
+        channel_ids=sorted(offer.channels),
+        point_of_sale_ids=sorted(offer.points_of_sale),
+        delivery_mode_ids=sorted(offer.delivery_modes),
+        scope=_stored_scope(offer.scope),
+        benefit=_stored_benefit(offer.benefit),
+        season_id=details.season_id,
+        family=advantage.family if advantage else None,
+        target_type=details.target_type,
+        campaign_id=target.campaign if isinstance(target, CampaignTarget) else None,
+        indicator_id=target.indicator if isinstance(target, IndicatorTarget) else None,
+        indicator_level=target.level if isinstance(target, IndicatorTarget) else None,
+        tickets_per_code=target.tickets_per_code if isinstance(target, SingleUseTarget) else None,
+        sale_end_tolerance=advantage.sale_end_tolerance if advantage else None,
+        minimum_basket=promotion.minimum_basket if promotion else 0,
+        combinable=promotion.combinable if promotion else False,
+        returns_codes=details.returns_codes,
+        restriction=_stored_restriction(promotion.restriction) if promotion else {},
+        version=details.version,
+    )
+
+
+def to_limit_rows(offer: Advantage | PromotionalCode) -> list[LimitRow]:
+    """A row for the offer itself, where it has a limit at all, and one for each limited element."""
+    own = [] if offer.limits == Limits() else [_limit_row(offer.id, None, offer.limits)]
+    return own + [_limit_row(offer.id, each.element, each.limits) for each in offer.element_limits]
+
+
+def _limit_row(offer: UUID, element: Element | None, limits: Limits) -> LimitRow:
+    kind, key = element or (None, WHOLE_OFFER)
+    return LimitRow(offer, key, kind, limits.quota, limits.per_order, limits.per_contact)
+
+
+def _stored_scope(scope: Scope) -> StoredScope:
+    return {
+        "products": _texts(scope.products),
+        "performances": _texts(scope.performances),
+        "seatCategories": _texts(scope.seat_categories),
+        "audienceSubCategories": _texts(scope.audience_sub_categories),
+    }
+
+
+def _stored_benefit(benefit: AdvantageBenefit | PromotionBenefit) -> StoredBenefit:
+    match benefit:
+        case Rates(prices):
+            return {
+                "rates": [
+                    {
+                        "seatCategory": None if seat is None else str(seat),
+                        "audienceSubCategory": str(audience),
+                        "price": price,
+                    }
+                    for (seat, audience), price in prices.items()
+                ]
+            }
+        case PercentOff(ten_thousandths):
+            return {"percentOff": ten_thousandths}
+        case AmountOff(amount):
+            return {"amountOff": amount}
+        case FixedPrice(price):
+            return {"fixedPrice": price}
+        case AmountOffPerTicket(amount):
+            return {"amountOffPerTicket": amount}
+
+
+def _stored_restriction(restriction: Restriction) -> StoredRestriction:
+    stored: StoredRestriction = {
+        "hasOrdered": restriction.has_ordered,
+        "newsletter": restriction.newsletter,
+        "contacts": _texts(restriction.contacts),
+        "counterProfiles": sorted(restriction.counter_profiles),
+    }
+    if restriction.indicator is not None:
+        stored["indicator"] = {"id": str(restriction.indicator.indicator), "level": restriction.indicator.level}
+    return stored
+
+
+def _text(key: UUID | None) -> str | None:
+    return None if key is None else str(key)
+
+
+def _texts(ids: frozenset[UUID]) -> list[str]:
+    return sorted(map(str, ids))

@@ -1,0 +1,303 @@
+"""An organisation's catalogue and offers as one immutable snapshot, kept by each process and replaced as a whole."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol, TypeVar
+from uuid import UUID
+
+from db.catalogue import catalogue as db
+from db.catalogue.catalogue import (
+    AudienceSubCategory,
+    Campaign,
+    CatalogueRows,
+    DeliveryMode,
+    Indicator,
+    Organisation,
+    Performance,
+    PointOfSale,
+    Season,
+    SeatCategory,
+)
+from db.core.sessions import Sessions
+from db.offers import offers as db_offers
+from db.offers.offers import LimitRow, OfferRow
+from services.catalogue.offer_details import OfferDetails
+from services.catalogue.offer_rows import from_rows
+from services.core.errors import NotFound
+from services.core.viewer import Viewer
+from services.pricing.facts import Advantage, ProductFamily, PromotionalCode, TicketKind
+from services.pricing.offer_index import Offers
+
+__all__ = [
+    "AudienceSubCategory",
+    "Campaign",
+    "Catalogue",
+    "Catalogues",
+    "DeliveryMode",
+    "Indicator",
+    "OfferDetails",
+    "Organisation",
+    "Performance",
+    "PointOfSale",
+    "Product",
+    "SalesChannel",
+    "SalesChannelKind",
+    "Season",
+    "SeatCategory",
+    "by_code",
+]
+
+
+class SalesChannelKind(StrEnum):
+    """Where a channel's customers are served."""
+
+    BOX_OFFICE = "BOX_OFFICE"
+    PHONE = "PHONE"
+    INTERNET = "INTERNET"
+    MOBILE = "MOBILE"
+    PARTNER = "PARTNER"
+
+
+@dataclass(frozen=True, slots=True)
+class SalesChannel:
+    """``processing_fee`` in minor units, once an order; points of sale in the order of creation."""
+
+    id: UUID
+    code: str
+    name: Mapping[str, str]
+    kind: SalesChannelKind
+    processing_fee: int
+    points_of_sale: tuple[PointOfSale, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """``performances`` from the earliest to the latest, none in families without."""
+
+    id: UUID
+    code: str
+    name: Mapping[str, str]
+    season_id: UUID
+    family: ProductFamily
+    performances: tuple[Performance, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """All that one organisation sells and offers at one version, by id, each in the order of creation.
+
+    ``rates`` maps a performance, or a product of a family without, to its rate table. Nothing here changes; whoever
+    needs several things of one state keeps the same snapshot.
+    """
+
+    organisation: Organisation
+    seasons: Mapping[UUID, Season]
+    seat_categories: Mapping[UUID, SeatCategory]
+    audience_sub_categories: Mapping[UUID, AudienceSubCategory]
+    sales_channels: Mapping[UUID, SalesChannel]
+    points_of_sale: Mapping[UUID, PointOfSale]
+    delivery_modes: Mapping[UUID, DeliveryMode]
+    indicators: Mapping[UUID, Indicator]
+    campaigns: Mapping[UUID, Campaign]
+    products: Mapping[UUID, Product]
+    performances: Mapping[UUID, Performance]
+    rates: Mapping[UUID, db.Rates]
+    offer_details: Mapping[UUID, OfferDetails]
+    offers: Offers
+    kinds: dict[tuple[UUID, UUID | None, UUID], TicketKind] = field(default_factory=dict, repr=False, compare=False)
+    """The kinds of tickets that were asked for, of this snapshot: a basket is priced more often than it changes."""
+
+    @property
+    def currency(self) -> str:
+        return self.organisation.currency
+
+    @property
+    def timezone(self) -> str:
+        return self.organisation.timezone
+
+    def name_of(self, thing: UUID) -> Mapping[str, str] | None:
+        """The names of what a refusal may mention; None for a thing that is none of these."""
+        for things in (self.sales_channels, self.points_of_sale, self.delivery_modes):
+            if thing in things:
+                return things[thing].name
+        return None
+
+    def ticket_kind(self, element: UUID, seat_category: UUID | None, audience_sub_category: UUID) -> TicketKind | None:
+        """A ticket for a performance, or for a product of a family without; None where that is not sold."""
+        sold = (element, seat_category, audience_sub_category)
+        if sold in self.kinds:
+            return self.kinds[sold]
+        price = self.rates.get(element, {}).get((seat_category, audience_sub_category))
+        if price is None:
+            return None
+        performance = self.performances.get(element)
+        product = self.products[performance.product_id if performance else element]
+        kind = self.kinds[sold] = TicketKind(
+            family=product.family,
+            product=product.id,
+            performance=performance.id if performance else None,
+            seat_category=seat_category,
+            audience_sub_category=audience_sub_category,
+            starts_at=performance.starts_at if performance else None,
+            full_price=price,
+            season=product.season_id,
+        )
+        return kind
+
+
+class Catalogues:
+    """The snapshots of this process, one for each organisation that was asked for."""
+
+    def __init__(self, sessions: Sessions) -> None:
+        self._sessions = sessions
+        self._snapshots: dict[UUID, Catalogue] = {}
+        self._loads: dict[UUID, asyncio.Task[Catalogue]] = {}
+
+    def cached(self, organisation_id: UUID) -> Catalogue | None:
+        """The snapshot at hand, however old, for callers that check its version in a query of their own."""
+        return self._snapshots.get(organisation_id)
+
+    async def current(self, organisation_id: UUID) -> Catalogue:
+        """The snapshot of this instant; costs a look at the version where it did not move. Raises NotFound."""
+        async with self._sessions.reading() as connection:
+            version = await db.version(connection, organisation_id)
+        if version is None:
+            raise NotFound(("organisation",))
+        return await self.at_version(organisation_id, version)
+
+    async def seen_by(self, viewer: Viewer) -> Catalogue:
+        """The snapshot that was current when the viewer's credentials were checked, or a later one; costs no query.
+
+        Raises NotFound.
+        """
+        if viewer.catalogue_version is None:
+            return await self.current(viewer.organisation_id)
+        return await self.at_version(viewer.organisation_id, viewer.catalogue_version)
+
+    async def at_version(self, organisation_id: UUID, version: int) -> Catalogue:
+        """A snapshot that is not older than ``version``, which the caller has read from the database.
+
+        Callers at once share one load. A load that another caller had begun may have been too early, a second one is
+        not: whatever that finds is the truth. Raises NotFound.
+        """
+        snapshot = self._snapshots.get(organisation_id)
+        if snapshot is None or snapshot.organisation.version < version:
+            snapshot = await self._load(organisation_id)
+        if snapshot.organisation.version < version:
+            snapshot = await self._load(organisation_id)
+        return snapshot
+
+    async def find(self, code: str) -> Catalogue:
+        """The current snapshot of the organisation with this code. Raises NotFound."""
+        async with self._sessions.reading() as connection:
+            organisation_id = await db.organisation_id(connection, code)
+        if organisation_id is None:
+            raise NotFound(("organisation",))
+        return await self.current(organisation_id)
+
+    async def _load(self, organisation_id: UUID) -> Catalogue:
+        task = self._loads.get(organisation_id)
+        if task is None:
+            task = asyncio.create_task(self._read(organisation_id))
+            self._loads[organisation_id] = task
+            task.add_done_callback(lambda _: self._loads.pop(organisation_id))
+        # A caller that goes away must not take the others' load with it.
+        return await asyncio.shield(task)
+
+    async def _read(self, organisation_id: UUID) -> Catalogue:
+        async with self._sessions.writing() as connection:
+            await db.read_as_one(connection)
+            rows = await db.read(connection, organisation_id)
+            offers, limits = await db_offers.read(connection, organisation_id)
+        if rows is None:
+            raise NotFound(("organisation",))
+        # In a thread: a large catalogue takes long enough to be felt by every other request.
+        snapshot = await asyncio.to_thread(build, rows, offers, limits)
+        self._snapshots[organisation_id] = snapshot
+        return snapshot
+
+
+class _HasCode(Protocol):
+    @property
+    def code(self) -> str: ...
+
+
+class _HasId(Protocol):
+    @property
+    def id(self) -> UUID: ...
+
+
+Coded = TypeVar("Coded", bound=_HasCode)
+Thing = TypeVar("Thing", bound=_HasId)
+
+
+def by_code(things: Mapping[UUID, Coded]) -> dict[str, Coded]:
+    """The same things by their codes."""
+    return {thing.code: thing for thing in things.values()}
+
+
+def by_id(things: Iterable[Thing]) -> dict[UUID, Thing]:
+    """The same things by their ids."""
+    return {thing.id: thing for thing in things}
+
+
+def build(rows: CatalogueRows, offer_rows: list[OfferRow], limit_rows: list[LimitRow]) -> Catalogue:
+    """The snapshot that these rows make."""
+    points_of_sale = _grouped(rows.points_of_sale, lambda point: point.channel_id)
+    performances = _grouped(
+        sorted(rows.performances, key=lambda performance: performance.starts_at),
+        lambda performance: performance.product_id,
+    )
+    channels = [
+        SalesChannel(
+            row.id,
+            row.code,
+            row.name,
+            SalesChannelKind(row.kind),
+            row.processing_fee,
+            tuple(points_of_sale.get(row.id, ())),
+        )
+        for row in rows.sales_channels
+    ]
+    products = [
+        Product(
+            row.id,
+            row.code,
+            row.name,
+            row.season_id,
+            ProductFamily(row.family),
+            tuple(performances.get(row.id, ())),
+        )
+        for row in rows.products
+    ]
+    campaigns = by_id(rows.campaigns)
+    details = from_rows(offer_rows, limit_rows, campaigns)
+    offers = [each.offer for each in details.values()]
+    return Catalogue(
+        organisation=rows.organisation,
+        seasons=by_id(rows.seasons),
+        seat_categories=by_id(rows.seat_categories),
+        audience_sub_categories=by_id(rows.audience_sub_categories),
+        sales_channels=by_id(channels),
+        points_of_sale=by_id(rows.points_of_sale),
+        delivery_modes=by_id(rows.delivery_modes),
+        indicators=by_id(rows.indicators),
+        campaigns=campaigns,
+        products=by_id(products),
+        performances=by_id(rows.performances),
+        rates=rows.rates,
+        offer_details=details,
+        offers=Offers(
+            [offer for offer in offers if isinstance(offer, Advantage)],
+            [offer for offer in offers if isinstance(offer, PromotionalCode)],
+        ),
+    )
+
+
+def _grouped(things: Iterable[Thing], key: Callable[[Thing], UUID]) -> dict[UUID, list[Thing]]:
+    groups: dict[UUID, list[Thing]] = {}
+    for thing in things:
+        groups.setdefault(key(thing), []).append(thing)
+    return groups

@@ -1,0 +1,86 @@
+"""The access code that opens a PARTNER advantage: one at a time, the same for all who have it."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from db.codes import chosen_codes as db
+from db.codes.chosen_codes import ChosenCode
+from db.codes.codes import CodeKind, CodeStatus
+from db.core.ids import new_id
+from services.codes.format import check_chosen, normalise
+from services.core.errors import InvalidInput, Path, Problem
+from services.core.problems import Problems
+from services.core.texts import text
+from services.core.viewer import Viewer
+
+_PATH: Final[Path] = ("target", "accessCode")
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """What becomes of an advantage's access codes: one that is ``new``, those that are switched on or off, or spelled
+    otherwise.
+    """
+
+    new: ChosenCode | None = None
+    changed: tuple[ChosenCode, ...] = ()
+
+    @property
+    def is_nothing(self) -> bool:
+        return self.new is None and not self.changed
+
+    @property
+    def opens(self) -> bool:
+        """Whether there is a code to enter after it."""
+        return self.new is not None or any(each.is_active for each in self.changed)
+
+    @property
+    def audited(self) -> dict[str, object]:
+        """What the record of the change says of it."""
+        on = [each.shown for each in (self.new, *self.changed) if each is not None and each.is_active]
+        off = [each.shown for each in self.changed if not each.is_active]
+        return {} if self.is_nothing else {"accessCode": [next(iter(off), None), next(iter(on), None)]}
+
+
+async def plan(
+    connection: AsyncConnection, viewer: Viewer, offer: UUID, wanted: str | None, problems: Problems, now: datetime
+) -> Exchange:
+    """How ``wanted`` becomes the access code of an advantage, None where it is to have none.
+
+    The one before is switched off, and can come back, unless it was invalidated for good. A code that is anybody's in
+    the organisation is a problem, whatever it is spelled like.
+    """
+    organisation = viewer.organisation_id
+    if wanted is not None and check_chosen(wanted) is not None:
+        return Exchange()
+    code = None if wanted is None else normalise(wanted)
+    own = [stored.chosen for stored in await db.access_codes(connection, organisation, [offer], lock=True)]
+    off = tuple(
+        replace(each, status=CodeStatus.INVALIDATED, invalidated_at=now, invalidated_by=viewer.actor)
+        for each in own
+        if each.is_active and each.code != code
+    )
+    if wanted is None or code is None:
+        return Exchange(changed=off)
+    known = next((each for each in own if each.code == code), None)
+    if known is None:
+        if await db.with_text(connection, organisation, [code]):
+            problems.add(_PATH, text("code_taken", code=wanted))
+        new = ChosenCode(new_id(), code, wanted, CodeKind.ACCESS, offer, None, CodeStatus.AVAILABLE)
+        return Exchange(new, off)
+    if known.is_gone:
+        problems.add(_PATH, text("code_gone", code=wanted))
+    on = replace(known, shown=wanted, status=CodeStatus.AVAILABLE, invalidated_at=None, invalidated_by=None)
+    return Exchange(changed=off if on == known else (*off, on))
+
+
+async def carry_out(connection: AsyncConnection, viewer: Viewer, exchange: Exchange) -> None:
+    """Raises InvalidInput where somebody else took the code since it was planned."""
+    await db.save(connection, viewer.organisation_id, exchange.changed)
+    new = exchange.new
+    if new is not None and not await db.add(connection, viewer.organisation_id, new):
+        raise InvalidInput([Problem(_PATH, text("code_taken", code=new.shown))])

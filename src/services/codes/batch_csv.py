@@ -1,0 +1,146 @@
+"""Lists of codes as CSV files, streamed: memory does not grow with their number."""
+
+import re
+from collections.abc import AsyncIterator, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from db.codes import batches as db_batches
+from db.codes import pages as db
+from db.codes.batches import Batch, Particulars
+from db.codes.codes import CodeStatus
+from db.core.sessions import Sessions
+from services.codes.format import MIN_CHOSEN, display, is_random_form
+from services.core.errors import NotFound
+from services.core.texts import Language, localised, text
+
+SEPARATORS: Final = (";", ",")
+
+_PAGE: Final = 2_000
+BYTE_ORDER_MARK: Final = "\ufeff"
+_COLUMNS: Final = ("code", "state", "offer", "valid_from", "valid_until", "link")
+# What makes a spreadsheet run a cell, full-width forms included.
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+
+
+class CodeLists:
+    """Finds what is in a batch's list."""
+
+    def __init__(self, sessions: Sessions) -> None:
+        self._sessions = sessions
+
+    async def of_batch(self, organisation: UUID, batch: UUID) -> "CodeList":
+        """The list of a batch's codes, to be read whenever it is wanted. Raises NotFound."""
+        async with self._sessions.reading() as connection:
+            found = (await db_batches.get(connection, organisation, [batch])).get(batch)
+            if found is None:
+                raise NotFound(("batch",))
+            particulars = await db_batches.particulars(connection, organisation, batch)
+        return CodeList(self._sessions, found, particulars)
+
+
+@dataclass(frozen=True, slots=True)
+class CodeList:
+    """The codes of one batch, one a line: code, state, offer, validity, and the link that enters it."""
+
+    sessions: Sessions
+    batch: Batch
+    particulars: Particulars
+
+    @property
+    def file_name(self) -> str:
+        """In ASCII, as every system takes it."""
+        offer = re.sub("[^A-Za-z0-9]+", "-", self.particulars.offer_code)
+        return f"codes-{offer}-{self.batch.created_at:%Y-%m-%d}.csv"
+
+    async def csv(self, separator: str = ";") -> AsyncIterator[bytes]:
+        """The file in pieces, in UTF-8 with a byte order mark, in the batch's language and the organisation's time."""
+        language = Language(self.batch.language)
+        titles = (text(f"csv_{column}").in_language(language) for column in _COLUMNS)
+        yield f"{BYTE_ORDER_MARK}{cells(titles, separator)}\r\n".encode()
+        middles = self._middles(language, separator)
+        before, behind = _around_code(_link_prefix(self.particulars.shop_url), separator)
+        after: UUID | None = None
+        while page := await self._page(after):
+            lines = []
+            for _, code, shown, status in page:
+                # A random code needs neither quotes nor escapes, and most are.
+                is_random = shown is None and is_random_form(code)
+                first = display(code) if is_random else cell(shown or code, separator)
+                entered = (code if is_random else quote(code, safe="")) if before else ""
+                lines.append(f"{first}{middles[status]}{before}{entered}{behind}\r\n")
+            yield "".join(lines).encode()
+            after = page[-1][0]
+
+    async def content(self, most: int) -> bytes | None:
+        """The whole file, None where it is larger than ``most`` bytes, without reading it where that is plain."""
+        if self.batch.quantity * self._shortest_line > most:
+            return None
+        content = bytearray()
+        async for piece in self.csv():
+            content += piece
+            if len(content) > most:
+                return None
+        return bytes(content)
+
+    @property
+    def _shortest_line(self) -> int:
+        """Characters that every line has at least."""
+        middles = self._middles(Language(self.batch.language), SEPARATORS[0]).values()
+        link = _link_prefix(self.particulars.shop_url) or ""
+        return min(map(len, middles)) + len(link) + MIN_CHOSEN + len("\r\n")
+
+    async def _page(self, after: UUID | None) -> Sequence[db.ListedCode]:
+        async with self.sessions.reading() as connection:
+            return await db.of_batch(connection, self.batch.organisation, self.batch.id, after, _PAGE)
+
+    def _middles(self, language: Language, separator: str) -> dict[str, str]:
+        """What stands between code and link, which is the same for all codes of a status."""
+        zone = ZoneInfo(self.particulars.timezone)
+        same = (
+            localised(self.particulars.offer_name, language),
+            local(self.particulars.valid_from, zone),
+            local(self.particulars.valid_until, zone),
+        )
+        return {
+            status: cells(("", text(f"code_{status.lower()}").in_language(language), *same, ""), separator)
+            for status in CodeStatus
+        }
+
+
+def cell(value: str, separator: str) -> str:
+    """One cell; a value that a spreadsheet would take for a formula and run gets an apostrophe before it."""
+    if value.lstrip(" ").startswith(_FORMULA):
+        value = f"'{value}"
+    if any(special in value for special in (separator, '"', "\r", "\n")):
+        return '"' + value.replace('"', '""') + '"'
+    return value
+
+
+def cells(values: Iterable[str], separator: str) -> str:
+    """A line of cells, without its end."""
+    return separator.join(cell(value, separator) for value in values)
+
+
+def local(instant: datetime | None, zone: ZoneInfo) -> str:
+    """An instant as a spreadsheet reads it, in the time of a zone; nothing where there is none."""
+    return "" if instant is None else instant.astimezone(zone).strftime("%Y-%m-%d %H:%M")
+
+
+def _link_prefix(shop_url: str | None) -> str | None:
+    """The address at which a code is entered, up to the code itself."""
+    if shop_url is None:
+        return None
+    parts = urlsplit(shop_url)
+    kept = [pair for pair in parse_qsl(parts.query, keep_blank_values=True) if pair[0] != "code"]
+    return parts._replace(query=urlencode([*kept, ("code", "")]), fragment="").geturl()
+
+
+def _around_code(prefix: str | None, separator: str) -> tuple[str, str]:
+    """What stands before and behind the code in the cell of its link, which is quoted where the prefix asks for it."""
+    before, _, behind = cell(f"{prefix}X", separator).rpartition("X") if prefix else ("", "", "")
+    return before, behind

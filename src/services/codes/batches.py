@@ -1,0 +1,158 @@
+"""Batches: asking for codes to be made, and watching them being made (docs/domain.md, Codes)."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from db.access import audit
+from db.codes import batches as db
+from db.codes.batches import Batch, BatchState, DocumentType
+from db.core.ids import new_id
+from db.core.queue import enqueue
+from db.core.sessions import Sessions
+from services.access.shares import may_follow, share_of
+from services.codes.batch_checks import MOST_CODES, Receiver, destination, receiver, remark_problems
+from services.codes.download_links import Links
+from services.core.errors import Conflict, InvalidInput, NotFound, Problem
+from services.core.idempotency import Answer, Once
+from services.core.texts import Language, text
+from services.core.transactions import Transactions
+from services.core.viewer import StaffRole, Viewer
+
+__all__ = ["Batch", "BatchRequest", "BatchState", "Batches", "DocumentType", "place"]
+
+JOB: Final = "batch"
+"""The queue's name for the work on a batch. Its payload is the organisation's and the batch's id."""
+
+
+@dataclass(frozen=True, slots=True)
+class BatchRequest:
+    """Codes wanted of an offer for a structure contact; ``destination`` None is the contact's own mail address."""
+
+    offer: UUID
+    contact: UUID
+    quantity: int
+    destination: str | None = None
+    document_type: DocumentType = DocumentType.EMAIL_WITH_CODE_LIST
+    language: Language = Language.FR
+    remark: str | None = None
+
+
+class Batches:
+    """Use cases of batches."""
+
+    def __init__(self, sessions: Sessions, transactions: Transactions, links: Links) -> None:
+        self._sessions = sessions
+        self._transactions = transactions
+        self._links = links
+
+    async def request(self, viewer: Viewer, request: BatchRequest, key: str | None = None) -> UUID:
+        """Has codes made, in a worker, and mailed where wanted; the new batch's id.
+
+        Codes are as good as money: the organisation's staff make them, partners ask for them. An offer in any state
+        but CLOSED takes codes, which work once it runs. Raises Forbidden, NotFound, InvalidInput with every problem,
+        Conflict.
+        """
+        viewer.require_role(StaffRole.CODES)
+        organisation = viewer.organisation_id
+        once = Once(viewer, key, "generateCodes", request)
+
+        async def attempt(connection: AsyncConnection, changed: set[UUID]) -> Answer:
+            found = await receiver(connection, organisation, request.offer, request.contact)
+            order = _checked(request, found)
+            found.check_open()
+            batch = new_id()
+            await place(connection, organisation, batch, order, viewer.actor)
+            return {"batch": batch}
+
+        return (await self._transactions.once(organisation, once, attempt))["batch"]
+
+    async def resend(self, viewer: Viewer, batch: UUID, to: str | None = None, key: str | None = None) -> UUID:
+        """Has the list of a batch that is DONE mailed again, and one that FAILED taken up where it stopped; its id.
+
+        ``to`` takes the place of the address that it had; of a batch without a mail it is the first. Raises Forbidden,
+        NotFound, InvalidInput, and Conflict while the batch is still being worked on.
+        """
+        viewer.require_role(StaffRole.CODES)
+        organisation = viewer.organisation_id
+        once = Once(viewer, key, "resendCodeBatch", (batch, to))
+
+        async def attempt(connection: AsyncConnection, changed: set[UUID]) -> Answer:
+            row = await db.lock(connection, organisation, batch, wait=False)
+            if row is None and await db.get(connection, organisation, [batch]):
+                raise Conflict(text("batch_under_way"))
+            if row is None:
+                raise NotFound(("batchId",), text("unknown_batch"))
+            if row.state not in {BatchState.DONE, BatchState.FAILED}:
+                raise Conflict(text("batch_under_way"))
+            again = await _taken_up(connection, row, to)
+            await db.take_up(connection, organisation, batch, again)
+            details: dict[str, object] = {"destination": again.destination, "state": again.state}
+            entry = audit.Entry(viewer.actor, "resendCodeBatch", "CodeBatch", batch, details)
+            await audit.record(connection, organisation, entry)
+            await enqueue(connection, JOB, organisation.bytes + batch.bytes)
+            changed.add(batch)
+            return {"batch": batch}
+
+        return (await self._transactions.once(organisation, once, attempt))["batch"]
+
+    async def find(self, viewer: Viewer, ids: Collection[UUID]) -> dict[UUID, Batch]:
+        """The batches among ``ids`` that the viewer may see: of a partner its own, of shoppers and contacts none."""
+        if not may_follow(viewer):
+            return {}
+        async with self._sessions.reading() as connection:
+            return await db.get(connection, viewer.organisation_id, ids, contact=share_of(viewer))
+
+    def csv_url(self, batch: Batch, now: datetime) -> str | None:
+        """Where the list of the batch's codes can be downloaded for a week; None until all of them exist."""
+        return self._links.to_batch_csv(batch.organisation, batch.id, now) if batch.is_complete else None
+
+
+async def place(connection: AsyncConnection, organisation: UUID, batch: UUID, order: db.Order, actor: str) -> None:
+    """Adds a batch and the job that makes its codes, in the caller's transaction: neither is ever without the other."""
+    await db.add(connection, organisation, batch, order, actor)
+    details: dict[str, object] = {
+        "offer": str(order.offer),
+        "contact": str(order.contact),
+        "quantity": order.quantity,
+        "destination": order.destination,
+    }
+    await audit.record(connection, organisation, audit.Entry(actor, "generateCodes", "CodeBatch", batch, details))
+    await enqueue(connection, JOB, organisation.bytes + batch.bytes)
+
+
+async def _taken_up(connection: AsyncConnection, batch: Batch, to: str | None) -> db.Again:
+    """How a batch at its end goes on: what it lacks is made, then its list is mailed where that is wanted."""
+    wants_mail = batch.state is BatchState.DONE or to is not None
+    document_type = DocumentType.EMAIL_WITH_CODE_LIST if wants_mail else batch.document_type
+    contact = await db.contact_facts(connection, batch.organisation, batch.contact)
+    given = to if to is not None else batch.destination
+    address, problems = destination(given, contact.email if contact else None, document_type)
+    if problems:
+        raise InvalidInput(problems)
+    state = BatchState.SENDING if batch.is_complete else BatchState.PENDING
+    return db.Again(state, address, document_type)
+
+
+def _checked(request: BatchRequest, found: Receiver) -> db.Order:
+    """What is to be made. Raises InvalidInput with every problem."""
+    problems = list(found.problems())
+    if not 1 <= request.quantity <= MOST_CODES:
+        problems.append(Problem(("quantity",), text("quantity_of_codes", most=MOST_CODES)))
+    address, wrong = destination(request.destination, found.contact.email, request.document_type)
+    problems += [*wrong, *remark_problems(request.remark)]
+    if problems:
+        raise InvalidInput(problems)
+    return db.Order(
+        offer=request.offer,
+        contact=request.contact,
+        quantity=request.quantity,
+        destination=address,
+        document_type=request.document_type,
+        language=request.language,
+        remark=request.remark or None,
+    )

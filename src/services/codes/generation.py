@@ -1,0 +1,160 @@
+"""Making a batch's codes and mailing their list: the work that a queue worker does, step by step.
+
+Each step is one transaction and records how far the batch has come, so that whoever takes over, after whatever
+happened, goes on exactly there.
+"""
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime
+from email.message import EmailMessage
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from db.codes import batches as db
+from db.codes import bulk as bulk_codes
+from db.codes.batches import Batch, BatchState, DocumentType
+from db.core.driver import UniqueViolation
+from db.core.sessions import Sessions
+from db.counts import counts
+from db.counts.counts import RedemptionCounts
+from services.codes.batch_csv import CodeList, CodeLists
+from services.codes.download_links import LIFETIME, Links
+from services.codes.format import random_codes
+from services.codes.mail_template import Download, code_list_letter
+from services.core.errors import NotFound
+from services.core.mail import Mailer, MailRefused
+from services.core.texts import Language, Text, text
+from services.core.transactions import Transactions
+
+MakeCodes = Callable[[int], list[bytes]]
+
+CHUNK: Final = 50_000
+"""Codes made in one transaction: enough to be fast, few enough to be watched."""
+MANY: Final = 10_000
+"""Codes of a batch that change how the table is best read."""
+LARGEST_ATTACHMENT: Final = 10 * 1024 * 1024
+"""Bytes of CSV; a longer list is sent as a link."""
+
+_COLLISIONS: Final = 5
+
+
+class Generation:
+    """Takes batches from PENDING to DONE."""
+
+    def __init__(
+        self,
+        sessions: Sessions,
+        transactions: Transactions,
+        links: Links,
+        mailer: Mailer,
+        *,
+        make_codes: MakeCodes = random_codes,
+        chunk: int = CHUNK,
+    ) -> None:
+        self._lists = CodeLists(sessions)
+        self._transactions = transactions
+        self._links = links
+        self._mailer = mailer
+        self._make_codes = make_codes
+        self._chunk = chunk
+
+    async def advance(self, organisation: UUID, batch: UUID, now: datetime) -> BatchState:
+        """Takes the next step of a batch, a chunk of codes or its mail; the state that it is in then.
+
+        A mail that is refused for good leaves the batch FAILED with the reason; its codes stay valid. Raises
+        MailUnavailable where the mail is worth another try later, NotFound.
+        """
+        state = await self._make_chunk(organisation, batch)
+        if state is BatchState.SENDING:
+            return await self._send(organisation, batch, now)
+        return state
+
+    async def fail(self, organisation: UUID, batch: UUID, reason: Text) -> None:
+        """Gives a batch up that is not at its end."""
+
+        async def attempt(connection: AsyncConnection, changed: set[UUID]) -> None:
+            row = await _locked(connection, organisation, batch)
+            if row.state not in {BatchState.DONE, BatchState.FAILED}:
+                await db.fail(connection, organisation, batch, reason.in_language(Language(row.language)))
+                changed.add(batch)
+
+        await self._transactions.run(organisation, attempt)
+
+    async def _make_chunk(self, organisation: UUID, batch: UUID) -> BatchState:
+        """The next chunk of a batch that still lacks codes; the state after it.
+
+        A random code that exists already is as good as impossible, a custom one that looks random is not: the chunk is
+        then made anew.
+        """
+
+        async def attempt(connection: AsyncConnection, changed: set[UUID]) -> BatchState:
+            row = await _locked(connection, organisation, batch)
+            if row.state not in {BatchState.PENDING, BatchState.GENERATING}:
+                return row.state
+            number = min(self._chunk, row.quantity - row.generated)
+            codes = await asyncio.to_thread(self._make_codes, number)
+            await bulk_codes.add(connection, row, codes)
+            state = _state_with(row, row.generated + number)
+            if state is not BatchState.GENERATING and row.quantity >= MANY:
+                await bulk_codes.analyse(connection)
+            await db.advance(connection, organisation, batch, row.generated + number, state)
+            await counts.move(connection, organisation, {(row.offer, row.contact): RedemptionCounts(generated=number)})
+            changed.update((row.offer, batch))
+            return state
+
+        for _ in range(_COLLISIONS):
+            try:
+                return await self._transactions.run(organisation, attempt)
+            except UniqueViolation:
+                continue
+        return await self._transactions.run(organisation, attempt)
+
+    async def _send(self, organisation: UUID, batch: UUID, now: datetime) -> BatchState:
+        """Mails the list, and keeps the batch to itself meanwhile: no other worker sends what one is sending.
+
+        Once the server has taken the mail and that is committed, nothing sends it again. A process that ends in between
+        leaves it to be sent a second time, with the same Message-ID, rather than never.
+        """
+        codes = await self._lists.of_batch(organisation, batch)
+        if codes.batch.destination is None:
+            await self.fail(organisation, batch, text("no_mail_address"))
+            return BatchState.FAILED
+        letter = await self._letter(codes, codes.batch.destination, now)
+
+        async def attempt(connection: AsyncConnection, changed: set[UUID]) -> BatchState:
+            row = await _locked(connection, organisation, batch)
+            if row.state is not BatchState.SENDING or row.resends != codes.batch.resends:
+                return row.state
+            changed.add(batch)
+            try:
+                await self._mailer.send(letter)
+            except MailRefused as refused:
+                reason = text("mail_refused", answer=str(refused))
+                await db.fail(connection, organisation, batch, reason.in_language(Language(row.language)))
+                return BatchState.FAILED
+            await db.sent(connection, organisation, batch, now)
+            return BatchState.DONE
+
+        return await self._transactions.run(organisation, attempt)
+
+    async def _letter(self, codes: CodeList, destination: str, now: datetime) -> EmailMessage:
+        attached = await codes.content(LARGEST_ATTACHMENT) or Download(
+            self._links.to_batch_csv(codes.batch.organisation, codes.batch.id, now), now + LIFETIME
+        )
+        return code_list_letter(codes, self._mailer.sender, destination, attached, now)
+
+
+async def _locked(connection: AsyncConnection, organisation: UUID, batch: UUID) -> Batch:
+    row = await db.lock(connection, organisation, batch)
+    if row is None:
+        raise NotFound(("batch",))
+    return row
+
+
+def _state_with(batch: Batch, generated: int) -> BatchState:
+    if generated < batch.quantity:
+        return BatchState.GENERATING
+    return BatchState.DONE if batch.document_type is DocumentType.NO_EMAIL else BatchState.SENDING

@@ -1,0 +1,191 @@
+"""Invalidating many codes: a batch, all that a filter finds, or a list (docs/domain.md, Codes).
+
+Chunk by chunk, each a transaction of its own that is over in an instant: a sale waits for its own code at most, and no
+longer than that. What is invalidated stays so whatever happens next; who asks again goes on where it ended.
+"""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime
+from itertools import islice
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from db.access import audit
+from db.codes import batches as db_batches
+from db.codes import codes as db
+from db.codes import pages as code_pages
+from db.codes.batches import BatchState
+from db.codes.codes import CodeFilter, CodeStatus, Invalidated
+from db.core.ids import new_id
+from db.core.sessions import Sessions
+from services.access.shares import share_of
+from services.codes.format import check_entered, normalise
+from services.codes.tracking import checked_reason, narrowed, require_invalidator, settle
+from services.core.errors import Conflict, InvalidInput, NotFound, Problem
+from services.core.texts import text
+from services.core.transactions import Transactions
+from services.core.viewer import Viewer
+
+MOST_LISTED: Final = 10_000
+
+_CHUNK: Final = 5_000
+_OPEN: Final = (CodeStatus.AVAILABLE, CodeStatus.HELD)
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which codes: exactly one of the three is set."""
+
+    batch: UUID | None = None
+    filter: CodeFilter | None = None
+    codes: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came, or would come, of an invalidation, in codes.
+
+    Of the ``invalidated``, ``held`` were in baskets, which lose them. ``used`` and ``already`` invalid ones are left as
+    they are; ``unknown`` are those of the list that do not exist.
+    """
+
+    invalidated: int
+    held: int
+    used: int
+    already: int
+    unknown: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Chosen:
+    """The codes that a selection stands for: how many of each status, and the open ones in the order of their ids."""
+
+    before: Mapping[CodeStatus, int]
+    open_ones: AsyncIterator[Sequence[UUID]]
+    said: Mapping[str, object]
+    unknown: tuple[str, ...] = ()
+    subject: UUID = field(default_factory=new_id)
+
+    def outcome(self, invalidated: int, held: int) -> Outcome:
+        used, already = (self.before.get(status, 0) for status in (CodeStatus.USED, CodeStatus.INVALIDATED))
+        return Outcome(invalidated, held, used, already, self.unknown)
+
+
+class Invalidation:
+    """Makes codes worthless for good."""
+
+    def __init__(self, sessions: Sessions, transactions: Transactions, *, chunk: int = _CHUNK) -> None:
+        self._sessions = sessions
+        self._transactions = transactions
+        self._chunk = chunk
+
+    async def run(
+        self, viewer: Viewer, selection: Selection, reason: str, now: datetime, *, dry_run: bool = False
+    ) -> Outcome:
+        """Invalidates what is AVAILABLE or HELD of the selection; who, when and why stay with each code.
+
+        Batches asked for since it began are not meant. With ``dry_run`` nothing happens. For staff who follow codes,
+        and partners with codes of their own. Raises Forbidden, NotFound for an unknown batch, Conflict for one that is
+        still being made, InvalidInput.
+        """
+        require_invalidator(viewer)
+        reason = checked_reason(reason)
+        if selection.codes is None:
+            chosen = await self._found(viewer, selection)
+        else:
+            chosen = await self._listed(viewer, selection.codes)
+        if dry_run:
+            held = chosen.before.get(CodeStatus.HELD, 0)
+            return chosen.outcome(chosen.before.get(CodeStatus.AVAILABLE, 0) + held, held)
+        invalidated = held = 0
+        async for ids in chosen.open_ones:
+            details = {**chosen.said, "reason": reason} if not invalidated else None
+            done = await self._invalidate(viewer, ids, reason, now, chosen.subject, details)
+            invalidated += len(done)
+            held += sum(code.before is CodeStatus.HELD for code in done)
+        return chosen.outcome(invalidated, held)
+
+    async def _found(self, viewer: Viewer, selection: Selection) -> _Chosen:
+        """What a batch or a filter means; of a partner its own codes."""
+        if selection.batch is not None:
+            await self._check_made(viewer, selection.batch)
+            asked = CodeFilter(batch=selection.batch)
+        else:
+            asked = selection.filter or CodeFilter()
+            if asked == CodeFilter():
+                raise InvalidInput([Problem(("filter",), text("filter_empty"))])
+        wanted = narrowed(viewer, asked)
+        said = {"filter": {name: str(value) for name, value in asdict(asked).items() if value}}
+        if wanted is None:
+            return _Chosen({}, _chunks((), self._chunk), said)
+        wanted = replace(wanted, until=new_id())
+        async with self._sessions.reading() as connection:
+            before = await code_pages.count(connection, viewer.organisation_id, wanted)
+        return _Chosen(before, self._pages(viewer, wanted), said, subject=selection.batch or new_id())
+
+    async def _check_made(self, viewer: Viewer, batch: UUID) -> None:
+        async with self._sessions.reading() as connection:
+            found = await db_batches.get(connection, viewer.organisation_id, [batch], contact=share_of(viewer))
+        if batch not in found:
+            raise NotFound(("batchId",), text("unknown_batch"))
+        if found[batch].state in {BatchState.PENDING, BatchState.GENERATING}:
+            raise Conflict(text("batch_under_way"))
+
+    async def _pages(self, viewer: Viewer, wanted: CodeFilter) -> AsyncIterator[Sequence[UUID]]:
+        status = tuple(each for each in _OPEN if each in (wanted.status or _OPEN))
+        after = None
+        while status:
+            async with self._sessions.reading() as connection:
+                ids = await code_pages.ids(
+                    connection, viewer.organisation_id, replace(wanted, status=status), after, self._chunk
+                )
+            if not ids:
+                return
+            yield ids
+            after = ids[-1]
+
+    async def _listed(self, viewer: Viewer, codes: Sequence[str]) -> _Chosen:
+        if not 1 <= len(codes) <= MOST_LISTED:
+            raise InvalidInput([Problem(("codes",), text("import_of_codes", most=MOST_LISTED))])
+        spelt = {code: normalise(code) if check_entered(code) is None else "" for code in codes}
+        async with self._sessions.reading() as connection:
+            found = await db.ids_of(connection, viewer.organisation_id, set(spelt.values()), contact=share_of(viewer))
+        statuses = [status for _, status in found.values()]
+        return _Chosen(
+            {status: statuses.count(status) for status in CodeStatus},
+            _chunks(sorted(key for key, status in found.values() if status in _OPEN), self._chunk),
+            {"codes": len(spelt)},
+            tuple(code for code, plain in spelt.items() if plain not in found),
+        )
+
+    async def _invalidate(
+        self,
+        viewer: Viewer,
+        ids: Sequence[UUID],
+        reason: str,
+        now: datetime,
+        subject: UUID,
+        details: Mapping[str, object] | None,
+    ) -> list[Invalidated]:
+        """One chunk; the first leaves the audit entry of all."""
+        organisation = viewer.organisation_id
+
+        async def attempt(connection: AsyncConnection, changed: set[UUID]) -> list[Invalidated]:
+            done = await db.invalidate_many(connection, organisation, ids, actor=viewer.actor, reason=reason, now=now)
+            if done and details is not None:
+                entry = audit.Entry(viewer.actor, "invalidateCodes", "AdvantageCodes", subject, details)
+                await audit.record(connection, organisation, entry)
+            await settle(connection, organisation, done)
+            changed.update(code.offer for code in done)
+            return done
+
+        return await self._transactions.run(organisation, attempt)
+
+
+async def _chunks(ids: Sequence[UUID], size: int) -> AsyncIterator[Sequence[UUID]]:
+    rest = iter(ids)
+    while chunk := list(islice(rest, size)):
+        yield chunk

@@ -1,0 +1,97 @@
+"""The letters that go with codes, by document type and language, as plain text and as HTML."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.utils import format_datetime
+from html import escape
+from importlib.resources import files
+from string import Template
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from babel.numbers import format_decimal
+
+from db.codes.batches import DocumentType
+from services.codes.batch_csv import CodeList
+from services.core.texts import Language, Text, localised, text
+
+_SENTENCES: Final = {DocumentType.EMAIL_WITH_CODE_LIST: "mail_code_list"}
+"""Where the sentences of each document type's letter stand in ``texts.toml``."""
+_PAGE: Final = Template(files("services.codes").joinpath("letter.html").read_text(encoding="utf-8"))
+
+
+@dataclass(frozen=True, slots=True)
+class Download:
+    """A link in place of an attachment, and until when it is good."""
+
+    url: str
+    expires_at: datetime
+
+
+def code_list_letter(
+    codes: CodeList, sender: str, recipient: str, attached: bytes | Download, now: datetime
+) -> EmailMessage:
+    """The letter to a structure contact with the list of its codes, in the batch's language.
+
+    Its Message-ID is that of the sending: a mailbox that gets it twice can tell, unless somebody asked for it again.
+    """
+    batch, particulars = codes.batch, codes.particulars
+    language = Language(batch.language)
+    message = EmailMessage()
+    message["From"] = Address(one_line(particulars.organisation_name), addr_spec=sender)
+    message["To"] = Address(addr_spec=recipient)
+    subject, *paragraphs = (each.in_language(language) for each in _sentences(codes, attached))
+    message["Subject"] = subject
+    message["Date"] = format_datetime(now)
+    sending = f"{batch.id}.{batch.resends}" if batch.resends else f"{batch.id}"
+    message["Message-ID"] = f"<{sending}@{sender.rpartition('@')[2]}>"
+    message["Auto-Submitted"] = "auto-generated"
+    message.set_content("\n\n".join(paragraphs))
+    url = attached.url if isinstance(attached, Download) else None
+    message.add_alternative(_html(subject, paragraphs, url, language), subtype="html")
+    if isinstance(attached, bytes):
+        message.add_attachment(attached, maintype="text", subtype="csv", filename=codes.file_name)
+    return message
+
+
+def one_line(value: str) -> str:
+    """A name fit for a header and a sentence: no line breaks, no control characters."""
+    return "".join(letter for letter in " ".join(value.split()) if letter.isprintable())
+
+
+def _sentences(codes: CodeList, attached: bytes | Download) -> Iterator[Text]:
+    """The subject, then the paragraphs."""
+    batch, particulars = codes.batch, codes.particulars
+    language = Language(batch.language)
+    key = _SENTENCES[batch.document_type]
+    values = {
+        "contact": one_line(particulars.contact_name),
+        "offer": one_line(localised(particulars.offer_name, language)),
+        "organisation": one_line(particulars.organisation_name),
+        "number": format_decimal(batch.quantity, locale=language.lower()),
+    }
+    yield text(f"{key}_subject", **values)
+    yield text(f"{key}_greeting", **values)
+    if isinstance(attached, Download):
+        until = attached.expires_at.astimezone(ZoneInfo(particulars.timezone)).strftime("%Y-%m-%d %H:%M")
+        yield text(f"{key}_link", url=attached.url, until=until)
+    else:
+        yield text(f"{key}_attached")
+    if batch.remark:
+        yield text(f"{key}_remark", remark=batch.remark)
+    yield text(f"{key}_closing", **values)
+
+
+def _html(subject: str, paragraphs: list[str], url: str | None, language: Language) -> str:
+    """The same letter as a page: whatever people wrote stays text, and only our own link is one."""
+    body = "".join(f"<p>{_lines(paragraph)}</p>\n" for text in paragraphs for paragraph in text.split("\n\n"))
+    if url is not None:
+        body = body.replace(escape(url), f'<a href="{escape(url)}">{escape(url)}</a>', 1)
+    return _PAGE.substitute(language=language.lower(), title=escape(subject), body=body)
+
+
+def _lines(paragraph: str) -> str:
+    return "<br>\n".join(escape(line) for line in paragraph.splitlines())

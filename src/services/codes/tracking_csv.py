@@ -1,0 +1,123 @@
+"""The tracking list as a CSV file: the codes that a filter finds, with what became of each (docs/domain.md, Codes)."""
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import ClassVar, Final
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from pydantic import TypeAdapter
+
+from db.codes import codes as db
+from db.codes import pages as code_pages
+from db.codes.codes import CodeFilter
+from db.codes.pages import TrackedCode
+from db.core.sessions import Sessions
+from services.access.shares import require_follower, share_of
+from services.catalogue.snapshot import Catalogues
+from services.codes.batch_csv import BYTE_ORDER_MARK, cells, local
+from services.codes.download_links import Links
+from services.codes.tracking import narrowed, shown
+from services.core.errors import Forbidden
+from services.core.texts import Language, localised, text
+from services.core.viewer import Viewer
+
+_PAGE: Final = 2_000
+_COLUMNS: Final = (
+    "code",
+    "state",
+    "offer",
+    "contact",
+    "used_at",
+    "used_by",
+    "order",
+    "tickets_controlled",
+    "invalidated_at",
+    "invalidated_by",
+    "invalidation_reason",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What a link stands for; ``own`` is the partner who may download it, None for staff."""
+
+    filter: CodeFilter
+    language: Language
+    own: UUID | None
+
+
+_WANTED: Final = TypeAdapter(_Wanted)
+
+
+class TrackingLists:
+    """Makes links to lists, and finds what is behind them."""
+
+    def __init__(self, sessions: Sessions, catalogues: Catalogues, links: Links) -> None:
+        self._sessions = sessions
+        self._catalogues = catalogues
+        self._links = links
+
+    def url(self, viewer: Viewer, wanted: CodeFilter, language: Language, now: datetime) -> str:
+        """Where the list can be downloaded for a week by whoever has the link, as it is then.
+
+        Raises Forbidden, for partners also where they ask for codes of others, and InvalidInput.
+        """
+        require_follower(viewer)
+        own = narrowed(viewer, wanted)
+        if own is None:
+            raise Forbidden(text("forbidden"))
+        asked = _WANTED.dump_json(_Wanted(own, language, share_of(viewer)), exclude_defaults=True)
+        return self._links.to_codes_csv(viewer.organisation_id, asked, now)
+
+    async def behind(self, token: str, now: datetime) -> "TrackingList":
+        """The list that a link's token opens. Raises BrokenLink or ExpiredLink."""
+        organisation, asked = self._links.wanted_of(token, now)
+        catalogue = await self._catalogues.current(organisation)
+        return TrackingList(self._sessions, organisation, ZoneInfo(catalogue.timezone), _WANTED.validate_json(asked))
+
+
+@dataclass(frozen=True, slots=True)
+class TrackingList:
+    """Codes, one a line: when, by whom and in which order each was used, and who invalidated it and why."""
+
+    sessions: Sessions
+    organisation: UUID
+    zone: ZoneInfo
+    wanted: _Wanted
+
+    file_name: ClassVar = "codes.csv"
+
+    async def csv(self, separator: str = ";") -> AsyncIterator[bytes]:
+        """The file in pieces, in UTF-8 with a byte order mark, in the organisation's time."""
+        titles = (text(f"csv_{column}").in_language(self.wanted.language) for column in _COLUMNS)
+        yield f"{BYTE_ORDER_MARK}{cells(titles, separator)}\r\n".encode()
+        after: UUID | None = None
+        while True:
+            async with self.sessions.reading() as connection:
+                page = await code_pages.tracked(connection, self.organisation, self.wanted.filter, after, _PAGE)
+                used = [row.code.id for row in page if row.code.order is not None]
+                scanned = await db.tickets_controlled(connection, self.organisation, used) if used else {}
+            if not page:
+                return
+            yield "".join(f"{cells(self._line(row, scanned), separator)}\r\n" for row in page).encode()
+            after = page[-1].code.id
+
+    def _line(self, row: TrackedCode, scanned: Mapping[UUID, int]) -> tuple[str, ...]:
+        code = row.code
+        # Who bought is the organisation's business, and the buyer's own.
+        is_open = self.wanted.own in {None, code.used_by}
+        return (
+            shown(code),
+            text(f"code_{code.status.lower()}").in_language(self.wanted.language),
+            localised(row.offer_name, self.wanted.language),
+            row.contact_name or "",
+            local(code.used_at, self.zone),
+            (is_open and row.used_by_name) or "",
+            (is_open and row.order_number) or "",
+            str(scanned.get(code.id, 0)),
+            local(code.invalidated_at, self.zone),
+            code.invalidated_by or "",
+            code.invalidation_reason or "",
+        )

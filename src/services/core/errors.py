@@ -1,0 +1,74 @@
+"""What a service raises when it cannot do what was asked.
+
+::
+
+    Failure                 expected: the client can act on it; rolls back, becomes a member of the result union
+    ├── InvalidInput        the input is wrong, each problem with its path
+    ├── NotFound            nothing with that id here, for this caller
+    ├── Conflict            the state of the thing does not allow it
+    ├── CodeRefused         a code does not apply, with every reason
+    ├── Unauthenticated     no credentials, or none that hold
+    └── Forbidden           these credentials do not give the right
+
+Everything else that escapes a service is a fault, and is masked at the edge.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from services.core.texts import Text
+from services.pricing.facts import Refusal
+
+Path = tuple[str, ...]
+
+
+class Failure(Exception):  # noqa: N818 - the contract's own word
+    """An expected failure. ``text`` says what is wrong and what to do, in any of the five languages."""
+
+    def __init__(self, text: Text) -> None:
+        super().__init__(text.key)
+        self.text = text
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong with the input; ``path`` as in ``("lines", "0", "quantity")``."""
+
+    path: Path
+    text: Text
+
+
+class InvalidInput(Failure):
+    """Every problem with the input at once."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        super().__init__(Text("invalid_input"))
+        self.problems = tuple(problems)
+
+
+class NotFound(Failure):
+    """Nothing that the caller may see has the id at ``path``."""
+
+    def __init__(self, path: Path, text: Text | None = None) -> None:
+        super().__init__(text or Text("not_found"))
+        self.path = path
+
+
+class Conflict(Failure):
+    """The state of the thing does not allow it."""
+
+
+class CodeRefused(Failure):
+    """A code does not apply; ``refusals`` are all the reasons why."""
+
+    def __init__(self, refusals: Sequence[Refusal]) -> None:
+        super().__init__(Text("code_refused"))
+        self.refusals = tuple(refusals)
+
+
+class Unauthenticated(Failure):
+    """Credentials are missing, broken or expired."""
+
+
+class Forbidden(Failure):
+    """The credentials do not give the right that the operation needs."""

@@ -1,0 +1,150 @@
+"""One effect a key: the same key and the same input give the same answer, however often they are sent."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from types import MappingProxyType
+from typing import Final
+from uuid import UUID
+
+from pydantic import TypeAdapter
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from db.core import idempotency as db
+from services.core.errors import CodeRefused, Conflict, Failure, Forbidden, InvalidInput, NotFound, Path, Problem
+from services.core.texts import Text, text
+from services.core.viewer import Viewer
+from services.pricing.facts import Refusal
+
+MAXIMUM_LENGTH: Final = 255
+
+Answer = Mapping[str, UUID]
+"""What was made, by name: enough to give the same answer again."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Text:
+    key: str
+    values: dict[str, str | int]
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """An answer as it is kept: what was made, or which failure was told."""
+
+    made: dict[str, UUID] | None = None
+    failure: str | None = None
+    said: _Text = _Text("not_found", {})
+    path: Path = ()
+    problems: tuple[tuple[Path, _Text], ...] = ()
+    refusals: tuple[Refusal, ...] = ()
+
+
+_TOLD: Final = TypeAdapter(_Told)
+
+
+class Once:
+    """The effect of one request under its caller's idempotency key, if it has one; ``Transactions.once`` runs it.
+
+    ``request`` is the input as a value with a faithful ``repr``. Keys are kept for two days.
+    """
+
+    def __init__(self, viewer: Viewer, key: str | None, operation: str, request: object) -> None:
+        if key is not None and not (1 <= len(key) <= MAXIMUM_LENGTH and key.isprintable()):
+            raise Conflict(text("bad_idempotency_key", maximum=MAXIMUM_LENGTH))
+        self.operation = operation
+        self._viewer = viewer
+        self._key = key
+        self._request = request
+
+    @property
+    def is_keyed(self) -> bool:
+        return self._key is not None
+
+    @cached_property
+    def _fingerprint(self) -> bytes:
+        return hashlib.sha256(repr((self.operation, self._request)).encode("utf-8", "surrogatepass")).digest()
+
+    async def earlier(self, connection: AsyncConnection) -> Answer | None:
+        """What was made before under this key. Raises the failure that was told before under it.
+
+        A second caller with the key of a first that still runs waits until that has committed or rolled back. Raises
+        Conflict where the key came with another input.
+        """
+        if self._key is None:
+            return None
+        found = await db.begin(
+            connection, self._viewer.organisation_id, self._viewer.actor, self._key, self._fingerprint
+        )
+        if found is None:
+            return None
+        if found.fingerprint != self._fingerprint:
+            raise Conflict(text("idempotency_key_reused"))
+        told = _TOLD.validate_python(found.answer)
+        if told.made is None:
+            raise _failure(told)
+        return told.made
+
+    async def answer(self, connection: AsyncConnection, answer: Answer | Failure) -> None:
+        """Keeps the answer, in the transaction of its effect."""
+        if self._key is not None:
+            kept = _value(answer)
+            await db.finish(connection, self._viewer.organisation_id, self._viewer.actor, self._key, kept)
+
+    def answered(self, answer: Answer | Failure) -> db.Named | None:
+        """The answer under its key, where it has one."""
+        if self._key is None:
+            return None
+        return db.Named(self._viewer.actor, self._key, self._fingerprint, _value(answer))
+
+
+async def keep(
+    connection: AsyncConnection, organisation: UUID, answers: Sequence[tuple[Once, Answer | Failure]]
+) -> bool:
+    """Keeps the answers of several requests after their effects, in the same transaction.
+
+    False where one of the keys names another effect already: the caller must roll back.
+    """
+    named = [each for each in (once.answered(answer) for once, answer in answers) if each is not None]
+    return await db.name(connection, organisation, named) if named else True
+
+
+def _value(answer: Answer | Failure) -> object:
+    told = _told(answer) if isinstance(answer, Failure) else _Told(made=dict(answer))
+    return _TOLD.dump_python(told, mode="json", exclude_defaults=True)
+
+
+def _told(failure: Failure) -> _Told:
+    match failure:
+        case InvalidInput(problems=problems):
+            kept = tuple((problem.path, _kept(problem.text)) for problem in problems)
+            return _Told(failure="InvalidInput", said=_kept(failure.text), problems=kept)
+        case NotFound(path=path):
+            return _Told(failure="NotFound", said=_kept(failure.text), path=path)
+        case CodeRefused(refusals=refusals):
+            return _Told(failure="CodeRefused", said=_kept(failure.text), refusals=refusals)
+    return _Told(failure=type(failure).__name__, said=_kept(failure.text))
+
+
+def _failure(told: _Told) -> Failure:
+    said = _said(told.said)
+    match told.failure:
+        case "InvalidInput":
+            return InvalidInput([Problem(path, _said(kept)) for path, kept in told.problems])
+        case "NotFound":
+            return NotFound(told.path, said)
+        case "CodeRefused":
+            return CodeRefused(told.refusals)
+        case "Forbidden":
+            return Forbidden(said)
+    return Conflict(said)
+
+
+def _kept(said: Text) -> _Text:
+    values = {name: value if isinstance(value, int) else str(value) for name, value in said.values.items()}
+    return _Text(said.key, values)
+
+
+def _said(kept: _Text) -> Text:
+    return Text(kept.key, MappingProxyType(dict(kept.values)))

@@ -1,0 +1,41 @@
+"""What people name and point to things with: why a text cannot be taken, None where it can."""
+
+import re
+from typing import Final
+
+from services.core.texts import Text, text
+
+LONGEST_NAME: Final = 500
+LONGEST_LABEL: Final = 100
+LONGEST_URL: Final = 2_000
+
+_UNREADABLE: Final = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+_URL: Final = re.compile(r"https?://[^\s/]+\S*")
+
+
+def is_readable(value: str) -> bool:
+    """Without control characters and lone surrogates, which neither people nor PostgreSQL can read."""
+    return not _UNREADABLE.search(value)
+
+
+def check_words(value: str, most: int = LONGEST_NAME) -> Text | None:
+    """A name: at most ``most`` characters, not all of them blank."""
+    if len(value) > most:
+        return text("text_too_long", max_length=most)
+    if not is_readable(value):
+        return text("text_characters")
+    return None if value.strip() else text("text_blank")
+
+
+def check_label(value: str, most: int = LONGEST_LABEL) -> Text | None:
+    """What a thing is known by in files and to staff: printable, without spaces around it."""
+    reason = check_words(value, most)
+    if reason is None and value != value.strip():
+        return text("text_padded")
+    return reason if reason or value.isprintable() else text("text_characters")
+
+
+def check_url(value: str) -> Text | None:
+    """An address on the web."""
+    reason = check_words(value, LONGEST_URL)
+    return reason if reason or _URL.fullmatch(value) else text("url_malformed")

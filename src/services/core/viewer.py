@@ -1,0 +1,59 @@
+"""Who is asking, as the credentials say (docs/domain.md, Who may do what)."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from uuid import UUID
+
+from services.core.errors import Forbidden
+from services.core.texts import text
+
+
+class Audience(StrEnum):
+    """The four kinds of callers."""
+
+    SHOPPER = "SHOPPER"
+    CONTACT = "CONTACT"
+    PARTNER = "PARTNER"
+    STAFF = "STAFF"
+
+
+class StaffRole(StrEnum):
+    """What a staff member may do."""
+
+    CATALOGUE = "CATALOGUE"
+    SALES = "SALES"
+    CODES = "CODES"
+    CONTROL = "CONTROL"
+    VIEWER = "VIEWER"
+
+
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """A caller of one organisation.
+
+    ``actor`` names the caller in audit entries and idempotency keys. ``contact`` is set for contacts and partners,
+    ``point_of_sale`` for all but staff who did not sign in at one. ``counter_profile`` is the staff member's profile.
+    ``catalogue_version`` is what the catalogue's was when the credentials were checked, None where nobody looked.
+    ``address`` is the network address that the request came from, empty where it is not known.
+    """
+
+    audience: Audience
+    organisation_id: UUID
+    organisation_code: str
+    actor: str
+    contact: UUID | None = None
+    point_of_sale: UUID | None = None
+    roles: frozenset[StaffRole] = frozenset()
+    counter_profile: str | None = None
+    catalogue_version: int | None = None
+    address: str = field(default="", compare=False)
+
+    @property
+    def is_staff(self) -> bool:
+        return self.audience is Audience.STAFF
+
+    def require_role(self, *roles: StaffRole) -> None:
+        """Raises Forbidden unless this is a staff member with one of ``roles``, with any role where none is named."""
+        wanted = roles or tuple(StaffRole)
+        if not (self.is_staff and self.roles.intersection(wanted)):
+            raise Forbidden(text("forbidden_role", roles=", ".join(wanted)))

@@ -1,1 +1,0 @@
-"""Drafts of offers: what somebody who configures asks for, checked against the catalogue with every problem listed."""

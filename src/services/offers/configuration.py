@@ -1,0 +1,201 @@
+"""Configuring offers: making them, changing them, and taking them from state to state (docs/domain.md, Offers)."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from db.baskets import baskets, claims
+from db.core.ids import new_id
+from services.catalogue.offer_details import OfferDetails
+from services.catalogue.snapshot import Catalogue, Catalogues
+from services.codes.access_codes import Exchange
+from services.core.errors import Conflict, NotFound
+from services.core.idempotency import Answer, Once
+from services.core.problems import Problems
+from services.core.texts import text
+from services.core.transactions import Transactions
+from services.core.viewer import StaffRole, Viewer
+from services.offers.change import OfferChange
+from services.offers.editing import Editor
+from services.offers.forms import AdvantageDraft, LimitsDraft, NewAdvantage, NewPromotion, OfferDraft, PromotionDraft
+from services.offers.saving import save
+from services.offers.states import FOLLOWING, NEEDS_TO_BE_COMPLETE, fixed_changes, missing
+from services.pricing.facts import Advantage, OfferState, PromotionalCode
+
+Make = Callable[[Editor, UUID], OfferDetails]
+Edit = Callable[[Editor, OfferDetails], OfferDetails]
+
+
+class Configuration:
+    """Use cases of staff who configure offers; each change is one transaction and leaves an audit entry.
+
+    They answer the offer's id, and raise Forbidden, InvalidInput with every problem, NotFound, and Conflict: where the
+    offer's state does not allow a change, or where somebody has changed the offer since its ``expected_version``.
+    """
+
+    def __init__(self, catalogues: Catalogues, transactions: Transactions) -> None:
+        self._catalogues = catalogues
+        self._transactions = transactions
+
+    async def create_advantage(self, viewer: Viewer, new: NewAdvantage, now: datetime, key: str | None = None) -> UUID:
+        """A new advantage, a DRAFT."""
+        once = Once(viewer, key, "createAdvantage", new)
+        return await self._create(viewer, once, new.draft, lambda editor, offer: editor.new_advantage(offer, new), now)
+
+    async def create_promotional_code(
+        self, viewer: Viewer, new: NewPromotion, now: datetime, key: str | None = None
+    ) -> UUID:
+        """A new promotional code, a DRAFT that has no codes to enter yet."""
+        once = Once(viewer, key, "createPromotionalCode", new)
+        return await self._create(viewer, once, new.draft, lambda editor, offer: editor.new_promotion(offer, new), now)
+
+    async def update_advantage(
+        self,
+        viewer: Viewer,
+        offer: UUID,
+        draft: AdvantageDraft,
+        now: datetime,
+        *,
+        expected_version: int | None = None,
+        key: str | None = None,
+    ) -> UUID:
+        """Changes what the draft gives, of the advantage as it is by then; everything else stays."""
+
+        def edit(editor: Editor, before: OfferDetails) -> OfferDetails:
+            if not isinstance(before.offer, Advantage):
+                raise NotFound(("id",), text("unknown_offer"))
+            return editor.advantage(before, before.offer, draft)
+
+        once = Once(viewer, key, "updateAdvantage", (offer, draft, expected_version))
+        return await self._update(viewer, once, offer, draft, edit, now, expected_version)
+
+    async def update_promotional_code(
+        self,
+        viewer: Viewer,
+        offer: UUID,
+        draft: PromotionDraft,
+        now: datetime,
+        *,
+        expected_version: int | None = None,
+        key: str | None = None,
+    ) -> UUID:
+        """Changes what the draft gives, of the promotional code as it is by then; everything else stays."""
+
+        def edit(editor: Editor, before: OfferDetails) -> OfferDetails:
+            if not isinstance(before.offer, PromotionalCode):
+                raise NotFound(("id",), text("unknown_offer"))
+            return editor.promotion(before, before.offer, draft)
+
+        once = Once(viewer, key, "updatePromotionalCode", (offer, draft, expected_version))
+        return await self._update(viewer, once, offer, draft, edit, now, expected_version)
+
+    async def change_state(
+        self,
+        viewer: Viewer,
+        offer: UUID,
+        state: OfferState,
+        now: datetime,
+        *,
+        expected_version: int | None = None,
+        key: str | None = None,
+    ) -> UUID:
+        """Takes an offer to a state that follows its own.
+
+        To VALIDATED, and to RUNNING again, only where nothing is missing: InvalidInput lists everything that is.
+        """
+        catalogue = await self._begin(viewer)
+
+        async def attempt(connection: AsyncConnection, changed: set[UUID]) -> Answer:
+            change = OfferChange(connection, viewer, catalogue, now)
+            before = await change.lock(offer, expected_version, ("offerId",))
+            if before.state is OfferState.CLOSED:
+                raise Conflict(text("offer_closed"))
+            if state not in FOLLOWING[before.state]:
+                following = ", ".join(sorted(FOLLOWING[before.state]))
+                raise Conflict(text("state_does_not_follow", now=before.state, state=state, following=following))
+            if state in NEEDS_TO_BE_COMPLETE:
+                problems = Problems()
+                problems.extend(missing(before, catalogue, await change.readiness(before), now))
+                problems.check()
+            after = replace(before, offer=replace(before.offer, state=state), version=before.version + 1)
+            await save(connection, viewer, once.operation, before, after)
+            return {"offer": offer}
+
+        once = Once(viewer, key, "changeOfferState", (offer, state, expected_version))
+        return (await self._transactions.once(viewer.organisation_id, once, attempt))["offer"]
+
+    async def _create(self, viewer: Viewer, once: Once, draft: OfferDraft, make: Make, now: datetime) -> UUID:
+        catalogue = await self._begin(viewer)
+
+        async def attempt(connection: AsyncConnection, changed: set[UUID]) -> Answer:
+            change, problems = OfferChange(connection, viewer, catalogue, now), Problems(draft.unread)
+            await change.begin()
+            details = make(Editor(catalogue, problems), new_id())
+            await change.check_code(details, problems)
+            await change.check_contacts(draft, problems)
+            exchange = await change.exchange(details.id, draft, problems)
+            problems.check()
+            await save(connection, viewer, once.operation, None, details, exchange)
+            return {"offer": details.id}
+
+        return (await self._transactions.once(viewer.organisation_id, once, attempt))["offer"]
+
+    async def _update(
+        self,
+        viewer: Viewer,
+        once: Once,
+        offer: UUID,
+        draft: OfferDraft,
+        edit: Edit,
+        now: datetime,
+        expected_version: int | None,
+    ) -> UUID:
+        catalogue = await self._begin(viewer)
+        if isinstance(draft.limits, LimitsDraft):
+            await self._end_expired(viewer.organisation_id, offer)
+
+        async def attempt(connection: AsyncConnection, changed: set[UUID]) -> Answer:
+            change, problems = OfferChange(connection, viewer, catalogue, now), Problems(draft.unread)
+            before = await change.lock(offer, expected_version, ("id",))
+            after = edit(Editor(catalogue, problems), before)
+            exchange = await change.exchange(offer, draft, problems)
+            _check_state(before, after, exchange)
+            await change.check_contacts(draft, problems)
+            await change.check_quotas(before, draft, problems)
+            await change.check_readiness(before, after, exchange, problems)
+            problems.check()
+            if after != before or not exchange.is_nothing:
+                after = replace(after, version=before.version + 1)
+                await save(connection, viewer, once.operation, before, after, exchange)
+            return {"offer": offer}
+
+        return (await self._transactions.once(viewer.organisation_id, once, attempt))["offer"]
+
+    async def _begin(self, viewer: Viewer) -> Catalogue:
+        viewer.require_role(StaffRole.CATALOGUE)
+        # Before the transaction, which must not wait for another session while it has one.
+        return await self._catalogues.current(viewer.organisation_id)
+
+    async def _end_expired(self, organisation: UUID, offer: UUID) -> None:
+        """Ends baskets past their time that hold the offer: what they hold is not taken."""
+
+        async def attempt(connection: AsyncConnection, changed: set[UUID]) -> None:
+            expired = await baskets.lock_expired_with(connection, organisation, [offer])
+            changed |= await claims.release(connection, organisation, expired)
+            await baskets.end(connection, organisation, expired, "EXPIRED")
+
+        await self._transactions.run(organisation, attempt)
+
+
+def _check_state(before: OfferDetails, after: OfferDetails, exchange: Exchange) -> None:
+    """Raises Conflict where the state that the offer is in does not allow the change."""
+    if before.state is OfferState.CLOSED:
+        raise Conflict(text("offer_closed"))
+    fixed = fixed_changes(before, after)
+    if not exchange.is_nothing and "target" not in fixed:
+        fixed.append("target")
+    if before.state is OfferState.RUNNING and fixed:
+        raise Conflict(text("suspend_first", fields=", ".join(fixed)))

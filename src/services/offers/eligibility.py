@@ -1,0 +1,202 @@
+"""Which offers are open, and why the others are not (docs/domain.md, Which offers are open)."""
+
+from collections.abc import Collection, Iterable, Iterator, Sequence, Set
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+from uuid import UUID
+
+from db.codes import batches as db_batches
+from db.core.sessions import Sessions
+from services.baskets.pricing_facts import NOWHERE, Facts, FactsReader, Question
+from services.baskets.sale_input import check_codes, check_contact, check_delivery_mode, check_point_of_sale
+from services.baskets.simulation import Trial, check_trial
+from services.catalogue.snapshot import Catalogue, Catalogues
+from services.core.errors import InvalidInput, Problem
+from services.core.texts import text
+from services.core.viewer import Audience, Viewer
+from services.offers.visibility import is_for
+from services.pricing.engine import eligibility
+from services.pricing.facts import ContactFacts, Offer, Refusal, RefusalCode, Sale, TicketKind
+from services.pricing.limits import is_counted
+
+
+@dataclass(frozen=True, slots=True)
+class EligibilityRequest:
+    """What a client asks about; what is None is left to the credentials, or is not asked about.
+
+    ``at`` is the instant asked about. The offers in ``include`` count as running, for staff who try them.
+    """
+
+    point_of_sale: UUID | None = None
+    contact: UUID | None = None
+    product: UUID | None = None
+    performance: UUID | None = None
+    delivery_mode: UUID | None = None
+    codes: tuple[str, ...] = ()
+    at: datetime | None = None
+    include: tuple[UUID, ...] = ()
+    include_ineligible: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class OfferEligibility:
+    """Whether an offer is open: it is where nothing stands in its way."""
+
+    offer: UUID
+    refusals: tuple[Refusal, ...]
+
+    @property
+    def is_eligible(self) -> bool:
+        return not self.refusals
+
+
+@dataclass(frozen=True, slots=True)
+class EligibilityPage:
+    """Answers in the order of the offers' ids, with the catalogue that they are about."""
+
+    catalogue: Catalogue
+    offers: Sequence[OfferEligibility]
+
+
+@dataclass(frozen=True, slots=True)
+class _Circumstances:
+    """The circumstances that a request and its caller make."""
+
+    point_of_sale: UUID | None
+    contact: UUID | None
+    delivery_mode: UUID | None
+    counter_profile: str | None
+    codes: tuple[str, ...]
+    use_balance: bool = False
+
+
+class Eligibility:
+    """Says which offers are open."""
+
+    def __init__(self, sessions: Sessions, catalogues: Catalogues, facts: FactsReader) -> None:
+        self._sessions = sessions
+        self._catalogues = catalogues
+        self._facts = facts
+
+    async def page(
+        self, viewer: Viewer, request: EligibilityRequest, *, after: UUID | None, most: int, now: datetime
+    ) -> EligibilityPage:
+        """The ``most`` offers after an offer's id that are open, with ``include_ineligible`` all that may be seen.
+
+        Exact: counters, shares, codes and the contact are read now, whatever instant is asked about. Raises
+        InvalidInput with every problem, Forbidden.
+        """
+        asked = _check(request, viewer, await self._catalogues.seen_by(viewer))
+        instant, include = request.at or now, frozenset(request.include)
+        own = await self._own(viewer)
+
+        def limited(catalogue: Catalogue) -> Collection[UUID]:
+            seen = _visible(viewer, own, catalogue, None, now)
+            return [offer.id for offer in seen if is_counted(offer) and _is_after(offer, after)]
+
+        async with self._sessions.reading() as connection:
+            facts = await self._facts.read(connection, Question(viewer, asked, limited, instant, include))
+        _check_attempts(facts)
+        opened = {code.offer for code in facts.codes if code.offer is not None}
+        seen = _visible(viewer, own | opened, facts.catalogue, facts.sale.contact, now)
+        offers = sorted((offer for offer in seen if _is_after(offer, after)), key=lambda offer: offer.id)
+        answers = _answers(offers, request, facts)
+        wanted = (each for each in answers if request.include_ineligible or each.is_eligible)
+        return EligibilityPage(facts.catalogue, list(islice(wanted, most)))
+
+    async def _own(self, viewer: Viewer) -> frozenset[UUID]:
+        """The offers that a partner has codes of."""
+        if viewer.audience is not Audience.PARTNER or viewer.contact is None:
+            return frozenset()
+        async with self._sessions.reading() as connection:
+            return await db_batches.offers_of(connection, viewer.organisation_id, viewer.contact)
+
+
+def _check_attempts(facts: Facts) -> None:
+    """Raises InvalidInput for codes that were not looked up: they could be anything's."""
+    spent = text(f"refusal_{RefusalCode.TOO_MANY_ATTEMPTS}")
+    problems = [
+        Problem(("codes", str(position)), spent)
+        for position, code in enumerate(facts.codes)
+        if any(refusal.code is RefusalCode.TOO_MANY_ATTEMPTS for refusal in code.refusals)
+    ]
+    if problems:
+        raise InvalidInput(problems)
+
+
+def _check(request: EligibilityRequest, viewer: Viewer, catalogue: Catalogue) -> _Circumstances:
+    """What the viewer may ask about. Raises InvalidInput with every problem, Forbidden.
+
+    Everybody may ask about another instant, for that shows no offer that they could not see now.
+    """
+    problems: list[Problem] = []
+    check_trial(Trial(offers=request.include), viewer, catalogue, problems)
+    asked = _Circumstances(
+        point_of_sale=check_point_of_sale(request.point_of_sale, viewer, catalogue, problems),
+        contact=check_contact(request.contact, viewer, problems),
+        delivery_mode=request.delivery_mode,
+        counter_profile=viewer.counter_profile,
+        codes=request.codes,
+    )
+    check_delivery_mode(request.delivery_mode, catalogue, problems)
+    check_codes(request.codes, problems)
+    performance = None if request.performance is None else catalogue.performances.get(request.performance)
+    if request.product is not None and request.product not in catalogue.products:
+        problems.append(Problem(("productId",), text("unknown_product")))
+    elif performance is not None and request.product not in {None, performance.product_id}:
+        problems.append(Problem(("performanceId",), text("performance_not_of_product")))
+    if request.performance is not None and performance is None:
+        problems.append(Problem(("performanceId",), text("unknown_performance")))
+    if problems:
+        raise InvalidInput(problems)
+    return asked
+
+
+def _is_after(offer: Offer, after: UUID | None) -> bool:
+    return after is None or offer.id > after
+
+
+def _visible(
+    viewer: Viewer, opened: Set[UUID], catalogue: Catalogue, contact: ContactFacts | None, now: datetime
+) -> Iterator[Offer]:
+    """The offers that the viewer may know of: staff of all, others of those for everyone, of those reserved for their
+    contact now, and of the ``opened`` ones, by codes.
+    """
+    campaigns, levels = (contact.campaigns, contact.indicators) if contact else (frozenset[UUID](), {})
+    for offer in catalogue.offers.values():
+        if viewer.is_staff or offer.id in opened or is_for(offer, campaigns, levels, now):
+            yield offer
+
+
+def _answers(offers: Iterable[Offer], request: EligibilityRequest, facts: Facts) -> Iterator[OfferEligibility]:
+    """What stands in the way of each offer, of all that was asked about."""
+    kinds = _kinds(facts.catalogue, request)
+    include = frozenset(request.include)
+    left_open = _left_open(facts.sale)
+    for offer in offers:
+        found = eligibility(offer, facts.sale, kinds, facts.codes, facts.taken, include=include)
+        yield OfferEligibility(offer.id, tuple(refusal for refusal in found if refusal.code not in left_open))
+
+
+def _left_open(sale: Sale) -> frozenset[RefusalCode]:
+    """What no offer is refused for, because it was not said: where it is sold, and how it is delivered."""
+    place = RefusalCode.WRONG_CHANNEL if sale.point_of_sale == NOWHERE else None
+    delivery = RefusalCode.WRONG_DELIVERY_MODE if sale.delivery_mode is None else None
+    return frozenset(filter(None, (place, delivery)))
+
+
+def _kinds(catalogue: Catalogue, request: EligibilityRequest) -> list[TicketKind] | None:
+    """The tickets sold for the performance, or for the product and all its performances; None where none is named."""
+    if request.performance is not None:
+        elements = [request.performance]
+    elif request.product is not None:
+        elements = [request.product, *(each.id for each in catalogue.products[request.product].performances)]
+    else:
+        return None
+    return [
+        kind
+        for element in elements
+        for seat, audience in catalogue.rates.get(element, {})
+        if (kind := catalogue.ticket_kind(element, seat, audience))
+    ]

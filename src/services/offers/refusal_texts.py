@@ -1,0 +1,68 @@
+"""What a refusal says: a message with what to do, and what was required and found, as text."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from services.catalogue.snapshot import Catalogue
+from services.core.money import to_decimal
+from services.core.texts import Language, localised, text
+from services.pricing.facts import Amount, Finding, Instant, Refusal, Things, Tickets
+
+DETAILS: Final = frozenset(
+    {
+        "mistyped",
+        "malformed",
+        "uses",
+        "point_of_sale",
+        "campaign_not_running",
+        "level",
+        "has_ordered",
+        "newsletter",
+        "counter_profile",
+        "code",
+        "unknown_contact",
+    }
+)
+"""Values of ``Refusal.detail`` that have a more exact message than the refusal's code; others say nothing more."""
+
+
+def message(refusal: Refusal, language: Language) -> str:
+    """Why, and what to do about it; the figures stand in the refusal's findings."""
+    key = refusal.detail if refusal.detail in DETAILS else refusal.code
+    return text(f"refusal_{key}").in_language(language)
+
+
+def shown(finding: Finding, catalogue: Catalogue, language: Language) -> str:
+    """An amount as "20.00", tickets as a number, an instant in the organisation's time zone, things by name."""
+    match finding:
+        case Amount(minor):
+            return format(to_decimal(minor, catalogue.organisation.currency), "f")
+        case Tickets(count):
+            return str(count)
+        case Instant(at):
+            return _local(at, ZoneInfo(catalogue.organisation.timezone)).isoformat()
+        case Things(ids):
+            names = [localised(dict(_names(thing, catalogue)), language) for thing in ids]
+            return ", ".join(name for name in names if name) or _none(language)
+    return ", ".join(finding.values) or _none(language)
+
+
+def _names(thing: UUID, catalogue: Catalogue) -> Mapping[str, str]:
+    """The names of what a refusal can ask for; nothing for what is gone since."""
+    kinds = (catalogue.sales_channels, catalogue.points_of_sale, catalogue.delivery_modes)
+    return next((kind[thing].name for kind in kinds if thing in kind), {})
+
+
+def _local(at: datetime, zone: ZoneInfo) -> datetime:
+    """An instant in a time zone; as it is where the calendar has no such day there, at the ends of time."""
+    try:
+        return at.astimezone(zone)
+    except OverflowError:
+        return at
+
+
+def _none(language: Language) -> str:
+    return text("none").in_language(language)

@@ -1,0 +1,89 @@
+"""Migrations make the schema that the program is written for, once, whoever asks first."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from pgqueuer.adapters.persistence.qb import QueryBuilderEnvironment
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+import db.migrations
+from db.core.tables import metadata
+from db.migrations.migrate import NewerSchema, is_current, upgrade
+
+_SCHEMA = text("""
+SELECT 'column', c.relname, a.attname, format_type(a.atttypid, a.atttypmod)
+    || CASE WHEN a.attnotnull THEN ' NOT NULL ' ELSE ' ' END || coalesce(pg_get_expr(d.adbin, d.adrelid), '')
+FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid AND c.relkind = 'r'
+LEFT JOIN pg_attrdef d ON (d.adrelid, d.adnum) = (a.attrelid, a.attnum)
+WHERE a.attnum > 0 AND c.relnamespace = 'public'::regnamespace
+UNION ALL
+SELECT 'constraint', c.relname, conname, pg_get_constraintdef(n.oid)
+FROM pg_constraint n JOIN pg_class c ON c.oid = n.conrelid WHERE n.connamespace = 'public'::regnamespace
+UNION ALL
+SELECT 'index', tablename, indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'
+UNION ALL
+SELECT 'sequence', sequencename, data_type::text, increment_by::text FROM pg_sequences WHERE schemaname = 'public'
+""")
+
+
+async def _schema(engine: AsyncEngine) -> set[tuple[str, ...]]:
+    async with engine.connect() as connection:
+        rows = await connection.execute(_SCHEMA)
+        return {tuple(row) for row in rows if not row[1].startswith(("pgqueuer", "alembic_version"))}
+
+
+async def test_the_migrated_schema_is_the_one_of_the_tables(empty_database: str, engine: AsyncEngine) -> None:
+    async with engine.begin() as connection:
+        await connection.run_sync(metadata.create_all)
+    declared = await _schema(engine)
+    async with engine.begin() as connection:
+        await connection.run_sync(metadata.drop_all)
+
+    await upgrade(empty_database)
+
+    migrated = await _schema(engine)
+    assert migrated - declared == set()
+    assert declared - migrated == set()
+
+
+async def test_processes_that_migrate_at_once_all_find_the_schema_current(empty_database: str) -> None:
+    assert not await is_current(empty_database)
+    await asyncio.gather(*(upgrade(empty_database) for _ in range(4)))
+    assert await is_current(empty_database)
+
+
+async def test_a_database_of_a_newer_program_is_left_alone(empty_database: str, engine: AsyncEngine) -> None:
+    await upgrade(empty_database)
+    async with engine.begin() as connection:
+        await connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+
+    with pytest.raises(NewerSchema, match="9999"):
+        await upgrade(empty_database)
+    assert not await is_current(empty_database)
+
+
+async def test_an_unreachable_database_is_an_os_error(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="No such file"):
+        await upgrade(f"postgresql+asyncpg://postgres@/postgres?host={tmp_path}")
+
+
+async def test_a_failed_migration_leaves_nothing_behind(
+    empty_database: str, engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read_text = Path.read_text
+    monkeypatch.setattr(
+        Path,
+        "read_text",
+        lambda path, **options: "SELECT 1 / 0" if path.name == "0001_queue.sql" else read_text(path, **options),
+    )
+    with pytest.raises(Exception, match="division by zero"):
+        await upgrade(empty_database)
+    assert await _schema(engine) == set()
+
+
+def test_the_queue_has_the_tables_of_the_installed_pgqueuer() -> None:
+    """Fails when PgQueuer moves: it then needs a migration of its own."""
+    script = Path(db.migrations.__file__).parent / "versions" / "0001_queue.sql"
+    assert script.read_text(encoding="utf-8").strip() == QueryBuilderEnvironment().build_install_query().strip()

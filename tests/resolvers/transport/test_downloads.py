@@ -1,0 +1,69 @@
+"""Downloading by signed links."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import httpx
+import pytest
+from sqlalchemy import select
+from starlette.applications import Starlette
+
+from db.core import tables
+from db.core.sessions import Sessions
+from resolvers.transport.downloads import routes
+from services.catalogue.snapshot import Catalogues
+from services.codes.batch_csv import CodeLists
+from services.codes.download_links import LIFETIME, Links
+from services.codes.tracking_csv import TrackingLists
+
+NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
+LINKS = Links("a secret of tests", "https://tickets.example.org")
+UNKNOWN = UUID(int=1)
+
+
+@pytest.fixture
+async def client(loaded: Sessions) -> AsyncIterator[httpx.AsyncClient]:
+    tracking = TrackingLists(loaded, Catalogues(loaded), LINKS)
+    application = Starlette(routes=routes(CodeLists(loaded), tracking, LINKS, lambda: NOW))
+    transport = httpx.ASGITransport(application)
+    async with httpx.AsyncClient(transport=transport, base_url="https://tickets.example.org") as client:
+        yield client
+
+
+async def test_a_link_downloads_the_list_as_a_file(client: httpx.AsyncClient, loaded: Sessions) -> None:
+    async with loaded.reading() as connection:
+        batch = (await connection.execute(select(tables.batches))).one()
+    response = await client.get(LINKS.to_batch_csv(batch.organisation_id, batch.id, NOW))
+    assert response.status_code == 200
+    assert response.headers["content-type"] == "text/csv; charset=utf-8"
+    assert response.headers["content-disposition"].startswith('attachment; filename="codes-PROMOTYD-')
+    assert response.content.startswith("\ufeffCode;État;Offre;".encode())
+
+
+async def test_a_link_without_its_token_is_forbidden(client: httpx.AsyncClient) -> None:
+    assert (await client.get(f"/batches/{UNKNOWN}.csv")).status_code == 403
+
+
+async def test_an_expired_link_is_gone(client: httpx.AsyncClient) -> None:
+    link = LINKS.to_batch_csv(UNKNOWN, UNKNOWN, NOW - LIFETIME - timedelta(seconds=1))
+    response = await client.get(link, headers={"Accept-Language": "en"})
+    assert response.status_code == 410
+    assert "expired" in response.text
+
+
+async def test_a_link_to_nothing_is_not_found(client: httpx.AsyncClient) -> None:
+    assert (await client.get(LINKS.to_batch_csv(UNKNOWN, UNKNOWN, NOW))).status_code == 404
+
+
+async def test_what_is_no_batch_is_not_found(client: httpx.AsyncClient) -> None:
+    assert (await client.get("/batches/none.csv")).status_code == 404
+
+
+async def test_a_separator_that_is_none_is_a_bad_request(client: httpx.AsyncClient) -> None:
+    link = LINKS.to_batch_csv(UNKNOWN, UNKNOWN, NOW)
+    assert (await client.get(f"{link}&separator=|")).status_code == 400
+
+
+async def test_a_filtered_list_without_its_token_is_forbidden(client: httpx.AsyncClient) -> None:
+    assert (await client.get("/codes.csv")).status_code == 403

@@ -1,0 +1,110 @@
+"""Pages of codes: each filter finds what it should, in order, whole, wherever the page begins."""
+
+from uuid import UUID
+
+import pytest
+from sqlalchemy import text
+from tests.services.theatre import NOW, House, build
+
+from db.codes import pages as code_pages
+from db.codes.codes import CodeFilter, CodeStatus
+from db.core.sessions import Sessions
+
+
+@pytest.fixture
+async def house(sessions: Sessions) -> House:
+    return House(sessions, await build(sessions))
+
+
+async def walked(house: House, wanted: CodeFilter, size: int) -> list[str]:
+    """All codes that a filter finds, page after page."""
+    found: list[str] = []
+    after: UUID | None = None
+    while page := await house.tracked.page(house.staff, wanted, after, size):
+        found += [code.code for code in page]
+        after = page[-1].id
+    return found
+
+
+@pytest.mark.parametrize("size", [1, 7, 100])
+async def test_pages_follow_on_each_other(house: House, size: int) -> None:
+    theatre = house.theatre
+    first = await house.codes((await house.made(quantity=15)).id)
+    other = await house.codes((await house.made(quantity=15, offer=theatre.random_coupon)).id)
+    third = await house.codes((await house.made(quantity=15, contact=theatre.tyd)).id)
+    assert await walked(house, CodeFilter(offer=theatre.promotyd), size) == first + third
+    assert await walked(house, CodeFilter(contact=theatre.secutix), size) == first + other
+    assert await walked(house, CodeFilter(season=theatre.season), size) == first + third
+    assert await walked(house, CodeFilter(contact=theatre.secutix, offer=theatre.random_coupon), size) == other
+    assert await walked(house, CodeFilter(), size) == ["C0UP0N3%", *first, *other, *third]
+
+
+async def test_chosen_codes_are_found_by_their_offer(house: House) -> None:
+    assert await walked(house, CodeFilter(offer=house.theatre.custom_coupon), 3) == ["C0UP0N3%"]
+
+
+async def test_codes_are_found_by_what_became_of_them(house: House) -> None:
+    batch = (await house.made(quantity=6)).id
+    left, held, used, lost, *rest = await house.codes(batch)
+    await house.hold(held)
+    await house.use(used)
+    await house.tracked.invalidate(house.staff, lost, "lost", NOW)
+    theatre = house.theatre
+    for wanted in ({"batch": batch}, {"contact": theatre.secutix}, {"season": theatre.season}):
+        expected = {
+            (CodeStatus.AVAILABLE,): [left, *rest],
+            (CodeStatus.HELD,): [held],
+            (CodeStatus.USED,): [used],
+            (CodeStatus.INVALIDATED, CodeStatus.USED): [used, lost],
+            (CodeStatus.HELD, CodeStatus.AVAILABLE): [left, held, *rest],
+        }
+        for status, codes in expected.items():
+            assert await walked(house, CodeFilter(status=status, **wanted), 2) == codes  # type: ignore[arg-type]
+
+
+async def test_codes_are_found_by_when_they_were_used(house: House) -> None:
+    batch = (await house.made(quantity=2)).id
+    first, second = await house.codes(batch)
+    for code in (first, second):
+        await house.use(code)
+    (when,) = [code.used_at for code in await house.tracked.page(house.staff, CodeFilter(code=second), None, 1)]
+    assert await walked(house, CodeFilter(used_from=when), 9) == [second]
+    assert await walked(house, CodeFilter(used_until=when, contact=house.theatre.secutix), 9) == [first]
+
+
+async def test_codes_are_counted_as_they_are_found(house: House) -> None:
+    theatre = house.theatre
+    batch = (await house.made(quantity=5)).id
+    await house.made(quantity=3, contact=theatre.tyd)
+    used, *_ = await house.codes(batch)
+    await house.use(used)
+    async with house.sessions.reading() as connection:
+
+        async def count(**wanted: object) -> dict[CodeStatus, int]:
+            return await code_pages.count(connection, theatre.organisation, CodeFilter(**wanted))  # type: ignore[arg-type]
+
+        assert await count(offer=theatre.promotyd) == {CodeStatus.AVAILABLE: 7, CodeStatus.USED: 1}
+        assert await count(batch=batch) == {CodeStatus.AVAILABLE: 4, CodeStatus.USED: 1}
+        assert await count(offer=theatre.custom_coupon) == {CodeStatus.AVAILABLE: 1}
+
+
+@pytest.mark.parametrize("filtered", ["offer", "contact", "season", "batch", "nothing"])
+async def test_a_page_reads_no_more_than_itself_however_deep(house: House, filtered: str) -> None:
+    """Its plan touches a few hundred rows where there are thousands."""
+    theatre = house.theatre
+    batches = [(await house.made(quantity=4_000)).id for _ in range(3)]
+    deep = (await house.tracked.page(house.staff, CodeFilter(batch=batches[2]), None, 2_000))[-1].id
+    by = {"offer": theatre.promotyd, "contact": theatre.secutix, "season": theatre.season, "batch": batches[2]}
+    wanted = CodeFilter(**{filtered: by[filtered]} if filtered in by else {})  # type: ignore[arg-type]
+    query = f"EXPLAIN (ANALYZE, FORMAT JSON) {code_pages._page_text(code_pages._shape(wanted, deep), '*')}"
+    parameters = code_pages._parameters(theatre.organisation, wanted, deep, 100)
+    async with house.sessions.reading() as connection:
+        await connection.execute(text("ANALYZE"))
+        plan = (await connection.execute(text(query), parameters)).scalar_one()
+    assert most_rows(plan[0]["Plan"]) <= 400
+
+
+def most_rows(node: dict[str, object]) -> float:
+    """The most rows that any step of a plan has read, those that it threw away included."""
+    own = float(node["Actual Rows"]) * float(node["Actual Loops"]) + float(node.get("Rows Removed by Filter", 0))  # type: ignore[arg-type]
+    return max([own, *(most_rows(each) for each in node.get("Plans", []))])  # type: ignore[attr-defined]
