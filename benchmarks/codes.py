@@ -26,7 +26,7 @@ from db.codes.bulk import code_id
 from db.core.driver import driver_within
 from db.core.sessions import Sessions
 from db.migrations.migrate import upgrade
-from services.catalogue.snapshot import Catalogues
+from services.catalogue.catalogues import Catalogues
 from services.codes.batch_csv import CodeLists
 from services.codes.batches import Batches, BatchRequest, BatchState
 from services.codes.download_links import Links

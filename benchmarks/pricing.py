@@ -12,29 +12,24 @@ from time import perf_counter
 from uuid import UUID
 
 from services.pricing.engine import price
-from services.pricing.facts import (
+from services.pricing.facts.offers import (
     Advantage,
     AmountOff,
     CampaignTarget,
-    ContactFacts,
-    Element,
-    ElementKind,
     ElementLimits,
     FixedPrice,
     IndicatorTarget,
     Limits,
-    Line,
     PartnerTarget,
     PercentOff,
-    ProductFamily,
     PublicTarget,
     Rates,
-    Sale,
     Scope,
     SingleUseTarget,
     Target,
-    TicketKind,
 )
+from services.pricing.facts.sale import ContactFacts, Sale
+from services.pricing.facts.tickets import Element, ElementKind, Line, ProductFamily, TicketKind
 from services.pricing.offer_index import Offers
 
 TICKETS = (1, 10, 50, 500)

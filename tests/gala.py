@@ -13,7 +13,8 @@ import httpx
 from db.core.sessions import Sessions
 from resolvers.runtime.ids import encode
 from services.access.credentials import Credentials
-from services.catalogue.snapshot import Catalogue, Catalogues, by_code
+from services.catalogue.catalogues import Catalogues
+from services.catalogue.snapshot import Catalogue, by_code
 from services.codes.batches import BatchState
 from services.codes.download_links import Links
 from services.codes.format import display

@@ -15,7 +15,7 @@ from services.baskets.lifecycle import Baskets
 from services.baskets.orders import Orders
 from services.baskets.pricing_facts import FactsReader
 from services.baskets.quotes import Prices
-from services.catalogue.snapshot import Catalogues
+from services.catalogue.catalogues import Catalogues
 from services.codes.batches import Batches
 from services.codes.custom_codes import CustomCodes
 from services.codes.download_links import Links

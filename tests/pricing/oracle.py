@@ -10,17 +10,13 @@ from itertools import product
 from math import floor
 from uuid import UUID
 
-from services.pricing.facts import (
+from services.pricing.facts.offers import (
     Advantage,
     AmountOff,
     AmountOffPerTicket,
     CampaignTarget,
-    Element,
-    ElementKind,
-    EnteredCode,
     FixedPrice,
     IndicatorTarget,
-    LimitKey,
     Offer,
     OfferState,
     PartnerTarget,
@@ -28,11 +24,11 @@ from services.pricing.facts import (
     PromotionalCode,
     PublicTarget,
     Rates,
-    RefusalCode,
-    Sale,
     SingleUseTarget,
-    TicketKind,
 )
+from services.pricing.facts.refusals import EnteredCode, RefusalCode
+from services.pricing.facts.sale import LimitKey, Sale
+from services.pricing.facts.tickets import Element, ElementKind, TicketKind
 
 Taken = Mapping[LimitKey, int]
 Assignment = tuple[Advantage | None, ...]

@@ -6,28 +6,20 @@ from datetime import datetime, timedelta
 from uuid import NAMESPACE_OID, UUID, uuid5
 
 from services.pricing.engine import eligibility, price
-from services.pricing.facts import (
+from services.pricing.facts.offers import (
     Advantage,
     AdvantageBenefit,
     CampaignTarget,
-    ContactFacts,
-    Element,
-    ElementKind,
-    EnteredCode,
     IndicatorTarget,
-    LimitKey,
-    Line,
     Offer,
-    ProductFamily,
     PromotionalCode,
     PromotionBenefit,
     PublicTarget,
-    Refusal,
-    RefusalCode,
-    Sale,
     Target,
-    TicketKind,
 )
+from services.pricing.facts.refusals import EnteredCode, Refusal, RefusalCode
+from services.pricing.facts.sale import ContactFacts, LimitKey, Sale
+from services.pricing.facts.tickets import Element, ElementKind, Line, ProductFamily, TicketKind
 from services.pricing.offer_index import Offers
 from services.pricing.result import Pricing
 

@@ -8,38 +8,31 @@ from random import Random
 from tests.pricing.playhouse import NOW, advantage, an_id, element, ids, promotion, ticket
 
 from services.pricing.engine import price
-from services.pricing.facts import (
+from services.pricing.facts.offers import (
     Advantage,
     AdvantageBenefit,
     AmountOff,
     AmountOffPerTicket,
     CampaignTarget,
-    ContactFacts,
-    ElementKind,
     ElementLimits,
-    EnteredCode,
     FixedPrice,
     IndicatorTarget,
-    LimitKey,
     Limits,
-    Line,
     OfferState,
     PartnerTarget,
     PercentOff,
-    ProductFamily,
     PromotionalCode,
     PromotionBenefit,
     PublicTarget,
     Rates,
-    Refusal,
-    RefusalCode,
     Restriction,
-    Sale,
     Scope,
     SingleUseTarget,
     Target,
-    TicketKind,
 )
+from services.pricing.facts.refusals import EnteredCode, Refusal, RefusalCode
+from services.pricing.facts.sale import ContactFacts, LimitKey, Sale
+from services.pricing.facts.tickets import ElementKind, Line, ProductFamily, TicketKind
 from services.pricing.offer_index import Offers
 from services.pricing.result import Pricing
 

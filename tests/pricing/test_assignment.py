@@ -8,7 +8,7 @@ from time import process_time
 import pytest
 from tests.pricing.random_sales import dice
 
-from services.pricing.assignment import Cap, Option, Share, assign
+from services.pricing.solver.assignment import Cap, Option, Share, assign
 
 Problem = tuple[list[int], list[list[Option]], list[Cap], list[int]]
 

@@ -19,27 +19,21 @@ from tests.pricing.playhouse import (
     verdicts,
 )
 
-from services.pricing.facts import (
-    Amount,
+from services.pricing.facts.offers import (
     AmountOff,
     AmountOffPerTicket,
-    ElementKind,
     ElementLimits,
-    EnteredCode,
     FixedPrice,
-    Instant,
     Limits,
     OfferState,
     PartnerTarget,
     PercentOff,
-    Refusal,
-    RefusalCode,
     Restriction,
     Scope,
     SingleUseTarget,
-    Tickets,
-    Words,
 )
+from services.pricing.facts.refusals import Amount, EnteredCode, Instant, Refusal, RefusalCode, Tickets, Words
+from services.pricing.facts.tickets import ElementKind
 
 ONE, TWO, THREE = (entered(text, "S") for text in ("S1", "S2", "S3"))
 

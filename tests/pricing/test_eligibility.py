@@ -24,27 +24,21 @@ from tests.pricing.playhouse import (
 )
 
 from services.pricing.engine import eligibility
-from services.pricing.facts import (
+from services.pricing.facts.offers import (
     AmountOff,
-    ContactFacts,
-    ElementKind,
     ElementLimits,
     FixedPrice,
-    Instant,
     Limits,
     OfferState,
     PartnerTarget,
-    ProductFamily,
     Rates,
-    Refusal,
-    RefusalCode,
     Restriction,
     Scope,
     SingleUseTarget,
-    Things,
-    Tickets,
-    Words,
 )
+from services.pricing.facts.refusals import Instant, Refusal, RefusalCode, Things, Tickets, Words
+from services.pricing.facts.sale import ContactFacts
+from services.pricing.facts.tickets import ElementKind, ProductFamily
 
 FIVE_OFF = AmountOff(500)
 SECOND = timedelta(seconds=1)

@@ -17,21 +17,19 @@ from tests.pricing.playhouse import (
     ticket,
 )
 
-from services.pricing.facts import (
+from services.pricing.facts.offers import (
     AmountOff,
-    ContactFacts,
-    ElementKind,
     ElementLimits,
     Limits,
     OfferState,
     PartnerTarget,
-    ProductFamily,
     Rates,
     Scope,
     SingleUseTarget,
     Target,
-    TicketKind,
 )
+from services.pricing.facts.sale import ContactFacts
+from services.pricing.facts.tickets import ElementKind, ProductFamily, TicketKind
 
 OFF = AmountOff(100)
 

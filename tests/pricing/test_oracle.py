@@ -7,7 +7,9 @@ import pytest
 from tests.pricing import oracle
 from tests.pricing.random_sales import Case, dice, random_case
 
-from services.pricing.facts import Limits, PromotionalCode, RefusalCode, TicketKind
+from services.pricing.facts.offers import Limits, PromotionalCode
+from services.pricing.facts.refusals import RefusalCode
+from services.pricing.facts.tickets import TicketKind
 from services.pricing.result import PricedTicket, Pricing
 
 BASKETS = 3_000

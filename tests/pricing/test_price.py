@@ -24,10 +24,8 @@ from tests.pricing.playhouse import (
     verdicts,
 )
 
-from services.pricing.facts import (
+from services.pricing.facts.offers import (
     AmountOff,
-    ContactFacts,
-    ElementKind,
     ElementLimits,
     FixedPrice,
     IndicatorTarget,
@@ -39,6 +37,8 @@ from services.pricing.facts import (
     Scope,
     SingleUseTarget,
 )
+from services.pricing.facts.sale import ContactFacts
+from services.pricing.facts.tickets import ElementKind
 
 PROMOTYD = advantage("PROMOTYD", PercentOff(50 * PERCENT), SingleUseTarget(), scope=Scope(seat_categories=ids("CAT1")))
 COUPON3 = promotion("COUPON3", PercentOff(3 * PERCENT), minimum_basket=2000, combinable=False)

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from tests.pricing.playhouse import UNKNOWN, advantage, ticket
 from tests.pricing.random_sales import Case, benefit, random_case, shared, target
 
-from services.pricing.facts import FixedPrice, Line, ProductFamily
+from services.pricing.facts.offers import FixedPrice
+from services.pricing.facts.tickets import Line, ProductFamily
 from services.pricing.result import PricedTicket, Pricing
 
 Property = Callable[[Random], None]

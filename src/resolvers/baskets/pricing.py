@@ -11,9 +11,10 @@ from resolvers.runtime.context import Context
 from resolvers.runtime.errors import Refusal, refusals
 from resolvers.runtime.ids import Ids
 from resolvers.runtime.scalars import Money, money
-from services.baskets.basket_input import UNSET, BasketChange, BasketRequest, LineRequest
+from services.baskets.basket_input import BasketChange, BasketRequest, LineRequest
 from services.catalogue.snapshot import Catalogue
 from services.core.texts import Language
+from services.core.unset import UNSET
 from services.pricing import result
 
 

@@ -22,9 +22,9 @@ from resolvers.offers.part_inputs import (
 )
 from resolvers.runtime.enums import ProductFamily
 from resolvers.runtime.ids import Ids
+from services.core.unset import Given
 from services.offers.forms import (
     AdvantageDraft,
-    Given,
     LimitsDraft,
     NewAdvantage,
     NewPromotion,

@@ -33,7 +33,7 @@ from services.catalogue.offer_details import OfferDetails
 from services.catalogue.offer_details import target_type as target_type_of
 from services.catalogue.snapshot import Catalogue
 from services.core.texts import localised
-from services.pricing import facts
+from services.pricing.facts import offers as offer_facts
 
 
 @strawberry.interface(description="What advantages and promotional codes share.")
@@ -119,7 +119,7 @@ class Advantage(Offer):
     sale_end: SaleEnd | None = strawberry.field(description="Null is without limit.")
 
     @classmethod
-    def of(cls, details: OfferDetails, offer: facts.Advantage, catalogue: Catalogue) -> Self:
+    def of(cls, details: OfferDetails, offer: offer_facts.Advantage, catalogue: Catalogue) -> Self:
         season = offer.season
         if season is None:
             raise TypeError(f"advantage {offer.id} has no season")
@@ -152,7 +152,7 @@ class PromotionalCode(Offer):
 
     @strawberry.field(description="For staff; null for others.")
     async def restricted_to(self, info: Info) -> PromotionRestriction | None:
-        if not (await is_staff(info.context) and isinstance(self.details.offer, facts.PromotionalCode)):
+        if not (await is_staff(info.context) and isinstance(self.details.offer, offer_facts.PromotionalCode)):
             return None
         return PromotionRestriction.of(self.details.offer.restriction, self.catalogue)
 
@@ -163,7 +163,7 @@ class PromotionalCode(Offer):
         return await load_custom_codes(info.context, self.details.id)
 
     @classmethod
-    def of(cls, details: OfferDetails, offer: facts.PromotionalCode, catalogue: Catalogue) -> Self:
+    def of(cls, details: OfferDetails, offer: offer_facts.PromotionalCode, catalogue: Catalogue) -> Self:
         minimum = offer.minimum_basket
         return cls(
             id=encode("PromotionalCode", offer.id),
@@ -186,7 +186,7 @@ class PromotionalCode(Offer):
 def offer_of(key: UUID, catalogue: Catalogue) -> Advantage | PromotionalCode:
     """The offer with this key, which the catalogue has."""
     details = catalogue.offer_details[key]
-    if isinstance(details.offer, facts.PromotionalCode):
+    if isinstance(details.offer, offer_facts.PromotionalCode):
         return PromotionalCode.of(details, details.offer, catalogue)
     return Advantage.of(details, details.offer, catalogue)
 
@@ -224,7 +224,7 @@ class OffersQuery:
         keys = sorted(
             offer.id
             for offer in catalogue.offers.values()
-            if isinstance(offer, facts.Advantage)
+            if isinstance(offer, offer_facts.Advantage)
             and offer.id in visible
             and season in {None, offer.season}
             and state in {None, offer.state}
@@ -244,7 +244,7 @@ class OffersQuery:
             (
                 offer
                 for offer in catalogue.offers.values()
-                if isinstance(offer, facts.PromotionalCode) and state in {None, offer.state}
+                if isinstance(offer, offer_facts.PromotionalCode) and state in {None, offer.state}
             ),
             key=lambda offer: offer.id,
         )

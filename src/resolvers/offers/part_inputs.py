@@ -8,11 +8,10 @@ import strawberry
 
 from resolvers.runtime.ids import Ids
 from services.core.errors import Path
+from services.core.unset import UNSET, Given
 from services.offers.forms import (
-    LEFT_OUT,
     BenefitDraft,
     ElementLimitDraft,
-    Given,
     LevelDraft,
     LimitsDraft,
     RateDraft,
@@ -20,7 +19,7 @@ from services.offers.forms import (
     ScopeDraft,
     TargetDraft,
 )
-from services.pricing.facts import Limits
+from services.pricing.facts.offers import Limits
 
 T = TypeVar("T")
 Read = TypeVar("Read")
@@ -29,7 +28,7 @@ Read = TypeVar("Read")
 def given(value: T | None, read: Callable[[T], Read]) -> Given[Read]:
     """A field that may have been left out, or null."""
     if value is strawberry.UNSET:
-        return LEFT_OUT
+        return UNSET
     return None if value is None else read(value)
 
 
@@ -100,7 +99,7 @@ class AdvantageTargetInput:
             campaign=ids.maybe(_chosen(self.campaign_id), "Campaign", path=("target", "campaignId")),
             indicator=None if indicator is None else indicator.read(),
             access_code=_chosen(self.access_code),
-            tickets_per_code=LEFT_OUT if single_use is None else single_use.tickets_per_code,
+            tickets_per_code=UNSET if single_use is None else single_use.tickets_per_code,
         )
 
 

@@ -10,7 +10,8 @@ from resolvers.catalogue.catalogue import AudienceSubCategory, Performance, Prod
 from resolvers.offers.target_and_benefit import is_staff
 from resolvers.runtime.context import Context, Info
 from services.catalogue.snapshot import Catalogue
-from services.pricing import facts
+from services.pricing.facts import offers as offer_facts
+from services.pricing.facts import tickets as ticket_facts
 
 
 @strawberry.type(description="What an offer is for: a ticket matches every list, and an empty one matches all.")
@@ -21,7 +22,7 @@ class Scope:
     audience_sub_categories: list[AudienceSubCategory]
 
     @classmethod
-    def of(cls, scope: facts.Scope, catalogue: Catalogue) -> Self:
+    def of(cls, scope: offer_facts.Scope, catalogue: Catalogue) -> Self:
         return cls(
             products=[Product.of(catalogue.products[key], catalogue) for key in sorted(scope.products)],
             performances=[Performance.of(catalogue.performances[key], catalogue) for key in sorted(scope.performances)],
@@ -72,7 +73,7 @@ class OfferLimits(TicketLimits):
     elements: list[ElementLimit]
 
     @classmethod
-    def of(cls, offer: facts.Offer, catalogue: Catalogue) -> Self:
+    def of(cls, offer: offer_facts.Offer, catalogue: Catalogue) -> Self:
         own = offer.limits
         return cls(
             quota=own.quota,
@@ -84,7 +85,7 @@ class OfferLimits(TicketLimits):
         )
 
 
-def _element_limit(offer: facts.Offer, limited: facts.ElementLimits, catalogue: Catalogue) -> ElementLimit:
+def _element_limit(offer: offer_facts.Offer, limited: offer_facts.ElementLimits, catalogue: Catalogue) -> ElementLimit:
     return ElementLimit(
         quota=limited.limits.quota,
         per_order=limited.limits.per_order,
@@ -95,15 +96,15 @@ def _element_limit(offer: facts.Offer, limited: facts.ElementLimits, catalogue: 
     )
 
 
-def _element(element: facts.Element, catalogue: Catalogue) -> LimitedElement:
+def _element(element: ticket_facts.Element, catalogue: Catalogue) -> LimitedElement:
     match element.kind:
-        case facts.ElementKind.PRODUCT:
+        case ticket_facts.ElementKind.PRODUCT:
             return Product.of(catalogue.products[element.id], catalogue)
-        case facts.ElementKind.PERFORMANCE:
+        case ticket_facts.ElementKind.PERFORMANCE:
             return Performance.of(catalogue.performances[element.id], catalogue)
-        case facts.ElementKind.SEAT_CATEGORY:
+        case ticket_facts.ElementKind.SEAT_CATEGORY:
             return SeatCategory.of(catalogue.seat_categories[element.id])
-        case facts.ElementKind.AUDIENCE_SUB_CATEGORY:
+        case ticket_facts.ElementKind.AUDIENCE_SUB_CATEGORY:
             return AudienceSubCategory.of(catalogue.audience_sub_categories[element.id])
 
 

@@ -17,7 +17,7 @@ from services.catalogue import snapshot as services
 from services.catalogue.snapshot import Catalogue
 from services.core.percentages import to_percentage
 from services.core.texts import localised
-from services.pricing import facts
+from services.pricing.facts import offers as offer_facts
 
 
 @strawberry.type(description="A text in all the languages that it has.")
@@ -57,7 +57,7 @@ class IndicatorLevel:
     level: str
 
     @classmethod
-    def of(cls, target: facts.IndicatorTarget, catalogue: Catalogue) -> Self:
+    def of(cls, target: offer_facts.IndicatorTarget, catalogue: Catalogue) -> Self:
         return cls(indicator=Indicator.of(catalogue.indicators[target.indicator]), level=target.level)
 
 
@@ -110,17 +110,17 @@ AdvantageTarget = Annotated[
 ]
 
 
-def target_of(advantage: facts.Advantage, catalogue: Catalogue) -> AdvantageTarget:
+def target_of(advantage: offer_facts.Advantage, catalogue: Catalogue) -> AdvantageTarget:
     match advantage.target:
-        case facts.PublicTarget():
+        case offer_facts.PublicTarget():
             return PublicTarget(public=True)
-        case facts.CampaignTarget(campaign):
+        case offer_facts.CampaignTarget(campaign):
             return CampaignTarget(found=catalogue.campaigns[campaign])
-        case facts.IndicatorTarget() as target:
+        case offer_facts.IndicatorTarget() as target:
             return IndicatorTarget(found=IndicatorLevel.of(target, catalogue))
-        case facts.PartnerTarget():
+        case offer_facts.PartnerTarget():
             return PartnerTarget(offer=advantage.id)
-        case facts.SingleUseTarget(tickets_per_code):
+        case offer_facts.SingleUseTarget(tickets_per_code):
             return SingleUseTarget(tickets_per_code=tickets_per_code)
 
 
@@ -138,7 +138,7 @@ class PromotionRestriction:
         return [contact for contact in found if contact is not None]
 
     @classmethod
-    def of(cls, restriction: facts.Restriction, catalogue: Catalogue) -> Self:
+    def of(cls, restriction: offer_facts.Restriction, catalogue: Catalogue) -> Self:
         level = restriction.indicator
         return cls(
             indicator=None if level is None else IndicatorLevel.of(level, catalogue),
@@ -195,25 +195,25 @@ PromotionBenefit = Annotated[
 ]
 
 
-def advantage_benefit(benefit: facts.AdvantageBenefit, catalogue: Catalogue) -> AdvantageBenefit:
+def advantage_benefit(benefit: offer_facts.AdvantageBenefit, catalogue: Catalogue) -> AdvantageBenefit:
     match benefit:
-        case facts.Rates(prices):
+        case offer_facts.Rates(prices):
             return RateSubTable(prices=rate_prices(prices.items(), catalogue))
-        case facts.PercentOff(ten_thousandths):
+        case offer_facts.PercentOff(ten_thousandths):
             return PercentOff(percent=to_percentage(ten_thousandths))
-        case facts.AmountOff(amount):
+        case offer_facts.AmountOff(amount):
             return AmountOff(amount=money(amount, catalogue.currency))
-        case facts.FixedPrice(price):
+        case offer_facts.FixedPrice(price):
             return FixedPrice(price=money(price, catalogue.currency))
 
 
-def promotion_benefit(benefit: facts.PromotionBenefit, catalogue: Catalogue) -> PromotionBenefit:
+def promotion_benefit(benefit: offer_facts.PromotionBenefit, catalogue: Catalogue) -> PromotionBenefit:
     match benefit:
-        case facts.PercentOff(ten_thousandths):
+        case offer_facts.PercentOff(ten_thousandths):
             return PercentOff(percent=to_percentage(ten_thousandths))
-        case facts.AmountOff(amount):
+        case offer_facts.AmountOff(amount):
             return AmountOff(amount=money(amount, catalogue.currency))
-        case facts.AmountOffPerTicket(amount):
+        case offer_facts.AmountOffPerTicket(amount):
             return AmountOffPerTicket(amount=money(amount, catalogue.currency))
 
 

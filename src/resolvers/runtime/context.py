@@ -14,7 +14,8 @@ from services.access.audit import Audit
 from services.access.credentials import Credentials
 from services.baskets.lifecycle import Baskets
 from services.baskets.orders import Orders
-from services.catalogue.snapshot import Catalogue, Catalogues
+from services.catalogue.catalogues import Catalogues
+from services.catalogue.snapshot import Catalogue
 from services.codes.batches import Batches
 from services.codes.custom_codes import CustomCodes
 from services.codes.imports import Imports

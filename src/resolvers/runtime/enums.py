@@ -4,7 +4,9 @@ import strawberry
 
 from services.core.texts import Language
 from services.core.viewer import Audience, StaffRole
-from services.pricing.facts import OfferState, ProductFamily, RefusalCode, TargetType
+from services.pricing.facts.offers import OfferState, TargetType
+from services.pricing.facts.refusals import RefusalCode
+from services.pricing.facts.tickets import ProductFamily
 
 for enum, description in (
     (Language, "The languages that names and messages come in."),

@@ -14,7 +14,7 @@ from resolvers.runtime.ids import WrongId
 from services.catalogue.snapshot import Catalogue
 from services.core import errors
 from services.offers.refusal_texts import message, shown
-from services.pricing import facts
+from services.pricing.facts import refusals as refusal_facts
 
 
 @strawberry.interface(
@@ -57,7 +57,7 @@ class Refusal:
     code: RefusalCode
     required: str | None
     actual: str | None
-    _found: strawberry.Private[facts.Refusal]
+    _found: strawberry.Private[refusal_facts.Refusal]
     _language: strawberry.Private[Language]
 
     @strawberry.field(description="Why, and what to do about it.")
@@ -70,7 +70,7 @@ class CodeRefused(Failure):
     refusals: list[Refusal]
 
 
-def refusals(found: Sequence[facts.Refusal], catalogue: Catalogue, language: Language) -> list[Refusal]:
+def refusals(found: Sequence[refusal_facts.Refusal], catalogue: Catalogue, language: Language) -> list[Refusal]:
     """Refusals as the contract shows them, their findings in ``language`` and in the organisation's money and time."""
     return [
         Refusal(

@@ -2,8 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from enum import Enum
-from typing import Final
 from uuid import UUID
 
 from db.baskets.baskets import BasketContent, BasketLine
@@ -12,8 +10,9 @@ from services.baskets.simulation import NOTHING, Trial, check_trial
 from services.catalogue.snapshot import Catalogue
 from services.core.errors import InvalidInput, Path, Problem
 from services.core.texts import text
+from services.core.unset import UNSET, Given, Unset
 from services.core.viewer import Viewer
-from services.pricing.facts import FAMILIES_WITH_PERFORMANCES
+from services.pricing.facts.tickets import FAMILIES_WITH_PERFORMANCES
 
 MAXIMUM_LINES = 500
 MAXIMUM_TICKETS = 1000
@@ -43,24 +42,15 @@ class BasketRequest:
     advantages: tuple[UUID, ...] | None = None
 
 
-class Unset(Enum):
-    """Stands for what a change leaves out, where None clears."""
-
-    UNSET = "UNSET"
-
-
-UNSET: Final = Unset.UNSET
-
-
 @dataclass(frozen=True, slots=True)
 class BasketChange:
     """What a client wants otherwise in a basket; what is UNSET stays as it is, None clears it."""
 
     lines: tuple[LineRequest, ...] | Unset = UNSET
-    contact: UUID | Unset | None = UNSET
-    delivery_mode: UUID | Unset | None = UNSET
+    contact: Given[UUID] = UNSET
+    delivery_mode: Given[UUID] = UNSET
     use_balance: bool | Unset = UNSET
-    advantages: tuple[UUID, ...] | Unset | None = UNSET
+    advantages: Given[tuple[UUID, ...]] = UNSET
 
 
 def apply_change(content: BasketContent, change: BasketChange, viewer: Viewer, catalogue: Catalogue) -> BasketContent:

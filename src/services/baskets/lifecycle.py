@@ -20,7 +20,7 @@ from services.baskets.code_entry import Entered, Entering, Entry, opened_offer, 
 from services.baskets.holds import Holder, hold
 from services.baskets.quotes import Priceable, Prices
 from services.baskets.simulation import NOTHING, Trial
-from services.catalogue.snapshot import Catalogues
+from services.catalogue.catalogues import Catalogues
 from services.codes.format import normalise
 from services.core.errors import CodeRefused, NotFound
 from services.core.idempotency import Answer, Once

@@ -22,14 +22,15 @@ from db.counts.counts import RedemptionCounts
 from services.access.permissions import audit_sale, may_see
 from services.baskets import stored_pricing
 from services.baskets.lifecycle import Baskets, anything
-from services.catalogue.snapshot import Catalogue, Catalogues
+from services.catalogue.catalogues import Catalogues
+from services.catalogue.snapshot import Catalogue
 from services.core.errors import CodeRefused, Conflict, Failure, InvalidInput, NotFound, Problem
 from services.core.free_text import is_writable
 from services.core.idempotency import Answer, Once
 from services.core.texts import text
 from services.core.transactions import Overtaken, Transactions
 from services.core.viewer import Audience, StaffRole, Viewer
-from services.pricing.facts import Refusal, RefusalCode
+from services.pricing.facts.refusals import Refusal, RefusalCode
 from services.pricing.result import PricedLine, PricedTicket, Pricing
 
 LONGEST_REASON: Final = 500

@@ -12,24 +12,16 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.baskets import pricing_facts as db
 from services.access.attempt_limits import Attempts
-from services.catalogue.snapshot import Catalogue, Catalogues
+from services.catalogue.catalogues import Catalogues
+from services.catalogue.snapshot import Catalogue
 from services.codes.format import check_entered, is_mistyped, normalise
 from services.core.errors import InvalidInput, Problem
 from services.core.texts import text
 from services.core.viewer import Viewer
-from services.pricing.facts import (
-    ContactFacts,
-    Element,
-    ElementKind,
-    EnteredCode,
-    LimitKey,
-    Offer,
-    Refusal,
-    RefusalCode,
-    Sale,
-    Taken,
-    Tickets,
-)
+from services.pricing.facts.offers import Offer
+from services.pricing.facts.refusals import EnteredCode, Refusal, RefusalCode, Tickets
+from services.pricing.facts.sale import ContactFacts, LimitKey, Sale, Taken
+from services.pricing.facts.tickets import Element, ElementKind
 from services.pricing.rules import needs_code
 from services.pricing.values import value
 

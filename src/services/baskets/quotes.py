@@ -16,7 +16,7 @@ from services.core.errors import InvalidInput, Problem
 from services.core.texts import text
 from services.core.viewer import Viewer
 from services.pricing.engine import price
-from services.pricing.facts import Line
+from services.pricing.facts.tickets import Line
 from services.pricing.result import Pricing
 from services.pricing.values import value
 

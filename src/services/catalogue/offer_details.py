@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
 
-from services.pricing.facts import (
+from services.pricing.facts.offers import (
     Advantage,
     CampaignTarget,
     IndicatorTarget,

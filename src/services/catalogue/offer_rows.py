@@ -15,14 +15,12 @@ from db.offers.offers import (
     StoredScope,
 )
 from services.catalogue.offer_details import OfferDetails, OfferKind
-from services.pricing.facts import (
+from services.pricing.facts.offers import (
     Advantage,
     AdvantageBenefit,
     AmountOff,
     AmountOffPerTicket,
     CampaignTarget,
-    Element,
-    ElementKind,
     ElementLimits,
     FixedPrice,
     IndicatorTarget,
@@ -30,7 +28,6 @@ from services.pricing.facts import (
     OfferState,
     PartnerTarget,
     PercentOff,
-    ProductFamily,
     PromotionalCode,
     PromotionBenefit,
     PublicTarget,
@@ -41,6 +38,7 @@ from services.pricing.facts import (
     Target,
     TargetType,
 )
+from services.pricing.facts.tickets import Element, ElementKind, ProductFamily
 
 # ── From the database ────────────────────────────────────────────────────────────────────────────
 

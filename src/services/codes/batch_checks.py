@@ -17,7 +17,7 @@ from services.core.errors import Conflict, NotFound, Problem
 from services.core.free_text import is_writable
 from services.core.mail import plain_address
 from services.core.texts import text
-from services.pricing.facts import OfferState, TargetType
+from services.pricing.facts.offers import OfferState, TargetType
 
 MOST_CODES: Final = 5_000_000
 LONGEST_REMARK: Final = 1_000

@@ -21,9 +21,9 @@ from services.core.idempotency import Answer, Once
 from services.core.problems import Problems
 from services.core.texts import text
 from services.core.transactions import Overtaken, Transactions
+from services.core.unset import UNSET, Given
 from services.core.viewer import StaffRole, Viewer
-from services.offers.forms import LEFT_OUT, Given
-from services.pricing.facts import OfferState
+from services.pricing.facts.offers import OfferState
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ class CustomCodes:
             await self._lock(connection, viewer, offer)
             stored = await self._locked(connection, viewer, offer, code, max_uses)
             wanted = _switched(stored.chosen, active, viewer, now)
-            if max_uses is not LEFT_OUT:
+            if max_uses is not UNSET:
                 _check_uses(max_uses, stored.uses)
                 wanted = replace(wanted, max_uses=max_uses)
             if wanted != stored.chosen:

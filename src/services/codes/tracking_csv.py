@@ -15,7 +15,7 @@ from db.codes.codes import CodeFilter
 from db.codes.pages import TrackedCode
 from db.core.sessions import Sessions
 from services.access.shares import require_follower, share_of
-from services.catalogue.snapshot import Catalogues
+from services.catalogue.catalogues import Catalogues
 from services.codes.batch_csv import BYTE_ORDER_MARK, cells, local
 from services.codes.download_links import Links
 from services.codes.tracking import narrowed, shown

@@ -11,7 +11,7 @@ from services.catalogue.snapshot import Catalogue
 from services.core.errors import InvalidInput, NotFound, Problem
 from services.core.texts import text
 from services.core.viewer import Viewer
-from services.pricing.facts import Advantage, CampaignTarget, IndicatorTarget, OfferState
+from services.pricing.facts.offers import Advantage, CampaignTarget, IndicatorTarget, OfferState
 
 __all__ = ["Contact", "Contacts"]
 

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from services.core.texts import Text
-from services.pricing.facts import Refusal
+from services.pricing.facts.refusals import Refusal
 
 Path = tuple[str, ...]
 

@@ -15,7 +15,7 @@ from db.core import idempotency as db
 from services.core.errors import CodeRefused, Conflict, Failure, Forbidden, InvalidInput, NotFound, Path, Problem
 from services.core.texts import Text, text
 from services.core.viewer import Viewer
-from services.pricing.facts import Refusal
+from services.pricing.facts.refusals import Refusal
 
 MAXIMUM_LENGTH: Final = 255
 

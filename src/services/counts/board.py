@@ -15,7 +15,8 @@ import structlog
 from db.core.sessions import Sessions
 from db.counts import postgres_feed as db
 from db.counts.counts import RedemptionCounts
-from services.catalogue.snapshot import Catalogue, Catalogues
+from services.catalogue.catalogues import Catalogues
+from services.catalogue.snapshot import Catalogue
 from services.counts.change_feed import Live
 
 PACE: Final = 0.1

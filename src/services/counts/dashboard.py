@@ -7,7 +7,7 @@ from db.core.sessions import Sessions
 from db.counts import counts as db
 from db.counts.counts import RedemptionCounts
 from services.access.shares import require_follower, share_of
-from services.catalogue.snapshot import Catalogues
+from services.catalogue.catalogues import Catalogues
 from services.core.errors import NotFound
 from services.core.viewer import Viewer
 

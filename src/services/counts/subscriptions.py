@@ -12,7 +12,8 @@ from db.contacts import contacts as db_contacts
 from db.core.sessions import Sessions
 from db.counts.counts import RedemptionCounts
 from services.access.shares import share_of
-from services.catalogue.snapshot import Catalogue, Catalogues
+from services.catalogue.catalogues import Catalogues
+from services.catalogue.snapshot import Catalogue
 from services.codes.batches import Batch, Batches, BatchState
 from services.core.errors import Forbidden, NotFound
 from services.core.texts import text

@@ -12,7 +12,7 @@ from services.dataset.offer_checks import OfferChecks
 from services.dataset.outline import Outline
 from services.dataset.parsing import Document, Entry
 from services.dataset.rules import each_once, in_order
-from services.pricing.facts import FAMILIES_WITH_PERFORMANCES
+from services.pricing.facts.tickets import FAMILIES_WITH_PERFORMANCES
 
 
 def check(document: Document, outline: Outline, existing: Existing) -> Iterator[Problem]:

@@ -22,7 +22,7 @@ from services.dataset.fields import (
     Words,
     wrong,
 )
-from services.pricing.facts import ProductFamily
+from services.pricing.facts.tickets import ProductFamily
 
 Named = Field(strict=False)
 """An enum value, which JSON can only give by its name."""

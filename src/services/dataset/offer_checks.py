@@ -17,7 +17,7 @@ from services.dataset.existing import Existing
 from services.dataset.outline import Outline
 from services.dataset.parsing import Document, Entry
 from services.dataset.rules import each_once, in_order
-from services.pricing.facts import OfferState, TargetType
+from services.pricing.facts.offers import OfferState, TargetType
 
 _RUNNING: Final = frozenset({OfferState.RUNNING, OfferState.SUSPENDED, OfferState.CLOSED})
 _LATER: Final[Mapping[OfferState, frozenset[OfferState]]] = {

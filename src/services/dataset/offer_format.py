@@ -36,7 +36,8 @@ from services.dataset.fields import (
     wrong,
 )
 from services.dataset.format import Name, Named, Price
-from services.pricing.facts import OfferState, ProductFamily, TargetType
+from services.pricing.facts.offers import OfferState, TargetType
+from services.pricing.facts.tickets import ProductFamily
 
 
 def _exactly_one(item: Item, names: Sequence[str]) -> None:

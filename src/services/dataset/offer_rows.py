@@ -10,14 +10,12 @@ from services.dataset import offer_format as form
 from services.dataset.existing import Existing, Ids
 from services.dataset.format import Price
 from services.dataset.parsing import Document
-from services.pricing.facts import (
+from services.pricing.facts.offers import (
     Advantage,
     AdvantageBenefit,
     AmountOff,
     AmountOffPerTicket,
     CampaignTarget,
-    Element,
-    ElementKind,
     ElementLimits,
     FixedPrice,
     IndicatorTarget,
@@ -33,6 +31,7 @@ from services.pricing.facts import (
     SingleUseTarget,
     Target,
 )
+from services.pricing.facts.tickets import Element, ElementKind
 
 ELEMENT_KINDS: Mapping[str, ElementKind] = {
     "products": ElementKind.PRODUCT,

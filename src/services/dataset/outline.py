@@ -6,7 +6,7 @@ from db.codes.codes import CodeKind
 from services.catalogue.offer_details import OfferKind
 from services.dataset.existing import Existing
 from services.dataset.parsing import objects_at
-from services.pricing.facts import ProductFamily
+from services.pricing.facts.tickets import ProductFamily
 
 
 class Outline:

@@ -38,7 +38,7 @@ from services.dataset.existing import Existing, Ids
 from services.dataset.fields import Item
 from services.dataset.offer_rows import OfferRows, rate_table
 from services.dataset.parsing import Document, Entry
-from services.pricing.facts import FAMILIES_WITH_PERFORMANCES
+from services.pricing.facts.tickets import FAMILIES_WITH_PERFORMANCES
 
 T = TypeVar("T", bound=Item)
 

@@ -33,7 +33,7 @@ from services.offers.forms import (
 )
 from services.offers.quotas import below_taken
 from services.offers.states import missing
-from services.pricing.facts import Advantage, CampaignTarget, OfferState, SingleUseTarget
+from services.pricing.facts.offers import Advantage, CampaignTarget, OfferState, SingleUseTarget
 
 MOST_CONTACTS: Final = 10_000
 """Whom a promotional code is restricted to one by one; more of them are a campaign or an indicator."""

@@ -9,8 +9,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.baskets import baskets, claims
 from db.core.ids import new_id
+from services.catalogue.catalogues import Catalogues
 from services.catalogue.offer_details import OfferDetails
-from services.catalogue.snapshot import Catalogue, Catalogues
+from services.catalogue.snapshot import Catalogue
 from services.codes.access_codes import Exchange
 from services.core.errors import Conflict, NotFound
 from services.core.idempotency import Answer, Once
@@ -23,7 +24,7 @@ from services.offers.editing import Editor
 from services.offers.forms import AdvantageDraft, LimitsDraft, NewAdvantage, NewPromotion, OfferDraft, PromotionDraft
 from services.offers.saving import save
 from services.offers.states import FOLLOWING, NEEDS_TO_BE_COMPLETE, fixed_changes, missing
-from services.pricing.facts import Advantage, OfferState, PromotionalCode
+from services.pricing.facts.offers import Advantage, OfferState, PromotionalCode
 
 Make = Callable[[Editor, UUID], OfferDetails]
 Edit = Callable[[Editor, OfferDetails], OfferDetails]

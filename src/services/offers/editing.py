@@ -12,10 +12,11 @@ from services.core.errors import Path
 from services.core.problems import Problems
 from services.core.text_checks import check_label, check_url, check_words
 from services.core.texts import text
-from services.offers.forms import AdvantageDraft, Given, LeftOut, NewAdvantage, NewPromotion, OfferDraft, PromotionDraft
+from services.core.unset import UNSET, Given
+from services.offers.forms import AdvantageDraft, NewAdvantage, NewPromotion, OfferDraft, PromotionDraft
 from services.offers.scope_and_limits import Belonging, Reach
 from services.offers.target_and_benefit import Terms
-from services.pricing.facts import (
+from services.pricing.facts.offers import (
     Advantage,
     FixedPrice,
     Limits,
@@ -106,7 +107,7 @@ class Editor:
         begins = _merged(draft.valid_from, offer.valid_from, None, lambda at: self._instant(("validFrom",), at))
         ends = _merged(draft.valid_until, offer.valid_until, None, lambda at: self._instant(("validUntil",), at))
         if begins is not None and ends is not None and ends <= begins:
-            path = "validFrom" if draft.valid_until is LeftOut.LEFT_OUT else "validUntil"
+            path = "validFrom" if draft.valid_until is UNSET else "validUntil"
             self._problems.add((path,), text("ends_before_begins"))
         return replace(
             offer,
@@ -160,6 +161,6 @@ class Editor:
 
 
 def _merged(given: Given[Draft], stored: Value, cleared: Value, read: Callable[[Draft], Value]) -> Value:
-    if given is LeftOut.LEFT_OUT:
+    if given is UNSET:
         return stored
     return cleared if given is None else read(given)

@@ -11,13 +11,17 @@ from db.core.sessions import Sessions
 from services.baskets.pricing_facts import NOWHERE, Facts, FactsReader, Question
 from services.baskets.sale_input import check_codes, check_contact, check_delivery_mode, check_point_of_sale
 from services.baskets.simulation import Trial, check_trial
-from services.catalogue.snapshot import Catalogue, Catalogues
+from services.catalogue.catalogues import Catalogues
+from services.catalogue.snapshot import Catalogue
 from services.core.errors import InvalidInput, Problem
 from services.core.texts import text
 from services.core.viewer import Audience, Viewer
 from services.offers.visibility import is_for
 from services.pricing.engine import eligibility
-from services.pricing.facts import ContactFacts, Offer, Refusal, RefusalCode, Sale, TicketKind
+from services.pricing.facts.offers import Offer
+from services.pricing.facts.refusals import Refusal, RefusalCode
+from services.pricing.facts.sale import ContactFacts, Sale
+from services.pricing.facts.tickets import TicketKind
 from services.pricing.limits import is_counted
 
 

@@ -1,31 +1,18 @@
 """Offers as somebody who configures them asks for: parts of them, that nobody has checked yet.
 
-A draft's fields are those of the API's inputs. One that is ``LEFT_OUT`` stays as it is, None clears it; one that is
+A draft's fields are those of the API's inputs. One that is ``UNSET`` stays as it is, None clears it; one that is
 given is given as a whole.
 """
 
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from enum import Enum
-from typing import Final, TypeAlias, TypeVar
 from uuid import UUID
 
 from services.core.errors import Problem
-from services.pricing.facts import Element, ElementKind, Limits, ProductFamily
-
-T = TypeVar("T")
-
-
-class LeftOut(Enum):
-    """What a field of a draft is that nobody gave."""
-
-    LEFT_OUT = "LEFT_OUT"
-
-
-LEFT_OUT: Final = LeftOut.LEFT_OUT
-
-Given: TypeAlias = T | LeftOut | None
+from services.core.unset import UNSET, Given
+from services.pricing.facts.offers import Limits
+from services.pricing.facts.tickets import Element, ElementKind, ProductFamily
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +31,7 @@ class TargetDraft:
     campaign: UUID | None = None
     indicator: LevelDraft | None = None
     access_code: str | None = None
-    tickets_per_code: Given[int] = LEFT_OUT
+    tickets_per_code: Given[int] = UNSET
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,18 +110,18 @@ class RestrictionDraft:
 class OfferDraft:
     """What both kinds of offers have. ``unread`` is what was wrong before the draft could be made, such as ids."""
 
-    internal_name: Given[dict[str, str]] = LEFT_OUT
-    public_name: Given[dict[str, str]] = LEFT_OUT
-    picture: Given[str] = LEFT_OUT
-    valid_from: Given[datetime] = LEFT_OUT
-    valid_until: Given[datetime] = LEFT_OUT
-    channels: Given[tuple[UUID, ...]] = LEFT_OUT
-    points_of_sale: Given[tuple[UUID, ...]] = LEFT_OUT
-    delivery_modes: Given[tuple[UUID, ...]] = LEFT_OUT
-    scope: Given[ScopeDraft] = LEFT_OUT
-    limits: Given[LimitsDraft] = LEFT_OUT
-    benefit: Given[BenefitDraft] = LEFT_OUT
-    returns_codes: Given[bool] = LEFT_OUT
+    internal_name: Given[dict[str, str]] = UNSET
+    public_name: Given[dict[str, str]] = UNSET
+    picture: Given[str] = UNSET
+    valid_from: Given[datetime] = UNSET
+    valid_until: Given[datetime] = UNSET
+    channels: Given[tuple[UUID, ...]] = UNSET
+    points_of_sale: Given[tuple[UUID, ...]] = UNSET
+    delivery_modes: Given[tuple[UUID, ...]] = UNSET
+    scope: Given[ScopeDraft] = UNSET
+    limits: Given[LimitsDraft] = UNSET
+    benefit: Given[BenefitDraft] = UNSET
+    returns_codes: Given[bool] = UNSET
     unread: tuple[Problem, ...] = ()
 
 
@@ -142,15 +129,15 @@ class OfferDraft:
 class AdvantageDraft(OfferDraft):
     """``sale_end`` is the tolerance in minutes after the start of a performance."""
 
-    target: Given[TargetDraft] = LEFT_OUT
-    sale_end: Given[int] = LEFT_OUT
+    target: Given[TargetDraft] = UNSET
+    sale_end: Given[int] = UNSET
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PromotionDraft(OfferDraft):
-    minimum_basket: Given[Decimal] = LEFT_OUT
-    combinable: Given[bool] = LEFT_OUT
-    restriction: Given[RestrictionDraft] = LEFT_OUT
+    minimum_basket: Given[Decimal] = UNSET
+    combinable: Given[bool] = UNSET
+    restriction: Given[RestrictionDraft] = UNSET
 
 
 @dataclass(frozen=True, slots=True)

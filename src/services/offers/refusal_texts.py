@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from services.catalogue.snapshot import Catalogue
 from services.core.money import to_decimal
 from services.core.texts import Language, localised, text
-from services.pricing.facts import Amount, Finding, Instant, Refusal, Things, Tickets
+from services.pricing.facts.refusals import Amount, Finding, Instant, Refusal, Things, Tickets
 
 DETAILS: Final = frozenset(
     {

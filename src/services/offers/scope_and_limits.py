@@ -10,7 +10,8 @@ from services.core.errors import Path
 from services.core.problems import Problems
 from services.core.texts import text
 from services.offers.forms import ElementLimitDraft, LimitsDraft, ScopeDraft
-from services.pricing.facts import Element, ElementKind, ElementLimits, Limits, ProductFamily, Scope
+from services.pricing.facts.offers import ElementLimits, Limits, Scope
+from services.pricing.facts.tickets import Element, ElementKind, ProductFamily
 
 ELEMENT_FIELDS: Final[Mapping[ElementKind, str]] = {
     ElementKind.PRODUCT: "productId",

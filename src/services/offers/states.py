@@ -11,7 +11,7 @@ from services.catalogue.snapshot import Catalogue
 from services.core.errors import Path, Problem
 from services.core.texts import text
 from services.pricing.benefits import saving
-from services.pricing.facts import (
+from services.pricing.facts.offers import (
     Advantage,
     CampaignTarget,
     FixedPrice,
@@ -19,8 +19,8 @@ from services.pricing.facts import (
     OfferState,
     PartnerTarget,
     PromotionalCode,
-    TicketKind,
 )
+from services.pricing.facts.tickets import TicketKind
 from services.pricing.scope import in_scope, is_on_sale
 
 FOLLOWING: Final[Mapping[OfferState, frozenset[OfferState]]] = {

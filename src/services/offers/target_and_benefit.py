@@ -12,8 +12,9 @@ from services.core.percentages import PercentageError, to_ten_thousandths
 from services.core.problems import Problems
 from services.core.text_checks import check_label
 from services.core.texts import text
-from services.offers.forms import LEFT_OUT, BenefitDraft, LevelDraft, RateDraft, RestrictionDraft, TargetDraft
-from services.pricing.facts import (
+from services.core.unset import UNSET
+from services.offers.forms import BenefitDraft, LevelDraft, RateDraft, RestrictionDraft, TargetDraft
+from services.pricing.facts.offers import (
     AdvantageBenefit,
     AmountOff,
     AmountOffPerTicket,
@@ -52,7 +53,7 @@ class Terms:
         if draft.access_code is not None:
             self._problems.refuse(("target", "accessCode"), check_chosen(draft.access_code))
             return PartnerTarget()
-        if draft.tickets_per_code is not LEFT_OUT:
+        if draft.tickets_per_code is not UNSET:
             if draft.tickets_per_code is not None and draft.tickets_per_code < 1:
                 self._problems.add(("target", "singleUseCode", "ticketsPerCode"), text("number_too_small", ge=1))
             return SingleUseTarget(draft.tickets_per_code)

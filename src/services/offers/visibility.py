@@ -10,7 +10,7 @@ from db.core.sessions import Sessions
 from db.offers import offers as db
 from services.catalogue.snapshot import Catalogue
 from services.core.viewer import Audience, Viewer
-from services.pricing.facts import Advantage, CampaignTarget, IndicatorTarget, Offer, OfferState, PublicTarget
+from services.pricing.facts.offers import Advantage, CampaignTarget, IndicatorTarget, Offer, OfferState, PublicTarget
 
 
 class Offers:

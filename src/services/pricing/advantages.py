@@ -7,22 +7,22 @@ from itertools import chain, repeat
 from operator import attrgetter
 from uuid import UUID
 
-from services.pricing.assignment import Cap, Option, assign
 from services.pricing.basket import Basket
 from services.pricing.benefits import saving
-from services.pricing.facts import (
+from services.pricing.facts.offers import (
     Advantage,
     CampaignTarget,
     IndicatorTarget,
     PartnerTarget,
     PublicTarget,
-    Refusal,
     SingleUseTarget,
 )
+from services.pricing.facts.refusals import Refusal
 from services.pricing.limits import Bound
 from services.pricing.result import Hold, PricedCode
 from services.pricing.rules import needs_code
 from services.pricing.scope import in_scope, is_on_sale, ticket_refusals
+from services.pricing.solver.assignment import Cap, Option, assign
 from services.pricing.terms import Entry, Terms
 from services.pricing.values import value
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from services.pricing.facts import Line, TicketKind
+from services.pricing.facts.tickets import Line, TicketKind
 from services.pricing.values import value
 
 

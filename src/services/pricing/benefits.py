@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from services.pricing.facts import (
+from services.pricing.facts.offers import (
     AdvantageBenefit,
     AmountOff,
     AmountOffPerTicket,
@@ -10,8 +10,8 @@ from services.pricing.facts import (
     PercentOff,
     PromotionBenefit,
     Rates,
-    TicketKind,
 )
+from services.pricing.facts.tickets import TicketKind
 
 WHOLE = 1_000_000
 """100 % in ten-thousandths of a percent."""

@@ -9,18 +9,10 @@ from uuid import UUID
 
 from services.pricing.advantages import Given, grant
 from services.pricing.basket import Basket
-from services.pricing.facts import (
-    Advantage,
-    EnteredCode,
-    Line,
-    Offer,
-    PromotionalCode,
-    Refusal,
-    RefusalCode,
-    Sale,
-    Taken,
-    TicketKind,
-)
+from services.pricing.facts.offers import Advantage, Offer, PromotionalCode
+from services.pricing.facts.refusals import EnteredCode, Refusal, RefusalCode
+from services.pricing.facts.sale import Sale, Taken
+from services.pricing.facts.tickets import Line, TicketKind
 from services.pricing.limits import bounds
 from services.pricing.offer_index import Offers
 from services.pricing.promotions import promote

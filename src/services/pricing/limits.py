@@ -3,19 +3,10 @@
 from collections.abc import Iterator, Sequence
 from uuid import UUID
 
-from services.pricing.facts import (
-    Element,
-    ElementKind,
-    LimitKey,
-    Limits,
-    Offer,
-    Refusal,
-    RefusalCode,
-    Sale,
-    Taken,
-    TicketKind,
-    Tickets,
-)
+from services.pricing.facts.offers import Limits, Offer
+from services.pricing.facts.refusals import Refusal, RefusalCode, Tickets
+from services.pricing.facts.sale import LimitKey, Sale, Taken
+from services.pricing.facts.tickets import Element, ElementKind, TicketKind
 from services.pricing.values import value
 
 

@@ -8,18 +8,17 @@ from typing import Final, NamedTuple
 from uuid import UUID
 
 from services.pricing.benefits import saving
-from services.pricing.facts import (
+from services.pricing.facts.offers import (
     Advantage,
     CampaignTarget,
-    ContactFacts,
     IndicatorTarget,
     Offer,
     OfferState,
-    ProductFamily,
     PromotionalCode,
     Target,
-    TicketKind,
 )
+from services.pricing.facts.sale import ContactFacts
+from services.pricing.facts.tickets import ProductFamily, TicketKind
 from services.pricing.limits import is_counted
 from services.pricing.rules import Rule, needs_code, rules
 from services.pricing.scope import in_scope

@@ -4,7 +4,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from services.pricing.basket import Basket
 from services.pricing.benefits import discounts
-from services.pricing.facts import Amount, PromotionalCode, Refusal, RefusalCode, TicketKind, Words
+from services.pricing.facts.offers import PromotionalCode
+from services.pricing.facts.refusals import Amount, Refusal, RefusalCode, Words
+from services.pricing.facts.tickets import TicketKind
 from services.pricing.limits import exceeded
 from services.pricing.result import Hold, PricedCode
 from services.pricing.scope import in_scope

@@ -2,7 +2,8 @@
 
 from uuid import UUID
 
-from services.pricing.facts import Refusal, TicketKind
+from services.pricing.facts.refusals import Refusal
+from services.pricing.facts.tickets import TicketKind
 from services.pricing.values import value
 
 

@@ -14,23 +14,19 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
-from services.pricing.facts import (
+from services.pricing.facts.offers import (
     Advantage,
     CampaignTarget,
     IndicatorTarget,
-    Instant,
     Offer,
     OfferState,
     PartnerTarget,
     PromotionalCode,
-    Refusal,
-    RefusalCode,
     Restriction,
-    Sale,
     SingleUseTarget,
-    Things,
-    Words,
 )
+from services.pricing.facts.refusals import Instant, Refusal, RefusalCode, Things, Words
+from services.pricing.facts.sale import Sale
 
 
 class Rule(Protocol):

@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from services.pricing.benefits import rate, saving
-from services.pricing.facts import Advantage, Instant, Offer, Rates, Refusal, RefusalCode, TicketKind
+from services.pricing.facts.offers import Advantage, Offer, Rates
+from services.pricing.facts.refusals import Instant, Refusal, RefusalCode
+from services.pricing.facts.tickets import TicketKind
 from services.pricing.limits import Bound
 
 

@@ -4,7 +4,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeVar
 from uuid import UUID
 
-from services.pricing.facts import EnteredCode, Offer, OfferState, Refusal, RefusalCode, Sale, Taken
+from services.pricing.facts.offers import Offer, OfferState
+from services.pricing.facts.refusals import EnteredCode, Refusal, RefusalCode
+from services.pricing.facts.sale import Sale, Taken
 from services.pricing.limits import Bound, bounds
 from services.pricing.offer_index import Offers
 from services.pricing.result import PricedCode

@@ -13,7 +13,8 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
-from services.catalogue.snapshot import Catalogue, Catalogues
+from services.catalogue.catalogues import Catalogues
+from services.catalogue.snapshot import Catalogue
 from services.codes.batches import Batch, Batches, BatchRequest, BatchState, DocumentType
 from services.codes.imports import ImportRequest, Imports
 from services.contacts.contacts import Contacts

@@ -13,7 +13,8 @@ import orjson
 from db.core.sessions import Sessions
 from resolvers.runtime.ids import encode
 from services.access.credentials import Credentials
-from services.catalogue.snapshot import Catalogue, Catalogues
+from services.catalogue.catalogues import Catalogues
+from services.catalogue.snapshot import Catalogue
 from services.core.errors import NotFound, Unauthenticated
 from services.core.viewer import StaffRole
 from services.dataset import Datasets, moved_to, read

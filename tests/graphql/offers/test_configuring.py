@@ -10,7 +10,7 @@ from tests.ledger import breaches
 
 from db.core.ids import new_id
 from resolvers.runtime.ids import encode
-from services.pricing.facts import ProductFamily
+from services.pricing.facts.tickets import ProductFamily
 
 CONCERT = ("ZINMAN-0119", "CAT1", "FULL", 1)
 

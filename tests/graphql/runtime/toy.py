@@ -24,7 +24,7 @@ from resolvers.transport.http import GraphQLApp
 from services.core import errors
 from services.core.texts import text
 from services.core.viewer import Audience, Viewer
-from services.pricing import facts
+from services.pricing.facts import refusals as refusal_facts
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 KEYS = [UUID(int=number) for number in range(1, 6)]
@@ -178,11 +178,19 @@ FAILURES: dict[str, Exception] = {
     "fault": RuntimeError("the password is hunter2"),
     "refused": errors.CodeRefused(
         [
-            facts.Refusal(facts.RefusalCode.UNKNOWN_CODE, detail="mistyped"),
-            facts.Refusal(facts.RefusalCode.MINIMUM_BASKET_NOT_REACHED, facts.Amount(2000), facts.Amount(1990)),
-            facts.Refusal(facts.RefusalCode.ORDER_LIMIT_EXCEEDED, facts.Tickets(4), facts.Tickets(5)),
-            facts.Refusal(facts.RefusalCode.NOT_STARTED, facts.Instant(NOW)),
-            facts.Refusal(facts.RefusalCode.WRONG_CHANNEL, facts.Things((KEYS[0],)), facts.Things(())),
+            refusal_facts.Refusal(refusal_facts.RefusalCode.UNKNOWN_CODE, detail="mistyped"),
+            refusal_facts.Refusal(
+                refusal_facts.RefusalCode.MINIMUM_BASKET_NOT_REACHED,
+                refusal_facts.Amount(2000),
+                refusal_facts.Amount(1990),
+            ),
+            refusal_facts.Refusal(
+                refusal_facts.RefusalCode.ORDER_LIMIT_EXCEEDED, refusal_facts.Tickets(4), refusal_facts.Tickets(5)
+            ),
+            refusal_facts.Refusal(refusal_facts.RefusalCode.NOT_STARTED, refusal_facts.Instant(NOW)),
+            refusal_facts.Refusal(
+                refusal_facts.RefusalCode.WRONG_CHANNEL, refusal_facts.Things((KEYS[0],)), refusal_facts.Things(())
+            ),
         ]
     ),
 }

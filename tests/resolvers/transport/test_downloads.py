@@ -12,7 +12,7 @@ from starlette.applications import Starlette
 from db.core import tables
 from db.core.sessions import Sessions
 from resolvers.transport.downloads import routes
-from services.catalogue.snapshot import Catalogues
+from services.catalogue.catalogues import Catalogues
 from services.codes.batch_csv import CodeLists
 from services.codes.download_links import LIFETIME, Links
 from services.codes.tracking_csv import TrackingLists

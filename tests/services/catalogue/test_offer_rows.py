@@ -10,14 +10,12 @@ from db.catalogue.catalogue import Campaign
 from db.offers.offers import OfferRow
 from services.catalogue.offer_details import OfferDetails
 from services.catalogue.offer_rows import from_rows, to_limit_rows, to_row
-from services.pricing.facts import (
+from services.pricing.facts.offers import (
     Advantage,
     AdvantageBenefit,
     AmountOff,
     AmountOffPerTicket,
     CampaignTarget,
-    Element,
-    ElementKind,
     ElementLimits,
     FixedPrice,
     IndicatorTarget,
@@ -25,7 +23,6 @@ from services.pricing.facts import (
     OfferState,
     PartnerTarget,
     PercentOff,
-    ProductFamily,
     PromotionalCode,
     PromotionBenefit,
     PublicTarget,
@@ -35,6 +32,7 @@ from services.pricing.facts import (
     SingleUseTarget,
     Target,
 )
+from services.pricing.facts.tickets import Element, ElementKind, ProductFamily
 
 BEGIN, END = datetime(2026, 9, 1, tzinfo=UTC), datetime(2027, 7, 15, tzinfo=UTC)
 CAMPAIGN = Campaign(UUID(int=1), "C", {"fr": "C"}, BEGIN, END)

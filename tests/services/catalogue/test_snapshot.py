@@ -10,9 +10,11 @@ from tests.counting import counted
 
 from db.catalogue import catalogue as db
 from db.core.sessions import Sessions
-from services.catalogue.snapshot import Catalogue, Catalogues, SalesChannelKind, by_code
+from services.catalogue.catalogues import Catalogues
+from services.catalogue.snapshot import Catalogue, SalesChannelKind, by_code
 from services.core.errors import NotFound
-from services.pricing.facts import OfferState, ProductFamily
+from services.pricing.facts.offers import OfferState
+from services.pricing.facts.tickets import ProductFamily
 
 NOWHERE = UUID(int=0)
 

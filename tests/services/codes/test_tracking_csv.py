@@ -12,7 +12,7 @@ from tests.services.theatre import LINKS, NOW, House, build
 
 from db.core import tables
 from db.core.sessions import Sessions
-from services.catalogue.snapshot import Catalogues
+from services.catalogue.catalogues import Catalogues
 from services.codes.download_links import LIFETIME, BrokenLink, ExpiredLink
 from services.codes.format import display
 from services.codes.tracking import CodeFilter, CodeStatus

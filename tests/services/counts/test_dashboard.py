@@ -6,7 +6,7 @@ from tests.services.theatre import NOW, House, build
 from db.core.ids import new_id
 from db.core.sessions import Sessions
 from db.counts.counts import RedemptionCounts
-from services.catalogue.snapshot import Catalogues
+from services.catalogue.catalogues import Catalogues
 from services.core.errors import Forbidden, NotFound
 from services.core.viewer import StaffRole, Viewer
 from services.counts.counts import Counts

@@ -17,7 +17,7 @@ from db.counts import counts as db_counts
 from db.counts.counts import RedemptionCounts
 from db.counts.postgres_feed import PostgresCarrier
 from db.counts.redis_feed import RedisCarrier
-from services.catalogue.snapshot import Catalogues
+from services.catalogue.catalogues import Catalogues
 from services.codes.batches import Batches, DocumentType
 from services.codes.download_links import Links
 from services.core.transactions import Transactions

@@ -10,7 +10,8 @@ from tests.services.dataset.samples import changed, example
 
 from db.core import tables
 from db.core.sessions import Sessions
-from services.catalogue.snapshot import Catalogue, Catalogues, by_code
+from services.catalogue.catalogues import Catalogues
+from services.catalogue.snapshot import Catalogue, by_code
 from services.core.errors import InvalidInput
 from services.dataset import Datasets, Loaded
 

@@ -17,14 +17,15 @@ from db.core.ids import new_id
 from db.core.sessions import Sessions
 from db.offers import limits
 from db.offers.offers import WHOLE_OFFER, LimitRow
-from services.catalogue.snapshot import Catalogue, Catalogues
+from services.catalogue.catalogues import Catalogues
+from services.catalogue.snapshot import Catalogue
 from services.codes.custom_codes import CustomCodes
 from services.core.errors import InvalidInput
 from services.core.transactions import Transactions
 from services.core.viewer import Audience, StaffRole, Viewer
 from services.offers.configuration import Configuration
 from services.offers.forms import AdvantageDraft, ElementLimitDraft, LimitsDraft
-from services.pricing.facts import Limits
+from services.pricing.facts.offers import Limits
 
 
 @dataclass

@@ -13,27 +13,20 @@ from services.catalogue.snapshot import Catalogue
 from services.core.texts import Language
 from services.offers.refusal_texts import DETAILS, message, shown
 from services.pricing.engine import eligibility
-from services.pricing.facts import (
+from services.pricing.facts.offers import (
     Advantage,
-    Amount,
     AmountOff,
     CampaignTarget,
-    Finding,
     IndicatorTarget,
-    Instant,
     Limits,
     OfferState,
     PartnerTarget,
-    ProductFamily,
     PromotionalCode,
-    Refusal,
-    RefusalCode,
     Restriction,
-    Sale,
-    Things,
-    Tickets,
-    Words,
 )
+from services.pricing.facts.refusals import Amount, Finding, Instant, Refusal, RefusalCode, Things, Tickets, Words
+from services.pricing.facts.sale import Sale
+from services.pricing.facts.tickets import ProductFamily
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 SALE = Sale(now=NOW, channel=uuid4(), point_of_sale=uuid4())

@@ -1,14 +1,14 @@
 """Which tickets get which advantage: the exact optimum under all limits (docs/domain.md, Pricing a basket, step 2).
 
 Like tickets are numbered kinds, in a canonical order, and offers are numbered in the order of preference. Usually each
-kind takes its best option and no limit minds; what a limit does mind is left to ``services.pricing.integer_program``.
+kind takes its best option and no limit minds; what a limit does mind is left to ``integer_program``.
 """
 
 from collections.abc import Iterable, Sequence
 from operator import itemgetter
 from typing import NamedTuple
 
-from services.pricing.integer_program import Limit, solve
+from services.pricing.solver.integer_program import Limit, solve
 
 Option = tuple[int, int]
 """What an offer would take off each ticket of a kind (above 0), and the offer's number."""

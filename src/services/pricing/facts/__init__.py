@@ -1,0 +1,1 @@
+"""What pricing is told: frozen values without behaviour beyond reading themselves, in the words of docs/domain.md."""

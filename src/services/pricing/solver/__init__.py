@@ -1,0 +1,1 @@
+"""Which tickets get which advantage: the largest saving that the limits allow, found exactly."""
