@@ -29,7 +29,7 @@ from db.migrations.migrate import upgrade
 from services.catalogue.catalogues import Catalogues
 from services.codes.batch_csv import CodeLists
 from services.codes.batches import Batches, BatchRequest, BatchState
-from services.codes.download_links import Links
+from services.codes.download_links import DownloadLinks
 from services.codes.tracking import CodeFilter, Codes
 from services.core.texts import Language
 from services.core.transactions import Transactions
@@ -236,7 +236,7 @@ async def measure(url: str, folder: Path) -> None:
         folder,
         url,
         sessions,
-        Batches(sessions, transactions, Links("secret", "http://127.0.0.1")),
+        Batches(sessions, transactions, DownloadLinks("secret", "http://127.0.0.1")),
         Viewer(Audience.STAFF, loaded.organisation_id, "theatre", "benchmark", roles=roles),
         next(iter(catalogue.seasons)),
         next(offer.id for offer in catalogue.offers.values() if offer.code == "PROMOTYD"),

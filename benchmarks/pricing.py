@@ -30,7 +30,7 @@ from services.pricing.facts.offers import (
 )
 from services.pricing.facts.sale import ContactFacts, Sale
 from services.pricing.facts.tickets import Element, ElementKind, Line, ProductFamily, TicketKind
-from services.pricing.offer_index import Offers
+from services.pricing.offer_index import OfferIndex
 
 TICKETS = (1, 10, 50, 500)
 OFFERS = (10, 100, 1_000, 10_000)
@@ -144,10 +144,10 @@ def binding(offers: list[Advantage], tickets: int) -> list[Advantage]:
     ]
 
 
-def rounds(lines: list[Line], *snapshots: Offers) -> list[list[float]]:
+def rounds(lines: list[Line], *snapshots: OfferIndex) -> list[list[float]]:
     """Microseconds under each snapshot, turn by turn so that a busy machine is unfair to none."""
 
-    def run(offers: Offers, calls: int) -> float:
+    def run(offers: OfferIndex, calls: int) -> float:
         start = perf_counter()
         for _ in range(calls):
             price(lines, (), SALE, offers, {})
@@ -163,7 +163,7 @@ def verdict(value: float, limit: float) -> str:
 
 def main() -> None:
     own, others = own_offers(), other_offers()
-    snapshots = [Offers([*own, *others][:count], ()) for count in OFFERS]
+    snapshots = [OfferIndex([*own, *others][:count], ()) for count in OFFERS]
     most = {10: 200.0, 500: 20_000.0}
     print("µs by running offers:  " + "".join(f"{count:>10,}" for count in OFFERS) + "    10,000 : 10")
     for tickets in TICKETS:
@@ -177,7 +177,7 @@ def main() -> None:
         print("      at best          " + "".join(f"{min(column):>10,.0f}" for column in columns))
     print("\nµs with limits per order and per seat category that bind, 10,000 offers")
     for tickets in TICKETS[1:]:
-        turns = rounds(basket(tickets), Offers([*binding(own, tickets), *others], ()))
+        turns = rounds(basket(tickets), OfferIndex([*binding(own, tickets), *others], ()))
         print(f"{tickets:>4} tickets           {median(turn[0] for turn in turns):>10,.0f}")
 
 

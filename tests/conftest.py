@@ -26,7 +26,7 @@ from starlette.types import ASGIApp
 from db.core.sessions import Sessions
 from db.migrations.migrate import upgrade
 from services.codes.batches import BatchState
-from services.codes.download_links import Links
+from services.codes.download_links import DownloadLinks
 from services.codes.generation import Generation
 from services.core.mail import FolderMailer
 from services.core.transactions import Transactions
@@ -153,7 +153,9 @@ async def example_databases(databases: Databases) -> Databases:
     sessions = Sessions(databases.url("example"), pool_size=1)
     loaded = await Datasets(sessions).load(read(files("sesame").joinpath("example.json").read_bytes()), now=NOW)
     transactions = Transactions(sessions, lambda _organisation, _subjects: None)
-    generation = Generation(sessions, transactions, Links(SECRET, "http://test"), FolderMailer(Path("/nowhere")))
+    generation = Generation(
+        sessions, transactions, DownloadLinks(SECRET, "http://test"), FolderMailer(Path("/nowhere"))
+    )
     for batch in loaded.made:
         while await generation.advance(loaded.organisation_id, batch, NOW) is not BatchState.DONE:
             pass

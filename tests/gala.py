@@ -16,7 +16,7 @@ from services.access.credentials import Credentials
 from services.catalogue.catalogues import Catalogues
 from services.catalogue.snapshot import Catalogue, by_code
 from services.codes.batches import BatchState
-from services.codes.download_links import Links
+from services.codes.download_links import DownloadLinks
 from services.codes.format import display
 from services.codes.generation import Generation
 from services.codes.tracking import CodeFilter, Codes
@@ -149,7 +149,9 @@ async def build(url: str) -> Gala:
     try:
         loaded = await Datasets(sessions).load(document(now), now=now)
         transactions = Transactions(sessions, lambda _organisation, _subjects: None)
-        generation = Generation(sessions, transactions, Links(SECRET, "http://test"), FolderMailer(Path("/nowhere")))
+        generation = Generation(
+            sessions, transactions, DownloadLinks(SECRET, "http://test"), FolderMailer(Path("/nowhere"))
+        )
         for batch in loaded.made:
             while await generation.advance(loaded.organisation_id, batch, now) is not BatchState.DONE:
                 pass

@@ -8,24 +8,24 @@ from db.core.sessions import Sessions
 from db.counts.postgres_feed import PostgresCarrier
 from db.counts.redis_feed import RedisCarrier
 from resolvers.runtime.context import Services
-from services.access.attempt_limits import Attempts
+from services.access.attempt_limits import AttemptLimits
 from services.access.audit import Audit
 from services.access.credentials import Credentials
 from services.baskets.lifecycle import Baskets
 from services.baskets.orders import Orders
 from services.baskets.pricing_facts import FactsReader
-from services.baskets.quotes import Prices
+from services.baskets.quotes import Quotes
 from services.catalogue.catalogues import Catalogues
 from services.codes.batches import Batches
 from services.codes.custom_codes import CustomCodes
-from services.codes.download_links import Links
+from services.codes.download_links import DownloadLinks
 from services.codes.imports import Imports
 from services.codes.invalidation import Invalidation
 from services.codes.tracking import Codes
 from services.codes.tracking_csv import TrackingLists
 from services.contacts.contacts import Contacts
 from services.core.transactions import Transactions
-from services.counts.change_feed import Live
+from services.counts.change_feed import ChangeFeed
 from services.counts.counts import Counts
 from services.counts.dashboard import Dashboards
 from services.counts.subscriptions import LiveCounts
@@ -41,11 +41,11 @@ class House:
     """What one process works with; all of it shares the sessions."""
 
     sessions: Sessions
-    live: Live
+    live: ChangeFeed
     transactions: Transactions
     credentials: Credentials
-    links: Links
-    attempts: Attempts
+    links: DownloadLinks
+    attempts: AttemptLimits
 
 
 @asynccontextmanager
@@ -54,7 +54,7 @@ async def house(settings: Settings) -> AsyncIterator[House]:
     with database(settings) as url:
         sessions = Sessions(url, pool_size=settings.pool_size)
         redis = None if settings.redis_url is None else settings.redis_url.get_secret_value()
-        live = Live(PostgresCarrier(sessions, url) if redis is None else RedisCarrier(redis))
+        live = ChangeFeed(PostgresCarrier(sessions, url) if redis is None else RedisCarrier(redis))
         secret = secret_key(settings)
         try:
             yield House(
@@ -62,8 +62,8 @@ async def house(settings: Settings) -> AsyncIterator[House]:
                 live,
                 Transactions(sessions, live.publish),
                 Credentials(sessions, secret),
-                Links(secret, settings.public_url),
-                Attempts(redis),
+                DownloadLinks(secret, settings.public_url),
+                AttemptLimits(redis),
             )
         finally:
             await live.close()
@@ -76,7 +76,7 @@ def build_services(own: House) -> Services:
     catalogues = Catalogues(sessions)
     facts = FactsReader(catalogues, own.attempts)
     offers = Offers(sessions)
-    baskets = Baskets(sessions, catalogues, transactions, Prices(facts))
+    baskets = Baskets(sessions, catalogues, transactions, Quotes(facts))
     batches = Batches(sessions, transactions, own.links)
     return Services(
         credentials=own.credentials,

@@ -12,7 +12,7 @@ from starlette.types import ASGIApp
 
 from db.baskets import claims
 from db.core import sessions
-from services.core.idempotency import Once
+from services.core.idempotency import IdempotentRequest
 from sesame.server import app
 
 _TAKEN_CODES = sqlalchemy.text("""
@@ -46,7 +46,7 @@ def check_before_write() -> None:
 
 def ignored_keys() -> None:
     """Every request is new."""
-    Once.is_keyed = property(lambda _: False)  # type: ignore[assignment,method-assign]
+    IdempotentRequest.is_keyed = property(lambda _: False)  # type: ignore[assignment,method-assign]
 
 
 def no_synchronous_commit() -> None:

@@ -20,7 +20,7 @@ from services.pricing.facts.offers import (
 from services.pricing.facts.refusals import EnteredCode, Refusal, RefusalCode
 from services.pricing.facts.sale import ContactFacts, LimitKey, Sale
 from services.pricing.facts.tickets import Element, ElementKind, Line, ProductFamily, TicketKind
-from services.pricing.offer_index import Offers
+from services.pricing.offer_index import OfferIndex
 from services.pricing.result import Pricing
 
 NOW = datetime.fromisoformat("2026-11-23T12:00:00+01:00")
@@ -123,8 +123,8 @@ class Shop:
         )
 
     @property
-    def index(self) -> Offers:
-        return Offers(
+    def index(self) -> OfferIndex:
+        return OfferIndex(
             [offer for offer in self.offers if isinstance(offer, Advantage)],
             [offer for offer in self.offers if isinstance(offer, PromotionalCode)],
         )

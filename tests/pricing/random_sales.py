@@ -33,7 +33,7 @@ from services.pricing.facts.offers import (
 from services.pricing.facts.refusals import EnteredCode, Refusal, RefusalCode
 from services.pricing.facts.sale import ContactFacts, LimitKey, Sale
 from services.pricing.facts.tickets import ElementKind, Line, ProductFamily, TicketKind
-from services.pricing.offer_index import Offers
+from services.pricing.offer_index import OfferIndex
 from services.pricing.result import Pricing
 
 SHOWS = {"P1": "X", "P2": "X", "P3": "Y"}
@@ -58,7 +58,7 @@ class Case:
     taken: dict[LimitKey, int]
 
     def price(self) -> Pricing:
-        return price(self.lines, self.codes, self.sale, Offers(self.advantages, self.promotions), self.taken)
+        return price(self.lines, self.codes, self.sale, OfferIndex(self.advantages, self.promotions), self.taken)
 
 
 def dice(seed: int) -> Random:

@@ -15,7 +15,7 @@ from db.core.ids import new_id
 from db.core.sessions import Sessions
 from db.counts import counts
 from services.codes.batches import Batch, Batches, BatchRequest, BatchState, DocumentType
-from services.codes.download_links import Links
+from services.codes.download_links import DownloadLinks
 from services.codes.format import random_codes
 from services.codes.generation import Generation, MakeCodes
 from services.codes.tracking import CodeFilter, Codes
@@ -24,7 +24,7 @@ from services.core.transactions import Transactions
 from services.core.viewer import Audience, StaffRole, Viewer
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
-LINKS = Links("a secret of tests", "https://tickets.example.org")
+LINKS = DownloadLinks("a secret of tests", "https://tickets.example.org")
 
 
 @dataclass(frozen=True)
@@ -236,7 +236,7 @@ class House:
         for code in codes:
             (found,) = await self.tracked.page(self.staff, CodeFilter(code=code), None, 1)
             kind = (new_id(), None, None, new_id())
-            holds.append(claims.Hold(found.offer, found.id, found.contact, *kind, tickets=1))
+            holds.append(claims.HeldTickets(found.offer, found.id, found.contact, *kind, tickets=1))
         async with self.sessions.writing() as connection:
             await connection.execute(insert(tables.baskets).values(**where, **content))
             assert (await claims.claim(connection, organisation, [claims.Claim(basket, None, holds)])).complete

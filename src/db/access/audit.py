@@ -13,7 +13,7 @@ from db.core.tables import audit_entries
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class NewAuditEntry:
     """Who did what to what. ``details`` is JSON."""
 
     actor: str
@@ -36,7 +36,7 @@ class AuditEntry:
     created_at: datetime
 
 
-async def record(connection: AsyncConnection, organisation: UUID, entry: Entry) -> None:
+async def record(connection: AsyncConnection, organisation: UUID, entry: NewAuditEntry) -> None:
     """Adds an entry, at the time of the transaction."""
     await connection.execute(
         insert(audit_entries).values(

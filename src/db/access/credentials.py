@@ -10,7 +10,7 @@ from db.core.tables import api_keys
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
+class TokenSubjects:
     """What the codes in a token stand for; None where a code was not given or stands for nothing."""
 
     organisation: UUID
@@ -48,11 +48,11 @@ WHERE o.code = CAST(:organisation AS text) AND k.digest = :digest AND k.revoked_
 
 async def find_named(
     connection: AsyncConnection, organisation: str, point_of_sale: str | None, contact: str | None
-) -> Named | None:
+) -> TokenSubjects | None:
     """The ids behind codes of one organisation, in one round trip; None where there is no such organisation."""
     parameters = {"organisation": organisation, "point_of_sale": point_of_sale, "contact": contact}
     row = (await connection.execute(_NAMED, parameters)).one_or_none()
-    return Named(*row) if row else None
+    return TokenSubjects(*row) if row else None
 
 
 async def find_key_holder(connection: AsyncConnection, organisation: str, digest: bytes) -> KeyHolder | None:

@@ -18,7 +18,7 @@ from db.core.ledger import SLOT
 from db.core.tables import NIL
 
 
-class Hold(NamedTuple):
+class HeldTickets(NamedTuple):
     """Tickets of one kind in a basket that profit from an offer; a row of the ledger."""
 
     offer: UUID
@@ -36,7 +36,7 @@ class Claim(NamedTuple):
 
     basket: UUID
     contact: UUID | None
-    holds: Sequence[Hold]
+    holds: Sequence[HeldTickets]
 
 
 class Claimed(NamedTuple):

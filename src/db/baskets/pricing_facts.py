@@ -58,7 +58,7 @@ class FreeHold(NamedTuple):
     tickets: int
 
 
-class Facts(NamedTuple):
+class StoredFacts(NamedTuple):
     """``taken`` counts all holds, those that are ``free`` too; codes that are free are so already."""
 
     catalogue_version: int
@@ -130,7 +130,7 @@ SELECT
 """)
 
 
-class Wanted(NamedTuple):
+class WantedFacts(NamedTuple):
     """What a basket's price asks about: its contact, its entered codes (normalised), and the ``offers`` whose limits
     matter, besides the contact's own offers and those that the codes open.
     """
@@ -141,7 +141,7 @@ class Wanted(NamedTuple):
     offers: Collection[UUID]
 
 
-async def read(connection: AsyncConnection, organisation: UUID, wanted: Sequence[Wanted]) -> list[Facts]:
+async def read(connection: AsyncConnection, organisation: UUID, wanted: Sequence[WantedFacts]) -> list[StoredFacts]:
     """The facts for each basket in turn, all of one instant; with what it holds already."""
     questions = [
         {
@@ -159,7 +159,7 @@ async def read(connection: AsyncConnection, organisation: UUID, wanted: Sequence
     }
     rows = await connection.execute(_FACTS, parameters)
     return [
-        Facts(
+        StoredFacts(
             catalogue_version=row.catalogue_version,
             contact=_contact(each.contact, row.contact, row.indicators, row.campaigns),
             codes=tuple(map(_code, row.codes or ())),

@@ -31,7 +31,7 @@ class DocumentType(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class NewBatch:
     """What a batch is to make and where its list goes. ``code`` names batches that come from a file."""
 
     offer: UUID
@@ -74,7 +74,7 @@ class Batch:
 
 
 @dataclass(frozen=True, slots=True)
-class Again:
+class BatchResumption:
     """How a batch that was at its end goes on."""
 
     state: BatchState
@@ -83,7 +83,7 @@ class Again:
 
 
 @dataclass(frozen=True, slots=True)
-class ContactFacts:
+class ReceiverFacts:
     """What decides whether a contact can be given codes, and where they are sent by default."""
 
     kind: str
@@ -91,7 +91,7 @@ class ContactFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class Particulars:
+class BatchParticulars:
     """What a batch's list and letter say besides its codes; a code is entered at ``shop_url``. Names by language."""
 
     organisation_name: str
@@ -134,16 +134,16 @@ async def offers_with_batches(connection: AsyncConnection, organisation: UUID) -
     return frozenset((await connection.scalars(query.distinct())).all())
 
 
-async def contact_facts(connection: AsyncConnection, organisation: UUID, contact: UUID) -> ContactFacts | None:
+async def contact_facts(connection: AsyncConnection, organisation: UUID, contact: UUID) -> ReceiverFacts | None:
     """The contact, None where the organisation has no such one."""
     query = select(contacts.c.kind, contacts.c.email).where(
         contacts.c.organisation_id == organisation, contacts.c.id == contact
     )
     row = (await connection.execute(query)).one_or_none()
-    return None if row is None else ContactFacts(*row)
+    return None if row is None else ReceiverFacts(*row)
 
 
-async def add(connection: AsyncConnection, organisation: UUID, batch: UUID, order: Order, actor: str) -> None:
+async def add(connection: AsyncConnection, organisation: UUID, batch: UUID, order: NewBatch, actor: str) -> None:
     """A new batch, PENDING."""
     await connection.execute(
         insert(batches).values(
@@ -194,7 +194,7 @@ async def sent(connection: AsyncConnection, organisation: UUID, batch: UUID, at:
     await _change(connection, organisation, batch, state=BatchState.DONE, sent_at=at, error=None)
 
 
-async def take_up(connection: AsyncConnection, organisation: UUID, batch: UUID, again: Again) -> None:
+async def take_up(connection: AsyncConnection, organisation: UUID, batch: UUID, again: BatchResumption) -> None:
     """Lets a batch that was at its end go on."""
     await _change(
         connection,
@@ -213,9 +213,11 @@ async def fail(connection: AsyncConnection, organisation: UUID, batch: UUID, err
     await _change(connection, organisation, batch, state=BatchState.FAILED, error=error)
 
 
-async def particulars(connection: AsyncConnection, organisation: UUID, batch: UUID) -> Particulars:
+async def particulars(connection: AsyncConnection, organisation: UUID, batch: UUID) -> BatchParticulars:
     """What the batch's list and letter say besides its codes."""
-    return Particulars(*(await connection.execute(_PARTICULARS, {"organisation": organisation, "batch": batch})).one())
+    return BatchParticulars(
+        *(await connection.execute(_PARTICULARS, {"organisation": organisation, "batch": batch})).one()
+    )
 
 
 def _select(organisation: UUID) -> Select[Any]:

@@ -16,7 +16,7 @@ KNOWN: Final = "code_known"
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class StagedLine:
     """One line: ``code`` is normalised and ``id`` its key, both None where a ``problem`` keeps it out.
 
     ``shown`` is how the list has it.
@@ -56,7 +56,7 @@ async def begin(connection: AsyncConnection) -> None:
     await connection.execute(_STAGE)
 
 
-async def stage(connection: AsyncConnection, lines: Sequence[Line]) -> None:
+async def stage(connection: AsyncConnection, lines: Sequence[StagedLine]) -> None:
     """Puts more lines on the stage, through COPY."""
     driver = await driver_within(connection)
     records = [(line.number, line.id, line.code, line.shown, line.problem) for line in lines]

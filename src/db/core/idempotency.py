@@ -12,7 +12,7 @@ from db.core.tables import idempotency_keys as keys
 
 
 @dataclass(frozen=True, slots=True)
-class Effect:
+class StoredEffect:
     """What a key stands for already."""
 
     fingerprint: bytes
@@ -31,7 +31,7 @@ _FINISH = text(f"UPDATE idempotency_keys SET answer = CAST(:made AS jsonb) WHERE
 
 async def begin(
     connection: AsyncConnection, organisation: UUID, caller: str, key: str, fingerprint: bytes
-) -> Effect | None:
+) -> StoredEffect | None:
     """Takes the key for this transaction, or gives the effect that it names already.
 
     Waits for another transaction that has just taken the key: it either commits its effect or leaves the key free.
@@ -40,7 +40,7 @@ async def begin(
     if (await connection.execute(_TAKE, {**named, "fingerprint": fingerprint})).first() is not None:
         return None
     row = (await connection.execute(_FIND, named)).one()
-    return Effect(row.fingerprint, row.answer)
+    return StoredEffect(row.fingerprint, row.answer)
 
 
 async def finish(connection: AsyncConnection, organisation: UUID, caller: str, key: str, answer: object) -> None:
@@ -50,7 +50,7 @@ async def finish(connection: AsyncConnection, organisation: UUID, caller: str, k
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
+class KeyedAnswer:
     """The answer to a request under its caller's key."""
 
     caller: str
@@ -68,7 +68,7 @@ ORDER BY n.caller, n.key ON CONFLICT DO NOTHING RETURNING key
 """)
 
 
-async def name(connection: AsyncConnection, organisation: UUID, answers: Sequence[Named]) -> bool:
+async def name(connection: AsyncConnection, organisation: UUID, answers: Sequence[KeyedAnswer]) -> bool:
     """Takes keys for effects of this transaction, with their answers; False where one of them was taken already.
 
     Waits like ``begin``.

@@ -16,7 +16,7 @@ from resolvers.runtime.errors import CodeRefused, Conflict, InvalidInput, NotFou
 from resolvers.runtime.ids import OFFER, Ids, Node, decode, encode
 from services.baskets import basket as services
 from services.baskets.basket import BasketState
-from services.baskets.simulation import Trial
+from services.baskets.simulation import Simulation
 
 strawberry.enum(BasketState, description="OPEN until it becomes an order, is cancelled, or its time is over.")
 
@@ -74,7 +74,7 @@ class BasketsQuery:
         context = info.context
         ids = Ids()
         request = input.read(ids)
-        trial = Trial(at, ids.all(include_offer_ids or (), *OFFER, path=("includeOfferIds",)))
+        trial = Simulation(at, ids.all(include_offer_ids or (), *OFFER, path=("includeOfferIds",)))
         ids.check()
         pricing = await context.services.baskets.price(await context.viewer(), request, context.now, trial)
         return await pricing_of(context, pricing)

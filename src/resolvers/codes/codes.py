@@ -18,7 +18,7 @@ from resolvers.runtime.errors import Conflict, InvalidInput, NotFound
 from resolvers.runtime.ids import OFFER, Ids, Node, decode, encode
 from services.catalogue.snapshot import Catalogue
 from services.codes import tracking as services
-from services.codes.invalidation import Selection
+from services.codes.invalidation import InvalidationSelection
 from services.codes.tracking import CodeFilter as Filter
 from services.codes.tracking import CodeStatus, shown
 
@@ -161,13 +161,13 @@ class CodesSelectionInput:
     filter: CodeFilter | None = strawberry.UNSET
     codes: list[str] | None = strawberry.UNSET
 
-    def read(self) -> Selection:
+    def read(self) -> InvalidationSelection:
         """The selection with ids read; raises WrongId."""
         if self.batch_id:
-            return Selection(batch=decode(self.batch_id, "CodeBatch", path=("batchId",)))
+            return InvalidationSelection(batch=decode(self.batch_id, "CodeBatch", path=("batchId",)))
         if self.filter:
-            return Selection(filter=self.filter.read())
-        return Selection(codes=tuple(self.codes or ()))
+            return InvalidationSelection(filter=self.filter.read())
+        return InvalidationSelection(codes=tuple(self.codes or ()))
 
 
 @strawberry.input

@@ -9,7 +9,7 @@ from uuid import UUID
 import strawberry
 
 from resolvers.runtime.language import negotiated
-from resolvers.runtime.loaders import Loader, Once
+from resolvers.runtime.loaders import BatchLoader, Shared
 from services.access.audit import Audit
 from services.access.credentials import Credentials
 from services.baskets.lifecycle import Baskets
@@ -99,9 +99,9 @@ class Context:
         ``catalogue`` is a snapshot to go by, where one of this instant is at hand.
         """
         self.now = self._clock()
-        self.viewer = Once(self._viewer, self._shared_by)
-        self.catalogue = Once(self._catalogue, catalogue)
-        self._loaders: dict[object, Loader[Any, Any]] = {}
+        self.viewer = Shared(self._viewer, self._shared_by)
+        self.catalogue = Shared(self._catalogue, catalogue)
+        self._loaders: dict[object, BatchLoader[Any, Any]] = {}
 
     def fresh(self) -> "Context":
         """A context for another operation of the same connection."""
@@ -130,8 +130,8 @@ class Context:
         """
         loader = self._loaders.get(batch)
         if loader is None:
-            loader = self._loaders[batch] = Loader(lambda keys: batch(self, keys))
-        return await cast("Loader[K, V]", loader).load(key)
+            loader = self._loaders[batch] = BatchLoader(lambda keys: batch(self, keys))
+        return await cast("BatchLoader[K, V]", loader).load(key)
 
     async def _viewer(self) -> Viewer:
         viewer = await self.services.credentials.viewer(self.authorization, self.now)

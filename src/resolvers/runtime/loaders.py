@@ -13,7 +13,7 @@ T = TypeVar("T")
 _MOST_KEYS = 1000
 
 
-class Loader(Generic[K, V]):
+class BatchLoader(Generic[K, V]):
     """Loads values by key through one batch method, which answers a mapping; keys that it leaves out are None.
 
     Built inside the running loop, once a request and purpose. Each value is loaded once.
@@ -31,7 +31,7 @@ class Loader(Generic[K, V]):
         return await asyncio.shield(self._loader.load(key))
 
 
-class Once(Generic[T]):
+class Shared(Generic[T]):
     """Awaits ``make`` once however many ask for its result, unharmed by the cancellation of any of them.
 
     Where it is ``known`` already, nothing is awaited.

@@ -10,7 +10,7 @@ from starlette.routing import Route
 
 from resolvers.runtime.language import negotiated
 from services.codes.batch_csv import SEPARATORS, CodeList, CodeLists
-from services.codes.download_links import BrokenLink, ExpiredLink, Links
+from services.codes.download_links import BrokenLink, DownloadLinks, ExpiredLink
 from services.codes.tracking_csv import TrackingList, TrackingLists
 from services.core.errors import NotFound
 from services.core.texts import text
@@ -19,7 +19,9 @@ Find = Callable[[Request, str], Awaitable[CodeList | TrackingList]]
 """Finds the list that a request's token opens."""
 
 
-def routes(lists: CodeLists, tracking: TrackingLists, links: Links, clock: Callable[[], datetime]) -> list[Route]:
+def routes(
+    lists: CodeLists, tracking: TrackingLists, links: DownloadLinks, clock: Callable[[], datetime]
+) -> list[Route]:
     """The paths that ``links`` name, each with ``?token=…``, and with ``&separator=,`` for commas.
 
     ``/batches/<id>.csv`` is a batch's list, ``/codes.csv`` what a filter finds.

@@ -32,7 +32,7 @@ _LONGEST: Final = 64  # No address is longer, whatever a header says.
 _Keys = Sequence[tuple[RateLimitItem, str]]
 
 
-class Attempts:
+class AttemptLimits:
     """Counts the unknown codes of baskets and clients: of one process, or in Redis of all.
 
     What is tried at the same moment is counted after it was looked up: a few more than the limit may slip through.

@@ -166,7 +166,7 @@ class Credentials:
             catalogue_version=found.catalogue_version,
         )
 
-    async def _found(self, claims: _Claims) -> db.Named:
+    async def _found(self, claims: _Claims) -> db.TokenSubjects:
         """The ids of all that the claims name; raises NotFound for the first that is missing."""
         async with self._sessions.reading() as session:
             found = await db.find_named(session, claims.organisation, claims.point_of_sale, claims.contact)

@@ -33,5 +33,5 @@ async def audit_sale(
 ) -> None:
     """Leaves an entry of what staff or a partner did to a sale; customers' own doings leave none."""
     if is_audited(viewer):
-        entry = audit.Entry(viewer.actor, action, kind, subject, details)
+        entry = audit.NewAuditEntry(viewer.actor, action, kind, subject, details)
         await audit.record(connection, viewer.organisation_id, entry)

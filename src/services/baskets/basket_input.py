@@ -6,7 +6,7 @@ from uuid import UUID
 
 from db.baskets.baskets import BasketContent, BasketLine
 from services.baskets.sale_input import check_codes, check_contact, check_delivery_mode, check_point_of_sale
-from services.baskets.simulation import NOTHING, Trial, check_trial
+from services.baskets.simulation import NOTHING, Simulation, check_simulation
 from services.catalogue.snapshot import Catalogue
 from services.core.errors import InvalidInput, Path, Problem
 from services.core.texts import text
@@ -77,13 +77,13 @@ def apply_change(content: BasketContent, change: BasketChange, viewer: Viewer, c
     return replace(checked, codes=content.codes, counter_profile=content.counter_profile)
 
 
-def check(request: BasketRequest, viewer: Viewer, catalogue: Catalogue, trial: Trial = NOTHING) -> BasketContent:
+def check(request: BasketRequest, viewer: Viewer, catalogue: Catalogue, trial: Simulation = NOTHING) -> BasketContent:
     """The content of a basket that ``viewer`` may ask for, with what a trial may suppose of it.
 
     Raises InvalidInput with every problem, Forbidden where the viewer may try nothing.
     """
     problems: list[Problem] = []
-    check_trial(trial, viewer, catalogue, problems)
+    check_simulation(trial, viewer, catalogue, problems)
     point_of_sale = check_point_of_sale(request.point_of_sale, viewer, catalogue, problems)
     if point_of_sale is None:
         problems.append(Problem(("pointOfSaleId",), text("point_of_sale_missing")))

@@ -17,11 +17,11 @@ from db.baskets.baskets import BasketContent
 from services.baskets import stored_pricing
 from services.baskets.basket import Basket, BasketState, opened
 from services.baskets.holds import Holder, hold
-from services.baskets.quotes import Priceable, Prices, Quote
+from services.baskets.quotes import Priceable, Quote, Quotes
 from services.codes.format import normalise
-from services.core.coalescing import Gathering
+from services.core.coalescing import Coalescing
 from services.core.errors import CodeRefused, Failure
-from services.core.idempotency import Once, keep
+from services.core.idempotency import IdempotentRequest, keep
 from services.core.transactions import Overtaken, Transactions
 from services.core.viewer import Viewer
 from services.pricing.result import PricedCode, Pricing
@@ -29,18 +29,18 @@ from services.pricing.values import value
 
 
 @value
-class Entry:
+class CodeEntry:
     """A code that a customer enters into a basket."""
 
     viewer: Viewer
     basket: UUID
     code: str
     now: datetime
-    once: Once
+    once: IdempotentRequest
 
 
 @value
-class Entered:
+class CodeEntered:
     """The basket after a code was entered, and the offer that it opened."""
 
     basket: Basket
@@ -61,24 +61,24 @@ class _Change:
     offer: UUID
 
 
-class Entering:
+class CodeEntries:
     """Enters codes for customers; ``alone`` does it for one."""
 
     def __init__(
-        self, transactions: Transactions, prices: Prices, alone: Callable[[Entry], Awaitable[Entered]]
+        self, transactions: Transactions, prices: Quotes, alone: Callable[[CodeEntry], Awaitable[CodeEntered]]
     ) -> None:
         self._transactions = transactions
         self._prices = prices
         self._alone = alone
-        self._gathering = Gathering(self._enter_all)
+        self._gathering = Coalescing(self._enter_all)
 
-    async def enter(self, entry: Entry) -> Entered:
+    async def enter(self, entry: CodeEntry) -> CodeEntered:
         """Raises CodeRefused with every reason, NotFound, Conflict."""
         with suppress(_Apart):
             return await self._gathering.add(entry.viewer.organisation_id, entry)
         return await self._alone(entry)
 
-    async def _enter_all(self, entries: Sequence[Entry]) -> Sequence[Entered | Failure | _Apart]:
+    async def _enter_all(self, entries: Sequence[CodeEntry]) -> Sequence[CodeEntered | Failure | _Apart]:
         """The answer to each, _Apart to those whose baskets somebody else keeps right now.
 
         Raises _Apart, whatever went wrong: alone, each has its own answer, or its own fault.
@@ -90,10 +90,10 @@ class Entering:
         except Exception as error:
             raise _Apart from error
 
-    async def _together(self, entries: Sequence[Entry]) -> Sequence[Entered | Failure | _Apart]:
+    async def _together(self, entries: Sequence[CodeEntry]) -> Sequence[CodeEntered | Failure | _Apart]:
         organisation = entries[0].viewer.organisation_id
 
-        async def attempt(connection: AsyncConnection, changed: set[UUID]) -> Sequence[Entered | Failure | _Apart]:
+        async def attempt(connection: AsyncConnection, changed: set[UUID]) -> Sequence[CodeEntered | Failure | _Apart]:
             answers = await self._priced(connection, organisation, entries)
             changes = [answer for answer in answers if isinstance(answer, _Change)]
             _check_apart(changes)
@@ -117,12 +117,12 @@ class Entering:
         return await self._transactions.run(organisation, attempt)
 
     async def _priced(
-        self, connection: AsyncConnection, organisation: UUID, entries: Sequence[Entry]
+        self, connection: AsyncConnection, organisation: UUID, entries: Sequence[CodeEntry]
     ) -> list[_Change | Failure | _Apart]:
         """What becomes of each basket, all of them locked; or why nothing does, here."""
         rows = await db.lock_free(connection, organisation, [entry.basket for entry in entries])
         answers: dict[UUID, _Change | Failure | _Apart] = {}
-        wanted: list[tuple[Entry, db.LockedBasket, Priceable]] = []
+        wanted: list[tuple[CodeEntry, db.LockedBasket, Priceable]] = []
         for entry in entries:
             if entry.basket not in rows:
                 answers[entry.basket] = _Apart()
@@ -173,7 +173,7 @@ def _check_apart(changes: Sequence[_Change]) -> None:
         raise _Apart
 
 
-async def _save(connection: AsyncConnection, organisation: UUID, changes: Sequence[_Change]) -> list[Entered]:
+async def _save(connection: AsyncConnection, organisation: UUID, changes: Sequence[_Change]) -> list[CodeEntered]:
     saved = [
         db.CodesEntered(
             change.basket.id,
@@ -185,7 +185,7 @@ async def _save(connection: AsyncConnection, organisation: UUID, changes: Sequen
     ]
     expiry = await db.save_codes(connection, organisation, saved)
     return [
-        Entered(
+        CodeEntered(
             Basket(
                 change.basket.id,
                 BasketState.OPEN,

@@ -38,9 +38,9 @@ async def hold(
     changed |= claimed.changed
 
 
-def _holds(quote: Quote) -> list[db.Hold]:
+def _holds(quote: Quote) -> list[db.HeldTickets]:
     return [
-        db.Hold(
+        db.HeldTickets(
             offer=each.offer,
             code=each.code,
             holder=None if each.code is None else quote.holders.get(each.code),

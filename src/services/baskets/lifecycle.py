@@ -16,14 +16,14 @@ from services.access.permissions import audit_sale, is_audited, may_see, require
 from services.baskets import stored_pricing
 from services.baskets.basket import Basket, BasketState, opened
 from services.baskets.basket_input import BasketChange, BasketRequest, apply_change, check
-from services.baskets.code_entry import Entered, Entering, Entry, opened_offer, with_code
+from services.baskets.code_entry import CodeEntered, CodeEntries, CodeEntry, opened_offer, with_code
 from services.baskets.holds import Holder, hold
-from services.baskets.quotes import Priceable, Prices
-from services.baskets.simulation import NOTHING, Trial
+from services.baskets.quotes import Priceable, Quotes
+from services.baskets.simulation import NOTHING, Simulation
 from services.catalogue.catalogues import Catalogues
 from services.codes.format import normalise
 from services.core.errors import CodeRefused, NotFound
-from services.core.idempotency import Answer, Once
+from services.core.idempotency import Answer, IdempotentRequest
 from services.core.texts import text
 from services.core.transactions import Transactions
 from services.core.viewer import Viewer
@@ -37,14 +37,16 @@ Accept = Callable[[db.LockedBasket, Pricing], Answer]
 class Baskets:
     """Use cases of baskets; each change is one transaction."""
 
-    def __init__(self, sessions: Sessions, catalogues: Catalogues, transactions: Transactions, prices: Prices) -> None:
+    def __init__(self, sessions: Sessions, catalogues: Catalogues, transactions: Transactions, prices: Quotes) -> None:
         self._sessions = sessions
         self._catalogues = catalogues
         self._transactions = transactions
         self._prices = prices
-        self._entering = Entering(transactions, prices, self._enter)
+        self._entering = CodeEntries(transactions, prices, self._enter)
 
-    async def price(self, viewer: Viewer, request: BasketRequest, now: datetime, trial: Trial = NOTHING) -> Pricing:
+    async def price(
+        self, viewer: Viewer, request: BasketRequest, now: datetime, trial: Simulation = NOTHING
+    ) -> Pricing:
         """The price of a basket that is kept nowhere, with what staff may suppose of it.
 
         Raises InvalidInput with every problem, Forbidden where somebody else supposes anything.
@@ -62,7 +64,7 @@ class Baskets:
         """
         require_sale(viewer)
         content = check(request, viewer, await self._catalogues.seen_by(viewer))
-        once = Once(viewer, key, "createBasket", request)
+        once = IdempotentRequest(viewer, key, "createBasket", request)
 
         made: tuple[Answer, Basket] | None = None
 
@@ -91,12 +93,12 @@ class Baskets:
         A code that is in the basket already changes nothing. Raises CodeRefused with every reason, NotFound, Conflict.
         """
 
-        once = Once(viewer, key, "applyAdvantageCode", (basket, code))
-        entry = Entry(viewer, basket, code, now, once)
+        once = IdempotentRequest(viewer, key, "applyAdvantageCode", (basket, code))
+        entry = CodeEntry(viewer, basket, code, now, once)
         entered = await (self._enter(entry) if is_audited(viewer) else self._entering.enter(entry))
         return entered.basket, entered.offer
 
-    async def _enter(self, entry: Entry) -> Entered:
+    async def _enter(self, entry: CodeEntry) -> CodeEntered:
         def edit(content: BasketContent) -> BasketContent:
             return with_code(content, entry.code)
 
@@ -104,7 +106,7 @@ class Baskets:
             return {"offer": opened_offer(pricing, entry.code)}
 
         basket, answer = await self._change(entry.viewer, entry.basket, edit, accept, entry.now, entry.once)
-        return Entered(basket, answer["offer"])
+        return CodeEntered(basket, answer["offer"])
 
     async def remove_code(
         self, viewer: Viewer, basket: UUID, code: str, now: datetime, key: str | None = None
@@ -117,7 +119,7 @@ class Baskets:
                 raise NotFound(("code",), text("code_not_in_basket"))
             return replace(content, codes=rest)
 
-        once = Once(viewer, key, "removeAdvantageCode", (basket, code))
+        once = IdempotentRequest(viewer, key, "removeAdvantageCode", (basket, code))
         return (await self._change(viewer, basket, without, anything, now, once))[0]
 
     async def update(
@@ -129,7 +131,7 @@ class Baskets:
         unsaid: the code is to be taken out first. Raises InvalidInput with every problem, CodeRefused, NotFound,
         Conflict.
         """
-        once = Once(viewer, key, "updateBasket", (basket, change))
+        once = IdempotentRequest(viewer, key, "updateBasket", (basket, change))
         catalogue = await self._catalogues.seen_by(viewer)
 
         def changed(content: BasketContent) -> BasketContent:
@@ -139,7 +141,7 @@ class Baskets:
 
     async def cancel(self, viewer: Viewer, basket: UUID, now: datetime, key: str | None = None) -> Basket:
         """Ends a basket, which gives back all that it holds. Raises NotFound, Conflict."""
-        once = Once(viewer, key, "cancelBasket", basket)
+        once = IdempotentRequest(viewer, key, "cancelBasket", basket)
 
         async def attempt(connection: AsyncConnection, changed: set[UUID]) -> Answer:
             row = await self.locked(connection, viewer, basket)
@@ -190,7 +192,7 @@ class Baskets:
         return answer, Basket(row.id, BasketState.OPEN, content.contact, expires_at, quote.pricing, None)
 
     async def _change(
-        self, viewer: Viewer, basket: UUID, edit: Edit, accept: Accept, now: datetime, once: Once
+        self, viewer: Viewer, basket: UUID, edit: Edit, accept: Accept, now: datetime, once: IdempotentRequest
     ) -> tuple[Basket, Answer]:
         made: tuple[Answer, Basket] | None = None
 

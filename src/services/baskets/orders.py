@@ -26,7 +26,7 @@ from services.catalogue.catalogues import Catalogues
 from services.catalogue.snapshot import Catalogue
 from services.core.errors import CodeRefused, Conflict, Failure, InvalidInput, NotFound, Problem
 from services.core.free_text import is_writable
-from services.core.idempotency import Answer, Once
+from services.core.idempotency import Answer, IdempotentRequest
 from services.core.texts import text
 from services.core.transactions import Overtaken, Transactions
 from services.core.viewer import Audience, StaffRole, Viewer
@@ -77,7 +77,7 @@ class Orders:
         Raises NotFound; Conflict where the basket is not open, has no ticket, or the balance has been spent meanwhile;
         CodeRefused where a code was invalidated since: the basket then has its price without it, to be confirmed anew.
         """
-        once = Once(viewer, key, "confirmBasket", (basket, payment_reference))
+        once = IdempotentRequest(viewer, key, "confirmBasket", (basket, payment_reference))
 
         async def attempt(connection: AsyncConnection, changed: set[UUID]) -> Answer | CodeRefused:
             row = await self._baskets.locked(connection, viewer, basket)
@@ -105,7 +105,7 @@ class Orders:
         if viewer.audience is not Audience.PARTNER:
             viewer.require_role(StaffRole.SALES)
         _check_reason(reason)
-        once = Once(viewer, key, "cancelOrder", (order, reason))
+        once = IdempotentRequest(viewer, key, "cancelOrder", (order, reason))
 
         async def attempt(connection: AsyncConnection, changed: set[UUID]) -> Answer:
             row = await db.lock(connection, viewer.organisation_id, order)
@@ -136,7 +136,7 @@ class Orders:
         if not barcode.isalnum() or not barcode.isascii():
             raise NotFound(("barcode",), text("unknown_ticket"))
         catalogue = await self._catalogues.seen_by(viewer)
-        once = Once(viewer, key, "controlTicket", barcode)
+        once = IdempotentRequest(viewer, key, "controlTicket", barcode)
 
         async def attempt(connection: AsyncConnection, changed: set[UUID]) -> Answer:
             ticket = await db.control(

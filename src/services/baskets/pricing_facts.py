@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.baskets import pricing_facts as db
-from services.access.attempt_limits import Attempts
+from services.access.attempt_limits import AttemptLimits
 from services.catalogue.catalogues import Catalogues
 from services.catalogue.snapshot import Catalogue
 from services.codes.format import check_entered, is_mistyped, normalise
@@ -47,7 +47,7 @@ class Circumstances(Protocol):
 
 
 @value
-class Facts:
+class PricingFacts:
     """All that pricing is told of an instant.
 
     ``taken`` leaves out what the basket itself holds, which are the offers ``held``. ``holders`` maps a single-use code
@@ -65,7 +65,7 @@ class Facts:
 
 
 @value
-class Question:
+class FactsQuestion:
     """What facts are asked for, as if ``basket`` itself held nothing.
 
     ``limited`` says of which offers the counters are needed, besides those of the contact's own offers, of those that
@@ -86,19 +86,19 @@ class Question:
         """The codes to look up that are new, normalised."""
         return _looked_up(self.asked.codes).difference(_looked_up(self.entered_before))
 
-    def wanted(self, catalogue: Catalogue, barred: Collection[str]) -> db.Wanted:
+    def wanted(self, catalogue: Catalogue, barred: Collection[str]) -> db.WantedFacts:
         offers = [*self.limited(catalogue), *self.include]
-        return db.Wanted(self.basket, self.asked.contact, _looked_up(self.asked.codes).difference(barred), offers)
+        return db.WantedFacts(self.basket, self.asked.contact, _looked_up(self.asked.codes).difference(barred), offers)
 
 
 class FactsReader:
     """Reads facts that fit together."""
 
-    def __init__(self, catalogues: Catalogues, attempts: Attempts) -> None:
+    def __init__(self, catalogues: Catalogues, attempts: AttemptLimits) -> None:
         self._catalogues = catalogues
         self._attempts = attempts
 
-    async def read(self, connection: AsyncConnection, question: Question) -> Facts:
+    async def read(self, connection: AsyncConnection, question: FactsQuestion) -> PricingFacts:
         """The facts that answer one question. Raises InvalidInput where the contact is unknown."""
         [found] = await self.read_all(connection, question.viewer.organisation_id, [question])
         if isinstance(found, InvalidInput):
@@ -106,8 +106,8 @@ class FactsReader:
         return found
 
     async def read_all(
-        self, connection: AsyncConnection, organisation: UUID, questions: Sequence[Question]
-    ) -> list[Facts | InvalidInput]:
+        self, connection: AsyncConnection, organisation: UUID, questions: Sequence[FactsQuestion]
+    ) -> list[PricingFacts | InvalidInput]:
         """The facts of one instant that answer each question in turn."""
         catalogue = self._catalogues.cached(organisation) or await self._catalogues.current(organisation)
         barred = [await self._barred(question) for question in questions]
@@ -123,14 +123,14 @@ class FactsReader:
             for question, codes, each in zip(questions, barred, found, strict=True)
         ]
 
-    async def _barred(self, question: Question) -> set[str]:
+    async def _barred(self, question: FactsQuestion) -> set[str]:
         """The codes that are not even looked up."""
         tried = question.tried
         return tried if tried and await self._attempts.are_spent(question.viewer, question.basket) else set()
 
     async def _facts(
-        self, question: Question, catalogue: Catalogue, barred: set[str], found: db.Facts
-    ) -> Facts | InvalidInput:
+        self, question: FactsQuestion, catalogue: Catalogue, barred: set[str], found: db.StoredFacts
+    ) -> PricingFacts | InvalidInput:
         viewer, asked, basket = question.viewer, question.asked, question.basket
         if asked.contact is not None and found.contact is None:
             return InvalidInput([Problem(("contactId",), text("unknown_contact"))])
@@ -139,7 +139,7 @@ class FactsReader:
         unknown = {normalise(code.text) for code in entered if code.offer is None} - barred
         if unknown:
             await self._attempts.failed(viewer, basket, len(unknown & question.tried))
-        return Facts(
+        return PricingFacts(
             catalogue=catalogue,
             sale=sale,
             codes=(*entered, *_tried(question.include, entered, catalogue)),
@@ -183,7 +183,7 @@ def _looked_up(texts: tuple[str, ...]) -> set[str]:
 def _entered(
     texts: Collection[str],
     barred: Collection[str],
-    found: db.Facts,
+    found: db.StoredFacts,
     catalogue: Catalogue,
     sale: Sale | None,
     basket: UUID | None,
@@ -243,7 +243,7 @@ def _tried(include: frozenset[UUID], entered: Collection[EnteredCode], catalogue
     return [EnteredCode(offer.code, offer=offer.id) for offer in offers if needs_code(offer)]
 
 
-def _taken_by_others(found: db.Facts) -> dict[LimitKey, int]:
+def _taken_by_others(found: db.StoredFacts) -> dict[LimitKey, int]:
     """What is taken of each limit, less what is free: the basket gives back its own, and expired holds are none."""
     contact = None if found.contact is None else found.contact.id
     free_of: dict[UUID, list[db.FreeHold]] = {}

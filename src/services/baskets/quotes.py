@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.baskets.baskets import BasketContent
-from services.baskets.pricing_facts import Facts, FactsReader, Question
+from services.baskets.pricing_facts import FactsQuestion, FactsReader, PricingFacts
 from services.catalogue.snapshot import Catalogue
 from services.core.errors import InvalidInput, Problem
 from services.core.texts import text
@@ -56,14 +56,14 @@ class Priceable:
         return catalogue.offers.limited_offer_ids([line.kind for line in lines_of(catalogue, self.content)])
 
     @property
-    def question(self) -> Question:
-        return Question(
+    def question(self) -> FactsQuestion:
+        return FactsQuestion(
             self.viewer, self.content, self.limited, self.now, self.include, self.basket, self.entered_before
         )
 
 
-class Prices:
-    """Prices baskets."""
+class Quotes:
+    """Quotes baskets."""
 
     def __init__(self, facts: FactsReader) -> None:
         self._facts = facts
@@ -87,7 +87,7 @@ class Prices:
         ]
 
 
-def _quote(wanted: Priceable, facts: Facts) -> Quote:
+def _quote(wanted: Priceable, facts: PricingFacts) -> Quote:
     content = wanted.content
     pricing = price(
         lines_of(facts.catalogue, content),

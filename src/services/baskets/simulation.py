@@ -15,7 +15,7 @@ MOST_OFFERS: Final = 50
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
+class Simulation:
     """What is supposed of a sale: that it takes place ``at`` another instant, and that ``offers`` run."""
 
     at: datetime | None = None
@@ -26,10 +26,10 @@ class Trial:
         return frozenset(self.offers)
 
 
-NOTHING: Final = Trial()
+NOTHING: Final = Simulation()
 
 
-def check_trial(trial: Trial, viewer: Viewer, catalogue: Catalogue, problems: list[Problem]) -> None:
+def check_simulation(trial: Simulation, viewer: Viewer, catalogue: Catalogue, problems: list[Problem]) -> None:
     """Adds what is wrong with a trial. Raises Forbidden for those who may try nothing.
 
     Staff who configure, who sell, or who read everything may: a trial holds nothing and changes nothing, but shows

@@ -24,7 +24,7 @@ from services.catalogue.offer_details import OfferDetails
 from services.catalogue.offer_rows import from_rows
 from services.pricing.facts.offers import Advantage, PromotionalCode
 from services.pricing.facts.tickets import ProductFamily, TicketKind
-from services.pricing.offer_index import Offers
+from services.pricing.offer_index import OfferIndex
 
 __all__ = [
     "AudienceSubCategory",
@@ -100,7 +100,7 @@ class Catalogue:
     performances: Mapping[UUID, Performance]
     rates: Mapping[UUID, db.Rates]
     offer_details: Mapping[UUID, OfferDetails]
-    offers: Offers
+    offers: OfferIndex
     kinds: dict[tuple[UUID, UUID | None, UUID], TicketKind] = field(default_factory=dict, repr=False, compare=False)
     """The kinds of tickets that were asked for, of this snapshot: a basket is priced more often than it changes."""
 
@@ -212,7 +212,7 @@ def build(rows: CatalogueRows, offer_rows: list[OfferRow], limit_rows: list[Limi
         performances=by_id(rows.performances),
         rates=rows.rates,
         offer_details=details,
-        offers=Offers(
+        offers=OfferIndex(
             [offer for offer in offers if isinstance(offer, Advantage)],
             [offer for offer in offers if isinstance(offer, PromotionalCode)],
         ),

@@ -21,7 +21,7 @@ _PATH: Final[Path] = ("target", "accessCode")
 
 
 @dataclass(frozen=True, slots=True)
-class Exchange:
+class AccessCodeExchange:
     """What becomes of an advantage's access codes: one that is ``new``, those that are switched on or off, or spelled
     otherwise.
     """
@@ -48,7 +48,7 @@ class Exchange:
 
 async def plan(
     connection: AsyncConnection, viewer: Viewer, offer: UUID, wanted: str | None, problems: Problems, now: datetime
-) -> Exchange:
+) -> AccessCodeExchange:
     """How ``wanted`` becomes the access code of an advantage, None where it is to have none.
 
     The one before is switched off, and can come back, unless it was invalidated for good. A code that is anybody's in
@@ -56,7 +56,7 @@ async def plan(
     """
     organisation = viewer.organisation_id
     if wanted is not None and check_chosen(wanted) is not None:
-        return Exchange()
+        return AccessCodeExchange()
     code = None if wanted is None else normalise(wanted)
     own = [stored.chosen for stored in await db.access_codes(connection, organisation, [offer], lock=True)]
     off = tuple(
@@ -65,20 +65,20 @@ async def plan(
         if each.is_active and each.code != code
     )
     if wanted is None or code is None:
-        return Exchange(changed=off)
+        return AccessCodeExchange(changed=off)
     known = next((each for each in own if each.code == code), None)
     if known is None:
         if await db.with_text(connection, organisation, [code]):
             problems.add(_PATH, text("code_taken", code=wanted))
         new = ChosenCode(new_id(), code, wanted, CodeKind.ACCESS, offer, None, CodeStatus.AVAILABLE)
-        return Exchange(new, off)
+        return AccessCodeExchange(new, off)
     if known.is_gone:
         problems.add(_PATH, text("code_gone", code=wanted))
     on = replace(known, shown=wanted, status=CodeStatus.AVAILABLE, invalidated_at=None, invalidated_by=None)
-    return Exchange(changed=off if on == known else (*off, on))
+    return AccessCodeExchange(changed=off if on == known else (*off, on))
 
 
-async def carry_out(connection: AsyncConnection, viewer: Viewer, exchange: Exchange) -> None:
+async def carry_out(connection: AsyncConnection, viewer: Viewer, exchange: AccessCodeExchange) -> None:
     """Raises InvalidInput where somebody else took the code since it was planned."""
     await db.save(connection, viewer.organisation_id, exchange.changed)
     new = exchange.new

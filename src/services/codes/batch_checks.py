@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.codes import batches as db
 from db.codes import codes as db_codes
-from db.codes.batches import ContactFacts, DocumentType
+from db.codes.batches import DocumentType, ReceiverFacts
 from db.offers import offers as db_offers
 from db.offers.offers import OfferNature
 from services.catalogue.offer_details import OfferKind
@@ -24,11 +24,11 @@ LONGEST_REMARK: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
-class Receiver:
+class CodeReceiver:
     """The offer that codes are wanted of and the contact that gets them, both of the organisation."""
 
     offer: OfferNature
-    contact: ContactFacts
+    contact: ReceiverFacts
     takes_codes: bool
 
     def problems(self) -> Iterator[Problem]:
@@ -44,7 +44,7 @@ class Receiver:
             raise Conflict(text("offer_closed"))
 
 
-async def receiver(connection: AsyncConnection, organisation: UUID, offer: UUID, contact: UUID) -> Receiver:
+async def receiver(connection: AsyncConnection, organisation: UUID, offer: UUID, contact: UUID) -> CodeReceiver:
     """Who is to have codes. What is found of the offer holds until the transaction ends: neither a chosen code nor
     another target comes in between. Raises NotFound.
     """
@@ -55,9 +55,9 @@ async def receiver(connection: AsyncConnection, organisation: UUID, offer: UUID,
     if facts is None:
         raise NotFound(("contactId",), text("unknown_contact"))
     if found.kind == OfferKind.ADVANTAGE:
-        return Receiver(found, facts, found.target_type == TargetType.SINGLE_USE_CODE)
+        return CodeReceiver(found, facts, found.target_type == TargetType.SINGLE_USE_CODE)
     # A promotional code is entered by codes that were chosen or by random ones, not by both.
-    return Receiver(found, facts, not await db_codes.has_custom(connection, organisation, offer))
+    return CodeReceiver(found, facts, not await db_codes.has_custom(connection, organisation, offer))
 
 
 def destination(

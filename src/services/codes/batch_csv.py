@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from db.codes import batches as db_batches
 from db.codes import pages as db
-from db.codes.batches import Batch, Particulars
+from db.codes.batches import Batch, BatchParticulars
 from db.codes.codes import CodeStatus
 from db.core.sessions import Sessions
 from services.codes.format import MIN_CHOSEN, display, is_random_form
@@ -49,7 +49,7 @@ class CodeList:
 
     sessions: Sessions
     batch: Batch
-    particulars: Particulars
+    particulars: BatchParticulars
 
     @property
     def file_name(self) -> str:

@@ -15,10 +15,10 @@ from db.core.ids import new_id
 from db.core.queue import enqueue
 from db.core.sessions import Sessions
 from services.access.shares import may_follow, share_of
-from services.codes.batch_checks import MOST_CODES, Receiver, destination, receiver, remark_problems
-from services.codes.download_links import Links
+from services.codes.batch_checks import MOST_CODES, CodeReceiver, destination, receiver, remark_problems
+from services.codes.download_links import DownloadLinks
 from services.core.errors import Conflict, InvalidInput, NotFound, Problem
-from services.core.idempotency import Answer, Once
+from services.core.idempotency import Answer, IdempotentRequest
 from services.core.texts import Language, text
 from services.core.transactions import Transactions
 from services.core.viewer import StaffRole, Viewer
@@ -45,7 +45,7 @@ class BatchRequest:
 class Batches:
     """Use cases of batches."""
 
-    def __init__(self, sessions: Sessions, transactions: Transactions, links: Links) -> None:
+    def __init__(self, sessions: Sessions, transactions: Transactions, links: DownloadLinks) -> None:
         self._sessions = sessions
         self._transactions = transactions
         self._links = links
@@ -59,7 +59,7 @@ class Batches:
         """
         viewer.require_role(StaffRole.CODES)
         organisation = viewer.organisation_id
-        once = Once(viewer, key, "generateCodes", request)
+        once = IdempotentRequest(viewer, key, "generateCodes", request)
 
         async def attempt(connection: AsyncConnection, changed: set[UUID]) -> Answer:
             found = await receiver(connection, organisation, request.offer, request.contact)
@@ -79,7 +79,7 @@ class Batches:
         """
         viewer.require_role(StaffRole.CODES)
         organisation = viewer.organisation_id
-        once = Once(viewer, key, "resendCodeBatch", (batch, to))
+        once = IdempotentRequest(viewer, key, "resendCodeBatch", (batch, to))
 
         async def attempt(connection: AsyncConnection, changed: set[UUID]) -> Answer:
             row = await db.lock(connection, organisation, batch, wait=False)
@@ -92,7 +92,7 @@ class Batches:
             again = await _taken_up(connection, row, to)
             await db.take_up(connection, organisation, batch, again)
             details: dict[str, object] = {"destination": again.destination, "state": again.state}
-            entry = audit.Entry(viewer.actor, "resendCodeBatch", "CodeBatch", batch, details)
+            entry = audit.NewAuditEntry(viewer.actor, "resendCodeBatch", "CodeBatch", batch, details)
             await audit.record(connection, organisation, entry)
             await enqueue(connection, JOB, organisation.bytes + batch.bytes)
             changed.add(batch)
@@ -112,7 +112,7 @@ class Batches:
         return self._links.to_batch_csv(batch.organisation, batch.id, now) if batch.is_complete else None
 
 
-async def place(connection: AsyncConnection, organisation: UUID, batch: UUID, order: db.Order, actor: str) -> None:
+async def place(connection: AsyncConnection, organisation: UUID, batch: UUID, order: db.NewBatch, actor: str) -> None:
     """Adds a batch and the job that makes its codes, in the caller's transaction: neither is ever without the other."""
     await db.add(connection, organisation, batch, order, actor)
     details: dict[str, object] = {
@@ -121,11 +121,13 @@ async def place(connection: AsyncConnection, organisation: UUID, batch: UUID, or
         "quantity": order.quantity,
         "destination": order.destination,
     }
-    await audit.record(connection, organisation, audit.Entry(actor, "generateCodes", "CodeBatch", batch, details))
+    await audit.record(
+        connection, organisation, audit.NewAuditEntry(actor, "generateCodes", "CodeBatch", batch, details)
+    )
     await enqueue(connection, JOB, organisation.bytes + batch.bytes)
 
 
-async def _taken_up(connection: AsyncConnection, batch: Batch, to: str | None) -> db.Again:
+async def _taken_up(connection: AsyncConnection, batch: Batch, to: str | None) -> db.BatchResumption:
     """How a batch at its end goes on: what it lacks is made, then its list is mailed where that is wanted."""
     wants_mail = batch.state is BatchState.DONE or to is not None
     document_type = DocumentType.EMAIL_WITH_CODE_LIST if wants_mail else batch.document_type
@@ -135,10 +137,10 @@ async def _taken_up(connection: AsyncConnection, batch: Batch, to: str | None) -
     if problems:
         raise InvalidInput(problems)
     state = BatchState.SENDING if batch.is_complete else BatchState.PENDING
-    return db.Again(state, address, document_type)
+    return db.BatchResumption(state, address, document_type)
 
 
-def _checked(request: BatchRequest, found: Receiver) -> db.Order:
+def _checked(request: BatchRequest, found: CodeReceiver) -> db.NewBatch:
     """What is to be made. Raises InvalidInput with every problem."""
     problems = list(found.problems())
     if not 1 <= request.quantity <= MOST_CODES:
@@ -147,7 +149,7 @@ def _checked(request: BatchRequest, found: Receiver) -> db.Order:
     problems += [*wrong, *remark_problems(request.remark)]
     if problems:
         raise InvalidInput(problems)
-    return db.Order(
+    return db.NewBatch(
         offer=request.offer,
         contact=request.contact,
         quantity=request.quantity,

@@ -17,7 +17,7 @@ from db.offers import offers as db_offers
 from services.catalogue.offer_details import OfferKind
 from services.codes.format import check_chosen, check_entered, normalise
 from services.core.errors import Conflict, InvalidInput, NotFound, Problem
-from services.core.idempotency import Answer, Once
+from services.core.idempotency import Answer, IdempotentRequest
 from services.core.problems import Problems
 from services.core.texts import text
 from services.core.transactions import Overtaken, Transactions
@@ -63,7 +63,7 @@ class CustomCodes:
             await _record(connection, viewer, once.operation, chosen)
             return {"offer": offer}
 
-        once = Once(viewer, key, "addCustomCode", (offer, code, max_uses))
+        once = IdempotentRequest(viewer, key, "addCustomCode", (offer, code, max_uses))
         return (await self._transactions.once(viewer.organisation_id, once, attempt))["offer"]
 
     async def update(
@@ -96,7 +96,7 @@ class CustomCodes:
                 await _record(connection, viewer, once.operation, wanted)
             return {"offer": offer}
 
-        once = Once(viewer, key, "updateCustomCode", (offer, code, active, max_uses))
+        once = IdempotentRequest(viewer, key, "updateCustomCode", (offer, code, active, max_uses))
         return (await self._transactions.once(viewer.organisation_id, once, attempt))["offer"]
 
     async def of_promotional_codes(self, viewer: Viewer, offers: Collection[UUID]) -> dict[UUID, list[CustomCode]]:
@@ -175,7 +175,7 @@ def _switched(code: ChosenCode, active: bool | None, viewer: Viewer, now: dateti
 
 async def _record(connection: AsyncConnection, viewer: Viewer, action: str, code: ChosenCode) -> None:
     details: dict[str, object] = {"code": code.shown, "active": code.is_active, "maxUses": code.max_uses}
-    entry = audit.Entry(viewer.actor, action, "PromotionalCode", code.offer_id, details)
+    entry = audit.NewAuditEntry(viewer.actor, action, "PromotionalCode", code.offer_id, details)
     await audit.record(connection, viewer.organisation_id, entry)
 
 

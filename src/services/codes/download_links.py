@@ -24,7 +24,7 @@ class ExpiredLink(Exception):  # noqa: N818 - says what was found
     """The link was good until its time was over."""
 
 
-class Links:
+class DownloadLinks:
     """Makes and checks links. ``base_url`` is where clients reach this server."""
 
     def __init__(self, secret_key: str, base_url: str) -> None:

@@ -21,7 +21,7 @@ from db.core.sessions import Sessions
 from db.counts import counts
 from db.counts.counts import RedemptionCounts
 from services.codes.batch_csv import CodeList, CodeLists
-from services.codes.download_links import LIFETIME, Links
+from services.codes.download_links import LIFETIME, DownloadLinks
 from services.codes.format import random_codes
 from services.codes.mail_template import Download, code_list_letter
 from services.core.errors import NotFound
@@ -48,7 +48,7 @@ class Generation:
         self,
         sessions: Sessions,
         transactions: Transactions,
-        links: Links,
+        links: DownloadLinks,
         mailer: Mailer,
         *,
         make_codes: MakeCodes = random_codes,

@@ -22,7 +22,7 @@ from services.codes.batch_checks import MOST_CODES, receiver, remark_problems
 from services.codes.format import MAX_LENGTH, MIN_CHOSEN, check_chosen, display, normalise
 from services.codes.keyspace import LEAST_ROOM, Keyspace
 from services.core.errors import InvalidInput, Path, Problem
-from services.core.idempotency import Answer, Once
+from services.core.idempotency import Answer, IdempotentRequest
 from services.core.texts import Language, Text, text
 from services.core.transactions import Transactions
 from services.core.viewer import StaffRole, Viewer
@@ -62,9 +62,9 @@ class Imports:
         that exist already, stand twice in the list, are too short, or are none (see ``check_chosen``).
         """
         viewer.require_role(StaffRole.CODES)
-        once = Once(viewer, key, "importCodes", (request, tuple(codes)))
+        once = IdempotentRequest(viewer, key, "importCodes", (request, tuple(codes)))
         lines = list(enumerate(codes))
-        taking = _Taking(viewer, request, lines, MOST_IN_A_CALL, lambda number: ("codes", str(number)))
+        taking = _Import(viewer, request, lines, MOST_IN_A_CALL, lambda number: ("codes", str(number)))
 
         async def attempt(connection: AsyncConnection, changed: set[UUID]) -> Answer:
             problems: list[Problem] = []
@@ -88,7 +88,7 @@ class Imports:
         InvalidInput says at the end how many there were.
         """
         viewer.require_role(StaffRole.CODES)
-        taking = _Taking(viewer, request, _Filled(lines), MOST_CODES, lambda number: (f"line {number}",))
+        taking = _Import(viewer, request, _Filled(lines), MOST_CODES, lambda number: (f"line {number}",))
 
         async def attempt(connection: AsyncConnection, changed: set[UUID]) -> UUID:
             found = 0
@@ -110,7 +110,7 @@ class Imports:
 
 
 @dataclass(frozen=True, slots=True)
-class _Taking:
+class _Import:
     """One list on its way in: ``lines`` with their numbers, ``path`` where a line of a number stands."""
 
     viewer: Viewer
@@ -168,7 +168,7 @@ class _Taking:
     async def _add(self, connection: AsyncConnection, batch: UUID, number: int) -> None:
         """Adds batch and codes, counted, with an audit entry."""
         organisation, request = self.viewer.organisation_id, self.request
-        order = db_batches.Order(
+        order = db_batches.NewBatch(
             offer=request.offer,
             contact=request.contact,
             quantity=number,
@@ -183,7 +183,7 @@ class _Taking:
         generated = RedemptionCounts(generated=number)
         await counts.move(connection, organisation, {(request.offer, request.contact): generated})
         details: dict[str, object] = {"offer": str(order.offer), "contact": str(order.contact), "quantity": number}
-        entry = audit.Entry(self.viewer.actor, "importCodes", "CodeBatch", batch, details)
+        entry = audit.NewAuditEntry(self.viewer.actor, "importCodes", "CodeBatch", batch, details)
         await audit.record(connection, organisation, entry)
 
 
@@ -197,9 +197,9 @@ class _Filled:
         return ((number, line) for number, line in enumerate(self.lines, start=1) if line.strip())
 
 
-def _read(lines: Sequence[tuple[int, str]], batch: UUID, keyspace: Keyspace) -> list[db.Line]:
+def _read(lines: Sequence[tuple[int, str]], batch: UUID, keyspace: Keyspace) -> list[db.StagedLine]:
     """Lines as they are staged; ids go on where the earlier lines ended."""
-    read: list[db.Line] = []
+    read: list[db.StagedLine] = []
     written: list[str] = []
     first = keyspace.number
     for number, line in lines:
@@ -208,10 +208,10 @@ def _read(lines: Sequence[tuple[int, str]], batch: UUID, keyspace: Keyspace) -> 
         if problem is not None:
             # Whatever it is, it is shown back to whoever sent it, and a database could not take all of it.
             harmless = "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in shown)
-            read.append(db.Line(number, None, None, harmless[:_LONGEST_SHOWN], problem.key))
+            read.append(db.StagedLine(number, None, None, harmless[:_LONGEST_SHOWN], problem.key))
             continue
         code = normalise(shown)
-        read.append(db.Line(number, code_id(batch, first + len(written)), code, _kept(shown, code), None))
+        read.append(db.StagedLine(number, code_id(batch, first + len(written)), code, _kept(shown, code), None))
         written.append(shown)
     keyspace.add(written)
     return read

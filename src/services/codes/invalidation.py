@@ -36,7 +36,7 @@ _OPEN: Final = (CodeStatus.AVAILABLE, CodeStatus.HELD)
 
 
 @dataclass(frozen=True, slots=True)
-class Selection:
+class InvalidationSelection:
     """Which codes: exactly one of the three is set."""
 
     batch: UUID | None = None
@@ -45,7 +45,7 @@ class Selection:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class InvalidationOutcome:
     """What came, or would come, of an invalidation, in codes.
 
     Of the ``invalidated``, ``held`` were in baskets, which lose them. ``used`` and ``already`` invalid ones are left as
@@ -69,9 +69,9 @@ class _Chosen:
     unknown: tuple[str, ...] = ()
     subject: UUID = field(default_factory=new_id)
 
-    def outcome(self, invalidated: int, held: int) -> Outcome:
+    def outcome(self, invalidated: int, held: int) -> InvalidationOutcome:
         used, already = (self.before.get(status, 0) for status in (CodeStatus.USED, CodeStatus.INVALIDATED))
-        return Outcome(invalidated, held, used, already, self.unknown)
+        return InvalidationOutcome(invalidated, held, used, already, self.unknown)
 
 
 class Invalidation:
@@ -83,8 +83,8 @@ class Invalidation:
         self._chunk = chunk
 
     async def run(
-        self, viewer: Viewer, selection: Selection, reason: str, now: datetime, *, dry_run: bool = False
-    ) -> Outcome:
+        self, viewer: Viewer, selection: InvalidationSelection, reason: str, now: datetime, *, dry_run: bool = False
+    ) -> InvalidationOutcome:
         """Invalidates what is AVAILABLE or HELD of the selection; who, when and why stay with each code.
 
         Batches asked for since it began are not meant. With ``dry_run`` nothing happens. For staff who follow codes,
@@ -108,7 +108,7 @@ class Invalidation:
             held += sum(code.before is CodeStatus.HELD for code in done)
         return chosen.outcome(invalidated, held)
 
-    async def _found(self, viewer: Viewer, selection: Selection) -> _Chosen:
+    async def _found(self, viewer: Viewer, selection: InvalidationSelection) -> _Chosen:
         """What a batch or a filter means; of a partner its own codes."""
         if selection.batch is not None:
             await self._check_made(viewer, selection.batch)
@@ -176,7 +176,7 @@ class Invalidation:
         async def attempt(connection: AsyncConnection, changed: set[UUID]) -> list[Invalidated]:
             done = await db.invalidate_many(connection, organisation, ids, actor=viewer.actor, reason=reason, now=now)
             if done and details is not None:
-                entry = audit.Entry(viewer.actor, "invalidateCodes", "AdvantageCodes", subject, details)
+                entry = audit.NewAuditEntry(viewer.actor, "invalidateCodes", "AdvantageCodes", subject, details)
                 await audit.record(connection, organisation, entry)
             await settle(connection, organisation, done)
             changed.update(code.offer for code in done)

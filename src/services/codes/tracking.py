@@ -91,7 +91,7 @@ class Codes:
                 await _explain(connection, viewer, code)
             found, before = done
             details: dict[str, object] = {"reason": reason, "statusBefore": before}
-            entry = audit.Entry(viewer.actor, "invalidateCode", "AdvantageCode", found.id, details)
+            entry = audit.NewAuditEntry(viewer.actor, "invalidateCode", "AdvantageCode", found.id, details)
             await audit.record(connection, viewer.organisation_id, entry)
             one = Invalidated(found.id, found.kind, found.offer, found.contact, before)
             await settle(connection, viewer.organisation_id, [one])

@@ -17,7 +17,7 @@ from db.core.sessions import Sessions
 from services.access.shares import require_follower, share_of
 from services.catalogue.catalogues import Catalogues
 from services.codes.batch_csv import BYTE_ORDER_MARK, cells, local
-from services.codes.download_links import Links
+from services.codes.download_links import DownloadLinks
 from services.codes.tracking import narrowed, shown
 from services.core.errors import Forbidden
 from services.core.texts import Language, localised, text
@@ -54,7 +54,7 @@ _WANTED: Final = TypeAdapter(_Wanted)
 class TrackingLists:
     """Makes links to lists, and finds what is behind them."""
 
-    def __init__(self, sessions: Sessions, catalogues: Catalogues, links: Links) -> None:
+    def __init__(self, sessions: Sessions, catalogues: Catalogues, links: DownloadLinks) -> None:
         self._sessions = sessions
         self._catalogues = catalogues
         self._links = links

@@ -17,7 +17,7 @@ AT_ONCE: Final = 3
 _Waiting = deque[tuple[Item, "asyncio.Future[Result]"]]
 
 
-class Gathering(Generic[Item, Result]):
+class Coalescing(Generic[Item, Result]):
     """Hands what comes one by one to ``do`` in groups of one kind, which answers each item in turn.
 
     Nobody waits for company: what comes while little is being done is done at once, by itself. Who goes away leaves

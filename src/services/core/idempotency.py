@@ -30,7 +30,7 @@ class _Text:
 
 
 @dataclass(frozen=True, slots=True)
-class _Told:
+class _StoredAnswer:
     """An answer as it is kept: what was made, or which failure was told."""
 
     made: dict[str, UUID] | None = None
@@ -41,10 +41,10 @@ class _Told:
     refusals: tuple[Refusal, ...] = ()
 
 
-_TOLD: Final = TypeAdapter(_Told)
+_TOLD: Final = TypeAdapter(_StoredAnswer)
 
 
-class Once:
+class IdempotentRequest:
     """The effect of one request under its caller's idempotency key, if it has one; ``Transactions.once`` runs it.
 
     ``request`` is the input as a value with a faithful ``repr``. Keys are kept for two days.
@@ -92,15 +92,15 @@ class Once:
             kept = _value(answer)
             await db.finish(connection, self._viewer.organisation_id, self._viewer.actor, self._key, kept)
 
-    def answered(self, answer: Answer | Failure) -> db.Named | None:
+    def answered(self, answer: Answer | Failure) -> db.KeyedAnswer | None:
         """The answer under its key, where it has one."""
         if self._key is None:
             return None
-        return db.Named(self._viewer.actor, self._key, self._fingerprint, _value(answer))
+        return db.KeyedAnswer(self._viewer.actor, self._key, self._fingerprint, _value(answer))
 
 
 async def keep(
-    connection: AsyncConnection, organisation: UUID, answers: Sequence[tuple[Once, Answer | Failure]]
+    connection: AsyncConnection, organisation: UUID, answers: Sequence[tuple[IdempotentRequest, Answer | Failure]]
 ) -> bool:
     """Keeps the answers of several requests after their effects, in the same transaction.
 
@@ -111,23 +111,23 @@ async def keep(
 
 
 def _value(answer: Answer | Failure) -> object:
-    told = _told(answer) if isinstance(answer, Failure) else _Told(made=dict(answer))
+    told = _told(answer) if isinstance(answer, Failure) else _StoredAnswer(made=dict(answer))
     return _TOLD.dump_python(told, mode="json", exclude_defaults=True)
 
 
-def _told(failure: Failure) -> _Told:
+def _told(failure: Failure) -> _StoredAnswer:
     match failure:
         case InvalidInput(problems=problems):
             kept = tuple((problem.path, _kept(problem.text)) for problem in problems)
-            return _Told(failure="InvalidInput", said=_kept(failure.text), problems=kept)
+            return _StoredAnswer(failure="InvalidInput", said=_kept(failure.text), problems=kept)
         case NotFound(path=path):
-            return _Told(failure="NotFound", said=_kept(failure.text), path=path)
+            return _StoredAnswer(failure="NotFound", said=_kept(failure.text), path=path)
         case CodeRefused(refusals=refusals):
-            return _Told(failure="CodeRefused", said=_kept(failure.text), refusals=refusals)
-    return _Told(failure=type(failure).__name__, said=_kept(failure.text))
+            return _StoredAnswer(failure="CodeRefused", said=_kept(failure.text), refusals=refusals)
+    return _StoredAnswer(failure=type(failure).__name__, said=_kept(failure.text))
 
 
-def _failure(told: _Told) -> Failure:
+def _failure(told: _StoredAnswer) -> Failure:
     said = _said(told.said)
     match told.failure:
         case "InvalidInput":

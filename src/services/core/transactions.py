@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.core.sessions import Sessions, is_transient
 from services.core.errors import Failure
-from services.core.idempotency import Answer, Once
+from services.core.idempotency import Answer, IdempotentRequest
 
 Result = TypeVar("Result")
 
@@ -55,7 +55,7 @@ class Transactions:
     async def once(
         self,
         organisation: UUID,
-        once: Once,
+        once: IdempotentRequest,
         attempt: Callable[[AsyncConnection, set[UUID]], Awaitable[Answer | Failure]],
     ) -> Answer:
         """Like ``run``, with one effect and one answer for an idempotency key.

@@ -17,7 +17,7 @@ from db.counts import postgres_feed as db
 from db.counts.counts import RedemptionCounts
 from services.catalogue.catalogues import Catalogues
 from services.catalogue.snapshot import Catalogue
-from services.counts.change_feed import Live
+from services.counts.change_feed import ChangeFeed
 
 PACE: Final = 0.1
 """Seconds between two reads of one offer: about ten updates a second."""
@@ -28,22 +28,22 @@ _AT_ONCE: Final = 5  # Few, so that what is told is new: while a thousand watche
 _REST: Final = 0.01  # Between two readings, so that they are not of one offer each.
 _AFTER_FAILURE: Final = 0.5
 
-Shares = Mapping[UUID | None, RedemptionCounts]
+CountsByHolder = Mapping[UUID | None, RedemptionCounts]
 """An offer's counts by holder."""
 
 _log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class BoardReading:
     """The counts of an offer as they were read, by the catalogue of that time; ``number`` grows with each reading."""
 
     number: int
-    shares: Shares
+    shares: CountsByHolder
     catalogue: Catalogue
 
 
-class Reader:
+class BoardReader:
     """One who watches some offers or, with None, all."""
 
     def __init__(self, offers: frozenset[UUID] | None) -> None:
@@ -66,16 +66,16 @@ class Reader:
 class CountBoard:
     """Holds a database connection only while it reads; while nothing changes, does nothing but look now and then."""
 
-    def __init__(self, sessions: Sessions, catalogues: Catalogues, live: Live, organisation: UUID) -> None:
+    def __init__(self, sessions: Sessions, catalogues: Catalogues, live: ChangeFeed, organisation: UUID) -> None:
         self._sessions = sessions
         self._catalogues = catalogues
         self._live = live
         self._organisation = organisation
-        self._latest: dict[UUID, Reading] = {}
-        self._by_offer: dict[UUID, set[Reader]] = {}
-        self._of_all: set[Reader] = set()
+        self._latest: dict[UUID, BoardReading] = {}
+        self._by_offer: dict[UUID, set[BoardReader]] = {}
+        self._of_all: set[BoardReader] = set()
         # Offers to read, the longest known first, each with those who wait for it whether it changed or not.
-        self._dirty: dict[UUID, set[Reader]] = {}
+        self._dirty: dict[UUID, set[BoardReader]] = {}
         self._not_before: dict[UUID, float] = {}
         self._readings = 0
         self._wake = asyncio.Event()
@@ -85,20 +85,20 @@ class CountBoard:
     def is_empty(self) -> bool:
         return not self._of_all and not self._by_offer
 
-    def latest(self, offer: UUID) -> Reading | None:
+    def latest(self, offer: UUID) -> BoardReading | None:
         """The newest counts known; never older than what was seen before."""
         return self._latest.get(offer)
 
-    def join(self, offers: frozenset[UUID] | None) -> Reader:
+    def join(self, offers: frozenset[UUID] | None) -> BoardReader:
         """A new reader, to whom everything shows as changed that changes from now on."""
-        reader = Reader(offers)
+        reader = BoardReader(offers)
         if offers is None:
             self._of_all.add(reader)
         for offer in offers or ():
             self._by_offer.setdefault(offer, set()).add(reader)
         return reader
 
-    def refresh(self, reader: Reader, offers: Collection[UUID]) -> int:
+    def refresh(self, reader: BoardReader, offers: Collection[UUID]) -> int:
         """Shows ``offers`` to the reader, changed or not; returns the number of the first reading that is new enough.
 
         What is at hand, or being read, may lack what the one who asks has just done.
@@ -108,7 +108,7 @@ class CountBoard:
         self._wake.set()
         return self._readings + 1
 
-    def leave(self, reader: Reader) -> None:
+    def leave(self, reader: BoardReader) -> None:
         self._of_all.discard(reader)
         for waiting in self._dirty.values():
             waiting.discard(reader)
@@ -185,7 +185,7 @@ class CountBoard:
             shares[offer][holder] = counts
         for offer, waiting in dirty.items():
             self._not_before[offer] = now + PACE
-            self._show(offer, Reading(self._readings, shares[offer], catalogue), waiting)
+            self._show(offer, BoardReading(self._readings, shares[offer], catalogue), waiting)
         return len(due)
 
     async def _catalogue(self, offers: Collection[UUID]) -> Catalogue:
@@ -195,7 +195,7 @@ class CountBoard:
             catalogue = await self._catalogues.current(self._organisation)
         return catalogue
 
-    def _show(self, offer: UUID, reading: Reading, waiting: set[Reader]) -> None:
+    def _show(self, offer: UUID, reading: BoardReading, waiting: set[BoardReader]) -> None:
         readers = self._by_offer.get(offer, set()) | self._of_all
         latest = self._latest.get(offer)
         moved = reading.shares != (latest.shares if latest else {})

@@ -20,7 +20,7 @@ _log = structlog.get_logger()
 _BACK_OFF: Final = (0.1, 0.2, 0.5, 1.0, 2.0)
 
 
-class Live:
+class ChangeFeed:
     """One a process, over the one connection on which its ``carrier`` listens.
 
     Publishing works without listening, as in a worker. Signals are a matter of speed only: whoever watches also looks

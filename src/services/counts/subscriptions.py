@@ -18,8 +18,8 @@ from services.codes.batches import Batch, Batches, BatchState
 from services.core.errors import Forbidden, NotFound
 from services.core.texts import text
 from services.core.viewer import Audience, Viewer
-from services.counts.board import LOOK, PACE, CountBoard, Reader, Reading, Shares
-from services.counts.change_feed import Live
+from services.counts.board import LOOK, PACE, BoardReader, BoardReading, CountBoard, CountsByHolder
+from services.counts.change_feed import ChangeFeed
 from services.offers.visibility import Offers
 
 __all__ = ["CountsUpdate", "CountsWatch", "LiveCounts"]
@@ -35,7 +35,7 @@ class CountsUpdate:
     offer: UUID
     holder: UUID | None
     counts: RedemptionCounts
-    reading: Reading
+    reading: BoardReading
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class _Selection:
         details = catalogue.offer_details.get(offer)
         return details is not None and (self.season is None or details.season_id in {self.season, None})
 
-    def share(self, shares: Shares) -> RedemptionCounts | None:
+    def share(self, shares: CountsByHolder) -> RedemptionCounts | None:
         """Of one holder's share, only offers show where it has one, but for an offer asked by name."""
         if self.holder is None:
             return sum(shares.values(), _NOTHING)
@@ -69,7 +69,7 @@ class LiveCounts:
     """One a process."""
 
     def __init__(
-        self, sessions: Sessions, catalogues: Catalogues, offers: Offers, batches: Batches, live: Live
+        self, sessions: Sessions, catalogues: Catalogues, offers: Offers, batches: Batches, live: ChangeFeed
     ) -> None:
         self._sessions = sessions
         self._catalogues = catalogues
@@ -146,7 +146,7 @@ class CountsWatch:
         self._counts = counts
         self._organisation = organisation
         self._selection = selection
-        self._joined: tuple[CountBoard, Reader] | None = None
+        self._joined: tuple[CountBoard, BoardReader] | None = None
         self._since = 0
 
     async def updates(self) -> AsyncGenerator[CountsUpdate, None]:

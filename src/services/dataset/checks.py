@@ -10,7 +10,7 @@ from services.dataset.existing import Existing
 from services.dataset.fields import shown
 from services.dataset.offer_checks import OfferChecks
 from services.dataset.outline import Outline
-from services.dataset.parsing import Document, Entry
+from services.dataset.parsing import Document, Placed
 from services.dataset.rules import each_once, in_order
 from services.pricing.facts.tickets import FAMILIES_WITH_PERFORMANCES
 
@@ -42,7 +42,7 @@ class _Products:
         self._stored = {} if catalogue is None else by_code(catalogue.products)
         self._performances = {} if catalogue is None else by_code(catalogue.performances)
 
-    def problems(self, entry: Entry[form.Product]) -> Iterator[Problem]:
+    def problems(self, entry: Placed[form.ProductItem]) -> Iterator[Problem]:
         product, stored = entry.item, self._stored.get(entry.item.code)
         if stored is not None and stored.family is not product.family:
             yield Problem((*entry.path, "family"), text("fixed_once_loaded", value=stored.family))

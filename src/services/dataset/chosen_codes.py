@@ -10,14 +10,14 @@ from db.codes.chosen_codes import ChosenCode, StoredCode
 from db.codes.codes import CodeKind, CodeStatus
 from db.core.ids import new_id
 from services.codes.format import normalise
-from services.dataset.existing import Existing, Ids
+from services.dataset.existing import Existing, Keys
 from services.dataset.parsing import Document
 
 LOADER: Final = "load"
 """Who it was, in records of what loading did."""
 
 
-def chosen_codes(document: Document, existing: Existing, ids: Ids, now: datetime) -> list[ChosenCode]:
+def chosen_codes(document: Document, existing: Existing, ids: Keys, now: datetime) -> list[ChosenCode]:
     """The custom and access codes that are new or changed, and the access codes that others have replaced.
 
     A custom code that staff switched off stays off unless the file says ``"active": true``; one that an earlier file

@@ -73,7 +73,7 @@ class Existing:
         return {section: {thing.code: thing.id for thing in each} for section, each in things.items()}
 
 
-class Ids:
+class Keys:
     """The key of each thing that exists or that the file makes, by section and code."""
 
     def __init__(self, document: object, existing: Existing) -> None:

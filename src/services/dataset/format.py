@@ -59,7 +59,7 @@ def _time_zone(value: str) -> str:
     return value
 
 
-class Organisation(Item):
+class OrganisationItem(Item):
     code: Code
     name: Words
     currency: Annotated[str, AfterValidator(_currency)]
@@ -70,47 +70,47 @@ class Organisation(Item):
 # ── Catalogue ────────────────────────────────────────────────────────────────────────────────────
 
 
-class Season(Item):
+class SeasonItem(Item):
     code: Code
     name: Name
     starts_on: Instant
     ends_on: Instant
 
 
-class Category(Item):
+class CategoryItem(Item):
     """A seat category, or an audience sub-category."""
 
     code: Code
     name: Name
 
 
-class PointOfSale(Item):
+class PointOfSaleItem(Item):
     code: Code
     name: Name
     url: Url | None = None
 
 
-class SalesChannel(Item):
+class SalesChannelItem(Item):
     code: Code
     kind: Annotated[SalesChannelKind, Named]
     name: Name
     processing_fee: Amount = 0
-    points_of_sale: list[PointOfSale] = Field(default_factory=list)
+    points_of_sale: list[PointOfSaleItem] = Field(default_factory=list)
 
 
-class DeliveryMode(Item):
+class DeliveryModeItem(Item):
     code: Code
     name: Name
     fee: Amount = 0
 
 
-class Indicator(Item):
+class IndicatorItem(Item):
     code: Code
     name: Name
     levels: Annotated[list[Code], Field(min_length=1)]
 
 
-class Price(Item):
+class PriceItem(Item):
     seat_category: SeatCategoryRef | None = None
     audience_sub_category: AudienceSubCategoryRef
     price: Amount
@@ -120,26 +120,26 @@ class Price(Item):
         return self.seat_category, self.audience_sub_category
 
 
-class Performance(Item):
+class PerformanceItem(Item):
     code: Code
     starts_at: Instant
     venue: Words
-    prices: list[Price] = Field(default_factory=list)
+    prices: list[PriceItem] = Field(default_factory=list)
 
 
-class Product(Item):
+class ProductItem(Item):
     code: Code
     season: SeasonRef
     family: Annotated[ProductFamily, Named]
     name: Name
-    performances: list[Performance] = Field(default_factory=list)
-    prices: list[Price] = Field(default_factory=list)
+    performances: list[PerformanceItem] = Field(default_factory=list)
+    prices: list[PriceItem] = Field(default_factory=list)
 
 
 # ── Contacts ─────────────────────────────────────────────────────────────────────────────────────
 
 
-class Contact(Item):
+class ContactItem(Item):
     code: Code
     kind: Literal["INDIVIDUAL", "STRUCTURE"]
     name: Words
@@ -150,7 +150,7 @@ class Contact(Item):
     has_ordered: bool = False
 
 
-class Campaign(Item):
+class CampaignItem(Item):
     code: Code
     name: Name
     starts_on: Instant

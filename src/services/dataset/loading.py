@@ -18,7 +18,7 @@ from services.core.money import currencies
 from services.core.texts import text
 from services.dataset import format as form
 from services.dataset.checks import check
-from services.dataset.existing import Existing, Ids, look
+from services.dataset.existing import Existing, Keys, look
 from services.dataset.fields import Known
 from services.dataset.limits import quota_problems
 from services.dataset.outline import Outline
@@ -69,13 +69,13 @@ class Datasets:
 
 
 async def _load(
-    connection: AsyncConnection, document: object, organisation: form.Organisation | None, now: datetime
+    connection: AsyncConnection, document: object, organisation: form.OrganisationItem | None, now: datetime
 ) -> Loaded:
     existing, claimed = Existing(), None
     if organisation is not None:
         claimed = await db.claim_organisation(connection, _row(organisation, new_id()))
         existing = await look(connection, claimed, document)
-    ids = Ids(document, existing)
+    ids = Keys(document, existing)
     parser = Parser(document, Known(_currency(document), ids.codes()))
     sound = parser.document()
     problems = doubles(document) + parser.problems + list(check(sound, Outline(document, existing), existing))
@@ -94,7 +94,7 @@ async def _load(
     )
 
 
-def _row(organisation: form.Organisation, key: UUID) -> Organisation:
+def _row(organisation: form.OrganisationItem, key: UUID) -> Organisation:
     return Organisation(
         id=key,
         code=organisation.code,

@@ -15,7 +15,7 @@ from services.core.texts import text
 from services.dataset import offer_format as form
 from services.dataset.existing import Existing
 from services.dataset.outline import Outline
-from services.dataset.parsing import Document, Entry
+from services.dataset.parsing import Document, Placed
 from services.dataset.rules import each_once, in_order
 from services.pricing.facts.offers import OfferState, TargetType
 
@@ -59,7 +59,9 @@ class OfferChecks:
         for batch in document.batches:
             yield from self._batch(batch)
 
-    def _offer(self, entry: Entry[form.Advantage] | Entry[form.PromotionalCode], kind: OfferKind) -> Iterator[Problem]:
+    def _offer(
+        self, entry: Placed[form.AdvantageItem] | Placed[form.PromotionalCodeItem], kind: OfferKind
+    ) -> Iterator[Problem]:
         offer = entry.item
         yield from in_order(entry.path, offer.valid_from, offer.valid_until, "validUntil")
         stored = self._stored.get((kind, offer.code))
@@ -76,7 +78,7 @@ class OfferChecks:
 
     # ── Advantages ───────────────────────────────────────────────────────────────────────────────
 
-    def _target(self, entry: Entry[form.Advantage]) -> Iterator[Problem]:
+    def _target(self, entry: Placed[form.AdvantageItem]) -> Iterator[Problem]:
         """Exactly the fields that the target type asks for; single-use codes that were made keep theirs."""
         advantage, target = entry.item, entry.item.target
         stored = self._stored.get((OfferKind.ADVANTAGE, advantage.code))
@@ -110,7 +112,7 @@ class OfferChecks:
         elif code is not None and code.chosen.is_gone and is_on:
             yield Problem(path, text("code_gone", code=shown))
 
-    def _family(self, entry: Entry[form.Advantage]) -> Iterator[Problem]:
+    def _family(self, entry: Placed[form.AdvantageItem]) -> Iterator[Problem]:
         """What an advantage names is of its own family and season: it could apply to nothing else."""
         advantage = entry.item
         scope, path = advantage.scope, (*entry.path, "scope")
@@ -130,7 +132,7 @@ class OfferChecks:
 
     # ── Promotional codes ────────────────────────────────────────────────────────────────────────
 
-    def _promotion(self, entry: Entry[form.PromotionalCode]) -> Iterator[Problem]:
+    def _promotion(self, entry: Placed[form.PromotionalCodeItem]) -> Iterator[Problem]:
         promotion = entry.item
         level = promotion.restricted_to.indicator
         if level is not None:
@@ -149,7 +151,7 @@ class OfferChecks:
 
     # ── Batches ──────────────────────────────────────────────────────────────────────────────────
 
-    def _batch(self, entry: Entry[form.Batch]) -> Iterator[Problem]:
+    def _batch(self, entry: Placed[form.BatchItem]) -> Iterator[Problem]:
         batch, path = entry.item, entry.path
         if not self._takes_codes(batch):
             key = "promotionalCode" if batch.advantage is None else "advantage"
@@ -163,7 +165,7 @@ class OfferChecks:
         if made is not None and (made.offer_id, made.contact_id, made.quantity) != self._wanted(batch):
             yield Problem(path, text("batch_made", quantity=made.quantity))
 
-    def _takes_codes(self, batch: form.Batch) -> bool:
+    def _takes_codes(self, batch: form.BatchItem) -> bool:
         """A promotional code is entered by codes that were chosen or by random ones, not by both."""
         if batch.advantage is not None:
             return self._outline.target_type_of.get(batch.advantage) == TargetType.SINGLE_USE_CODE
@@ -173,7 +175,7 @@ class OfferChecks:
         """Whether codes were made of an offer."""
         return stored is not None and stored.id in self._existing.generated
 
-    def _wanted(self, batch: form.Batch) -> tuple[UUID | None, UUID | None, int]:
+    def _wanted(self, batch: form.BatchItem) -> tuple[UUID | None, UUID | None, int]:
         kind = OfferKind.PROMOTIONAL_CODE if batch.advantage is None else OfferKind.ADVANTAGE
         offer = self._stored.get((kind, batch.advantage or batch.promotional_code or ""))
         contact = self._existing.contacts.get(batch.contact)

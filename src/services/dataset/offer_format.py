@@ -35,7 +35,7 @@ from services.dataset.fields import (
     Words,
     wrong,
 )
-from services.dataset.format import Name, Named, Price
+from services.dataset.format import Name, Named, PriceItem
 from services.pricing.facts.offers import OfferState, TargetType
 from services.pricing.facts.tickets import ProductFamily
 
@@ -47,14 +47,14 @@ def _exactly_one(item: Item, names: Sequence[str]) -> None:
         raise wrong("exactly_one_of", names=", ".join(aliases))
 
 
-class Scope(Item):
+class ScopeItem(Item):
     products: list[ProductRef] = Field(default_factory=list)
     performances: list[PerformanceRef] = Field(default_factory=list)
     seat_categories: list[SeatCategoryRef] = Field(default_factory=list)
     audience_sub_categories: list[AudienceSubCategoryRef] = Field(default_factory=list)
 
 
-class ElementLimit(Item):
+class ElementLimitItem(Item):
     product: ProductRef | None = None
     performance: PerformanceRef | None = None
     seat_category: SeatCategoryRef | None = None
@@ -80,14 +80,14 @@ class ElementLimit(Item):
         return next((section, code) for section, code in sections if code is not None)
 
 
-class Limits(Item):
+class LimitsItem(Item):
     quota: Count | None = None
     per_order: Positive | None = None
     per_contact: Positive | None = None
-    elements: list[ElementLimit] = Field(default_factory=list)
+    elements: list[ElementLimitItem] = Field(default_factory=list)
 
 
-class Offer(Item):
+class OfferItem(Item):
     """What advantages and promotional codes share; a list that is empty or missing means all."""
 
     code: Code
@@ -100,12 +100,12 @@ class Offer(Item):
     channels: list[ChannelRef] = Field(default_factory=list)
     points_of_sale: list[PointOfSaleRef] = Field(default_factory=list)
     delivery_modes: list[DeliveryModeRef] = Field(default_factory=list)
-    scope: Scope = Scope()
-    limits: Limits = Limits()
+    scope: ScopeItem = ScopeItem()
+    limits: LimitsItem = LimitsItem()
     returns_codes: bool = True
 
 
-class Target(Item):
+class TargetItem(Item):
     """For whom an advantage is; which fields there must be depends on its target type."""
 
     indicator: IndicatorRef | None = None
@@ -115,8 +115,8 @@ class Target(Item):
     tickets_per_code: Positive | None = 1
 
 
-class AdvantageBenefit(Item):
-    rates: Annotated[list[Price], Field(min_length=1)] | None = None
+class AdvantageBenefitItem(Item):
+    rates: Annotated[list[PriceItem], Field(min_length=1)] | None = None
     percent_off: Percentage | None = None
     amount_off: Discount | None = None
     fixed_price: Amount | None = None
@@ -127,20 +127,20 @@ class AdvantageBenefit(Item):
         return self
 
 
-class SaleEnd(Item):
+class SaleEndItem(Item):
     tolerance_minutes: Annotated[int, Field(ge=-525_600, le=525_600)]
 
 
-class Advantage(Offer):
+class AdvantageItem(OfferItem):
     season: SeasonRef
     family: Annotated[ProductFamily, Named]
     target_type: Annotated[TargetType, Named]
-    target: Target = Target()
-    benefit: AdvantageBenefit
-    sale_end: SaleEnd | None = None
+    target: TargetItem = TargetItem()
+    benefit: AdvantageBenefitItem
+    sale_end: SaleEndItem | None = None
 
 
-class PromotionBenefit(Item):
+class PromotionBenefitItem(Item):
     percent_off: Percentage | None = None
     amount_off: Discount | None = None
     amount_off_per_ticket: Discount | None = None
@@ -151,20 +151,20 @@ class PromotionBenefit(Item):
         return self
 
 
-class IndicatorLevel(Item):
+class IndicatorLevelItem(Item):
     indicator: IndicatorRef
     level: str
 
 
-class Restriction(Item):
-    indicator: IndicatorLevel | None = None
+class RestrictionItem(Item):
+    indicator: IndicatorLevelItem | None = None
     has_ordered: bool = False
     newsletter: bool = False
     contacts: list[ContactRef] = Field(default_factory=list)
     counter_profiles: list[Code] = Field(default_factory=list)
 
 
-class CustomCode(Item):
+class CustomCodeItem(Item):
     """``active`` left out switches on a code that is new, and leaves one that staff switched off as it is."""
 
     code: EnteredCode
@@ -172,15 +172,15 @@ class CustomCode(Item):
     active: bool | None = None
 
 
-class PromotionalCode(Offer):
-    benefit: PromotionBenefit
+class PromotionalCodeItem(OfferItem):
+    benefit: PromotionBenefitItem
     minimum_basket: Amount = 0
     combinable: bool = False
-    restricted_to: Restriction = Restriction()
-    custom_codes: list[CustomCode] = Field(default_factory=list)
+    restricted_to: RestrictionItem = RestrictionItem()
+    custom_codes: list[CustomCodeItem] = Field(default_factory=list)
 
 
-class Batch(Item):
+class BatchItem(Item):
     """Random codes to be made, once, for an advantage or a promotional code."""
 
     code: Code

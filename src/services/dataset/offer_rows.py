@@ -7,8 +7,8 @@ from uuid import UUID
 from services.catalogue.offer_details import OfferDetails
 from services.catalogue.offer_rows import SharedFields
 from services.dataset import offer_format as form
-from services.dataset.existing import Existing, Ids
-from services.dataset.format import Price
+from services.dataset.existing import Existing, Keys
+from services.dataset.format import PriceItem
 from services.dataset.parsing import Document
 from services.pricing.facts.offers import (
     Advantage,
@@ -44,7 +44,7 @@ ELEMENT_KINDS: Mapping[str, ElementKind] = {
 class OfferRows:
     """Makes them, from a file without problems."""
 
-    def __init__(self, document: Document, existing: Existing, ids: Ids) -> None:
+    def __init__(self, document: Document, existing: Existing, ids: Keys) -> None:
         self._document = document
         self._ids = ids
         catalogue = existing.catalogue
@@ -72,7 +72,7 @@ class OfferRows:
         """Those among ``changed`` whose limits are others than before."""
         return [each for each in changed if _limits(each) != _limits(self._stored[each.id])]
 
-    def _details(self, item: form.Offer, offer: Advantage | PromotionalCode) -> OfferDetails:
+    def _details(self, item: form.OfferItem, offer: Advantage | PromotionalCode) -> OfferDetails:
         return OfferDetails(
             offer=offer,
             internal_name=item.internal_name.by_language(),
@@ -81,7 +81,7 @@ class OfferRows:
             returns_codes=item.returns_codes,
         )
 
-    def _shared(self, section: str, item: form.Offer) -> SharedFields:
+    def _shared(self, section: str, item: form.OfferItem) -> SharedFields:
         elements = map(self._element_limits, item.limits.elements)
         return SharedFields(
             id=self._ids(section, item.code),
@@ -102,7 +102,7 @@ class OfferRows:
             element_limits=tuple(sorted(elements, key=lambda each: each.element.id)),
         )
 
-    def _element_limits(self, limit: form.ElementLimit) -> ElementLimits:
+    def _element_limits(self, limit: form.ElementLimitItem) -> ElementLimits:
         section, code = limit.element
         element = Element(ELEMENT_KINDS[section], self._ids(section, code))
         return ElementLimits(element, Limits(limit.quota, limit.per_order, limit.per_contact))
@@ -112,7 +112,7 @@ class OfferRows:
 
     # ── Advantages ───────────────────────────────────────────────────────────────────────────────
 
-    def _advantage(self, item: form.Advantage) -> Advantage:
+    def _advantage(self, item: form.AdvantageItem) -> Advantage:
         return Advantage(
             **self._shared("advantages", item),
             family=item.family,
@@ -122,7 +122,7 @@ class OfferRows:
             sale_end_tolerance=None if item.sale_end is None else item.sale_end.tolerance_minutes,
         )
 
-    def _target(self, item: form.Advantage) -> Target:
+    def _target(self, item: form.AdvantageItem) -> Target:
         target = item.target
         if target.campaign is not None:
             campaign = self._ids("campaigns", target.campaign)
@@ -135,7 +135,7 @@ class OfferRows:
             return SingleUseTarget(target.tickets_per_code)
         return PublicTarget()
 
-    def _advantage_benefit(self, benefit: form.AdvantageBenefit) -> AdvantageBenefit:
+    def _advantage_benefit(self, benefit: form.AdvantageBenefitItem) -> AdvantageBenefit:
         if benefit.percent_off is not None:
             return PercentOff(benefit.percent_off)
         if benefit.amount_off is not None:
@@ -146,7 +146,7 @@ class OfferRows:
 
     # ── Promotional codes ────────────────────────────────────────────────────────────────────────
 
-    def _promotion(self, item: form.PromotionalCode) -> PromotionalCode:
+    def _promotion(self, item: form.PromotionalCodeItem) -> PromotionalCode:
         restricted, wanted = item.restricted_to, item.restricted_to.indicator
         level = None if wanted is None else IndicatorTarget(self._ids("indicators", wanted.indicator), wanted.level)
         return PromotionalCode(
@@ -164,7 +164,7 @@ class OfferRows:
         )
 
 
-def _promotion_benefit(benefit: form.PromotionBenefit) -> PromotionBenefit:
+def _promotion_benefit(benefit: form.PromotionBenefitItem) -> PromotionBenefit:
     if benefit.percent_off is not None:
         return PercentOff(benefit.percent_off)
     if benefit.amount_off is not None:
@@ -176,7 +176,7 @@ def _limits(details: OfferDetails) -> tuple[Limits, tuple[ElementLimits, ...]]:
     return details.offer.limits, details.offer.element_limits
 
 
-def rate_table(prices: Iterable[Price], ids: Ids) -> dict[tuple[UUID | None, UUID], int]:
+def rate_table(prices: Iterable[PriceItem], ids: Keys) -> dict[tuple[UUID | None, UUID], int]:
     """Prices by the keys of their combination, in their order."""
     return {
         (

@@ -18,7 +18,7 @@ T = TypeVar("T", bound=BaseModel)
 
 
 @dataclass(frozen=True, slots=True)
-class Entry(Generic[T]):
+class Placed(Generic[T]):
     """A sound object of the file, and where it stands."""
 
     path: Path
@@ -55,19 +55,19 @@ _ENTERED: Final = (
 class Document:
     """The sound objects of a file, section by section; ``organisation`` is None where that is not sound."""
 
-    organisation: form.Organisation | None
-    seasons: list[Entry[form.Season]]
-    seat_categories: list[Entry[form.Category]]
-    audience_sub_categories: list[Entry[form.Category]]
-    sales_channels: list[Entry[form.SalesChannel]]
-    delivery_modes: list[Entry[form.DeliveryMode]]
-    indicators: list[Entry[form.Indicator]]
-    products: list[Entry[form.Product]]
-    contacts: list[Entry[form.Contact]]
-    campaigns: list[Entry[form.Campaign]]
-    advantages: list[Entry[offer_form.Advantage]]
-    promotional_codes: list[Entry[offer_form.PromotionalCode]]
-    batches: list[Entry[offer_form.Batch]]
+    organisation: form.OrganisationItem | None
+    seasons: list[Placed[form.SeasonItem]]
+    seat_categories: list[Placed[form.CategoryItem]]
+    audience_sub_categories: list[Placed[form.CategoryItem]]
+    sales_channels: list[Placed[form.SalesChannelItem]]
+    delivery_modes: list[Placed[form.DeliveryModeItem]]
+    indicators: list[Placed[form.IndicatorItem]]
+    products: list[Placed[form.ProductItem]]
+    contacts: list[Placed[form.ContactItem]]
+    campaigns: list[Placed[form.CampaignItem]]
+    advantages: list[Placed[offer_form.AdvantageItem]]
+    promotional_codes: list[Placed[offer_form.PromotionalCodeItem]]
+    batches: list[Placed[offer_form.BatchItem]]
 
 
 def strings_at(document: object, *pattern: str) -> Iterator[tuple[Path, str]]:
@@ -133,28 +133,28 @@ class Parser:
         ]
         return Document(
             organisation=self.organisation(),
-            seasons=self._section("seasons", form.Season),
-            seat_categories=self._section("seatCategories", form.Category),
-            audience_sub_categories=self._section("audienceSubCategories", form.Category),
-            sales_channels=self._section("salesChannels", form.SalesChannel),
-            delivery_modes=self._section("deliveryModes", form.DeliveryMode),
-            indicators=self._section("indicators", form.Indicator),
-            products=self._section("products", form.Product),
-            contacts=self._section("contacts", form.Contact),
-            campaigns=self._section("campaigns", form.Campaign),
-            advantages=self._section("advantages", offer_form.Advantage),
-            promotional_codes=self._section("promotionalCodes", offer_form.PromotionalCode),
-            batches=self._section("batches", offer_form.Batch),
+            seasons=self._section("seasons", form.SeasonItem),
+            seat_categories=self._section("seatCategories", form.CategoryItem),
+            audience_sub_categories=self._section("audienceSubCategories", form.CategoryItem),
+            sales_channels=self._section("salesChannels", form.SalesChannelItem),
+            delivery_modes=self._section("deliveryModes", form.DeliveryModeItem),
+            indicators=self._section("indicators", form.IndicatorItem),
+            products=self._section("products", form.ProductItem),
+            contacts=self._section("contacts", form.ContactItem),
+            campaigns=self._section("campaigns", form.CampaignItem),
+            advantages=self._section("advantages", offer_form.AdvantageItem),
+            promotional_codes=self._section("promotionalCodes", offer_form.PromotionalCodeItem),
+            batches=self._section("batches", offer_form.BatchItem),
         )
 
-    def organisation(self) -> form.Organisation | None:
+    def organisation(self) -> form.OrganisationItem | None:
         path = ("organisation",)
         if "organisation" not in self._document:
             self.problems.append(Problem(path, text("field_missing")))
             return None
-        return self._item(path, form.Organisation, self._document["organisation"])
+        return self._item(path, form.OrganisationItem, self._document["organisation"])
 
-    def _section(self, section: str, model: type[T]) -> list[Entry[T]]:
+    def _section(self, section: str, model: type[T]) -> list[Placed[T]]:
         values = self._document.get(section, [])
         if not isinstance(values, list):
             self.problems.append(Problem((section,), text("not_list")))
@@ -164,7 +164,7 @@ class Parser:
             path = (section, str(position))
             item = self._item(path, model, value)
             if item is not None:
-                entries.append(Entry(path, item))
+                entries.append(Placed(path, item))
         return entries
 
     def _item(self, path: Path, model: type[T], value: object) -> T | None:

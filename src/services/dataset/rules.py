@@ -13,7 +13,7 @@ def in_order(path: Path, begins: datetime | None, ends: datetime | None, end_key
         yield Problem((*path, end_key), text("ends_before_begins"))
 
 
-def each_once(path: Path, prices: Sequence[form.Price]) -> Iterator[Problem]:
+def each_once(path: Path, prices: Sequence[form.PriceItem]) -> Iterator[Problem]:
     """A rate table has one price for a combination."""
     seen = set()
     for position, price in enumerate(prices):

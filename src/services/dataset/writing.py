@@ -22,7 +22,7 @@ from db.catalogue.catalogue import (
     SeatCategory,
 )
 from db.codes import chosen_codes as db_codes
-from db.codes.batches import Order
+from db.codes.batches import NewBatch
 from db.core.ids import new_id
 from db.dataset import dataset as db
 from db.dataset.dataset import ContactRow
@@ -34,10 +34,10 @@ from services.catalogue.offer_rows import to_limit_rows, to_row
 from services.codes.batches import place
 from services.core.mail import plain_address
 from services.dataset.chosen_codes import LOADER, chosen_codes, first_limited
-from services.dataset.existing import Existing, Ids
+from services.dataset.existing import Existing, Keys
 from services.dataset.fields import Item
 from services.dataset.offer_rows import OfferRows, rate_table
-from services.dataset.parsing import Document, Entry
+from services.dataset.parsing import Document, Placed
 from services.pricing.facts.tickets import FAMILIES_WITH_PERFORMANCES
 
 T = TypeVar("T", bound=Item)
@@ -51,7 +51,7 @@ class Writer:
     """Writes one file."""
 
     def __init__(
-        self, connection: AsyncConnection, document: Document, existing: Existing, ids: Ids, now: datetime
+        self, connection: AsyncConnection, document: Document, existing: Existing, ids: Keys, now: datetime
     ) -> None:
         self._connection = connection
         self._document = document
@@ -231,7 +231,7 @@ class Writer:
             section = "promotionalCodes" if batch.advantage is None else "advantages"
             address = batch.destination or emails[batch.contact]
             made[batch.code] = new_id()
-            order = Order(
+            order = NewBatch(
                 offer=self._ids(section, batch.advantage or batch.promotional_code or ""),
                 contact=self._ids("contacts", batch.contact),
                 quantity=batch.quantity,
@@ -249,6 +249,6 @@ def _limit_rows(offers: Sequence[OfferDetails]) -> list[LimitRow]:
     return [row for each in offers for row in to_limit_rows(each.offer)]
 
 
-def items(entries: Sequence[Entry[T]]) -> Iterator[T]:
+def items(entries: Sequence[Placed[T]]) -> Iterator[T]:
     """The objects of a section."""
     return (entry.item for entry in entries)

@@ -17,7 +17,7 @@ from services.catalogue.offer_details import OfferDetails
 from services.catalogue.offer_rows import from_rows
 from services.catalogue.snapshot import Catalogue
 from services.codes import access_codes
-from services.codes.access_codes import Exchange
+from services.codes.access_codes import AccessCodeExchange
 from services.core.errors import Conflict, NotFound, Path
 from services.core.problems import Problems
 from services.core.text_checks import is_readable
@@ -84,10 +84,10 @@ class OfferChange:
             if contact not in found:
                 problems.add(("restrictedTo", "contactIds", str(position)), text("unknown_contact"))
 
-    async def exchange(self, offer: UUID, draft: OfferDraft, problems: Problems) -> Exchange:
+    async def exchange(self, offer: UUID, draft: OfferDraft, problems: Problems) -> AccessCodeExchange:
         """What becomes of the advantage's access codes where its target is given."""
         if not (isinstance(draft, AdvantageDraft) and isinstance(draft.target, TargetDraft)):
-            return Exchange()
+            return AccessCodeExchange()
         return await access_codes.plan(
             self.connection, self.viewer, offer, draft.target.access_code, problems, self.now
         )
@@ -106,7 +106,7 @@ class OfferChange:
             problems.extend(await below_taken(self.connection, self.viewer.organisation_id, lowered))
 
     async def check_readiness(
-        self, before: OfferDetails, after: OfferDetails, exchange: Exchange, problems: Problems
+        self, before: OfferDetails, after: OfferDetails, exchange: AccessCodeExchange, problems: Problems
     ) -> None:
         """An offer that has been validated does not lose what it needs; one that lacked it may be changed still.
 

@@ -12,9 +12,9 @@ from db.core.ids import new_id
 from services.catalogue.catalogues import Catalogues
 from services.catalogue.offer_details import OfferDetails
 from services.catalogue.snapshot import Catalogue
-from services.codes.access_codes import Exchange
+from services.codes.access_codes import AccessCodeExchange
 from services.core.errors import Conflict, NotFound
-from services.core.idempotency import Answer, Once
+from services.core.idempotency import Answer, IdempotentRequest
 from services.core.problems import Problems
 from services.core.texts import text
 from services.core.transactions import Transactions
@@ -43,14 +43,14 @@ class Configuration:
 
     async def create_advantage(self, viewer: Viewer, new: NewAdvantage, now: datetime, key: str | None = None) -> UUID:
         """A new advantage, a DRAFT."""
-        once = Once(viewer, key, "createAdvantage", new)
+        once = IdempotentRequest(viewer, key, "createAdvantage", new)
         return await self._create(viewer, once, new.draft, lambda editor, offer: editor.new_advantage(offer, new), now)
 
     async def create_promotional_code(
         self, viewer: Viewer, new: NewPromotion, now: datetime, key: str | None = None
     ) -> UUID:
         """A new promotional code, a DRAFT that has no codes to enter yet."""
-        once = Once(viewer, key, "createPromotionalCode", new)
+        once = IdempotentRequest(viewer, key, "createPromotionalCode", new)
         return await self._create(viewer, once, new.draft, lambda editor, offer: editor.new_promotion(offer, new), now)
 
     async def update_advantage(
@@ -70,7 +70,7 @@ class Configuration:
                 raise NotFound(("id",), text("unknown_offer"))
             return editor.advantage(before, before.offer, draft)
 
-        once = Once(viewer, key, "updateAdvantage", (offer, draft, expected_version))
+        once = IdempotentRequest(viewer, key, "updateAdvantage", (offer, draft, expected_version))
         return await self._update(viewer, once, offer, draft, edit, now, expected_version)
 
     async def update_promotional_code(
@@ -90,7 +90,7 @@ class Configuration:
                 raise NotFound(("id",), text("unknown_offer"))
             return editor.promotion(before, before.offer, draft)
 
-        once = Once(viewer, key, "updatePromotionalCode", (offer, draft, expected_version))
+        once = IdempotentRequest(viewer, key, "updatePromotionalCode", (offer, draft, expected_version))
         return await self._update(viewer, once, offer, draft, edit, now, expected_version)
 
     async def change_state(
@@ -125,10 +125,12 @@ class Configuration:
             await save(connection, viewer, once.operation, before, after)
             return {"offer": offer}
 
-        once = Once(viewer, key, "changeOfferState", (offer, state, expected_version))
+        once = IdempotentRequest(viewer, key, "changeOfferState", (offer, state, expected_version))
         return (await self._transactions.once(viewer.organisation_id, once, attempt))["offer"]
 
-    async def _create(self, viewer: Viewer, once: Once, draft: OfferDraft, make: Make, now: datetime) -> UUID:
+    async def _create(
+        self, viewer: Viewer, once: IdempotentRequest, draft: OfferDraft, make: Make, now: datetime
+    ) -> UUID:
         catalogue = await self._begin(viewer)
 
         async def attempt(connection: AsyncConnection, changed: set[UUID]) -> Answer:
@@ -147,7 +149,7 @@ class Configuration:
     async def _update(
         self,
         viewer: Viewer,
-        once: Once,
+        once: IdempotentRequest,
         offer: UUID,
         draft: OfferDraft,
         edit: Edit,
@@ -191,7 +193,7 @@ class Configuration:
         await self._transactions.run(organisation, attempt)
 
 
-def _check_state(before: OfferDetails, after: OfferDetails, exchange: Exchange) -> None:
+def _check_state(before: OfferDetails, after: OfferDetails, exchange: AccessCodeExchange) -> None:
     """Raises Conflict where the state that the offer is in does not allow the change."""
     if before.state is OfferState.CLOSED:
         raise Conflict(text("offer_closed"))

@@ -14,8 +14,8 @@ from services.core.text_checks import check_label, check_url, check_words
 from services.core.texts import text
 from services.core.unset import UNSET, Given
 from services.offers.forms import AdvantageDraft, NewAdvantage, NewPromotion, OfferDraft, PromotionDraft
-from services.offers.scope_and_limits import Belonging, Reach
-from services.offers.target_and_benefit import Terms
+from services.offers.scope_and_limits import Belonging, ScopesAndLimits
+from services.offers.target_and_benefit import TargetsAndBenefits
 from services.pricing.facts.offers import (
     Advantage,
     FixedPrice,
@@ -42,7 +42,7 @@ class Editor:
     def __init__(self, catalogue: Catalogue, problems: Problems) -> None:
         self._catalogue = catalogue
         self._problems = problems
-        self._terms = Terms(catalogue, problems)
+        self._terms = TargetsAndBenefits(catalogue, problems)
 
     # ── Advantages ───────────────────────────────────────────────────────────────────────────────
 
@@ -100,7 +100,7 @@ class Editor:
     # ── Both ─────────────────────────────────────────────────────────────────────────────────────
 
     def _offer(self, offer: OfferType, draft: OfferDraft, of: Belonging | None) -> OfferType:
-        reach = Reach(self._catalogue, self._problems, of)
+        reach = ScopesAndLimits(self._catalogue, self._problems, of)
         limits, element_limits = _merged(
             draft.limits, (offer.limits, offer.element_limits), (Limits(), ()), reach.limits
         )

@@ -8,9 +8,9 @@ from uuid import UUID
 
 from db.codes import batches as db_batches
 from db.core.sessions import Sessions
-from services.baskets.pricing_facts import NOWHERE, Facts, FactsReader, Question
+from services.baskets.pricing_facts import NOWHERE, FactsQuestion, FactsReader, PricingFacts
 from services.baskets.sale_input import check_codes, check_contact, check_delivery_mode, check_point_of_sale
-from services.baskets.simulation import Trial, check_trial
+from services.baskets.simulation import Simulation, check_simulation
 from services.catalogue.catalogues import Catalogues
 from services.catalogue.snapshot import Catalogue
 from services.core.errors import InvalidInput, Problem
@@ -100,7 +100,7 @@ class Eligibility:
             return [offer.id for offer in seen if is_counted(offer) and _is_after(offer, after)]
 
         async with self._sessions.reading() as connection:
-            facts = await self._facts.read(connection, Question(viewer, asked, limited, instant, include))
+            facts = await self._facts.read(connection, FactsQuestion(viewer, asked, limited, instant, include))
         _check_attempts(facts)
         opened = {code.offer for code in facts.codes if code.offer is not None}
         seen = _visible(viewer, own | opened, facts.catalogue, facts.sale.contact, now)
@@ -117,7 +117,7 @@ class Eligibility:
             return await db_batches.offers_of(connection, viewer.organisation_id, viewer.contact)
 
 
-def _check_attempts(facts: Facts) -> None:
+def _check_attempts(facts: PricingFacts) -> None:
     """Raises InvalidInput for codes that were not looked up: they could be anything's."""
     spent = text(f"refusal_{RefusalCode.TOO_MANY_ATTEMPTS}")
     problems = [
@@ -135,7 +135,7 @@ def _check(request: EligibilityRequest, viewer: Viewer, catalogue: Catalogue) ->
     Everybody may ask about another instant, for that shows no offer that they could not see now.
     """
     problems: list[Problem] = []
-    check_trial(Trial(offers=request.include), viewer, catalogue, problems)
+    check_simulation(Simulation(offers=request.include), viewer, catalogue, problems)
     asked = _Circumstances(
         point_of_sale=check_point_of_sale(request.point_of_sale, viewer, catalogue, problems),
         contact=check_contact(request.contact, viewer, problems),
@@ -173,7 +173,7 @@ def _visible(
             yield offer
 
 
-def _answers(offers: Iterable[Offer], request: EligibilityRequest, facts: Facts) -> Iterator[OfferEligibility]:
+def _answers(offers: Iterable[Offer], request: EligibilityRequest, facts: PricingFacts) -> Iterator[OfferEligibility]:
     """What stands in the way of each offer, of all that was asked about."""
     kinds = _kinds(facts.catalogue, request)
     include = frozenset(request.include)

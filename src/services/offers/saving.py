@@ -14,7 +14,7 @@ from db.offers.offers import LimitRow, OfferRow
 from services.catalogue.offer_details import OfferDetails, OfferKind
 from services.catalogue.offer_rows import to_limit_rows, to_row
 from services.codes import access_codes
-from services.codes.access_codes import Exchange
+from services.codes.access_codes import AccessCodeExchange
 from services.core.transactions import Overtaken
 from services.core.viewer import Viewer
 
@@ -28,7 +28,7 @@ async def save(
     action: str,
     before: OfferDetails | None,
     after: OfferDetails,
-    exchange: Exchange = Exchange(),  # noqa: B008 - frozen
+    exchange: AccessCodeExchange = AccessCodeExchange(),  # noqa: B008 - frozen
 ) -> None:
     """Writes what ``before`` became, None for a new offer, as the last thing of a transaction.
 
@@ -38,7 +38,7 @@ async def save(
     await db.save(connection, organisation, [to_row(after)])
     await access_codes.carry_out(connection, viewer, exchange)
     details = _changes(before, after) | exchange.audited
-    entry = audit.Entry(viewer.actor, action, SUBJECTS[after.kind], after.id, details)
+    entry = audit.NewAuditEntry(viewer.actor, action, SUBJECTS[after.kind], after.id, details)
     await audit.record(connection, organisation, entry)
     limits = to_limit_rows(after.offer)
     if before is None:

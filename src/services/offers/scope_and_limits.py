@@ -30,7 +30,7 @@ class Belonging:
     season: UUID
 
 
-class Reach:
+class ScopesAndLimits:
     """Reads it; ``of`` is None for a promotional code, which belongs to no family and season."""
 
     def __init__(self, catalogue: Catalogue, problems: Problems, of: Belonging | None) -> None:

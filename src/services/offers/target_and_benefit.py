@@ -35,7 +35,7 @@ LONGEST_TOLERANCE: Final = 525_600
 """Of a sale end, in minutes before or after the start: a year."""
 
 
-class Terms:
+class TargetsAndBenefits:
     """Reads them. What is wrong reads as something harmless, for its problem keeps all of the draft from being used."""
 
     def __init__(self, catalogue: Catalogue, problems: Problems) -> None:

@@ -7,7 +7,7 @@ from itertools import chain, repeat
 from operator import attrgetter
 from uuid import UUID
 
-from services.pricing.basket import Basket
+from services.pricing.basket import TicketCounts
 from services.pricing.benefits import saving
 from services.pricing.facts.offers import (
     Advantage,
@@ -23,14 +23,14 @@ from services.pricing.result import Hold, PricedCode
 from services.pricing.rules import needs_code
 from services.pricing.scope import in_scope, is_on_sale, ticket_refusals
 from services.pricing.solver.assignment import Cap, Option, assign
-from services.pricing.terms import Entry, Terms
+from services.pricing.terms import OpenedCode, Terms
 from services.pricing.values import value
 
 _RANKS = {PublicTarget: 0, IndicatorTarget: 1, CampaignTarget: 2, PartnerTarget: 3, SingleUseTarget: 4}
 """How personal an advantage is; of equal savings the least personal one is used."""
 
 
-Entries = Mapping[int, tuple[Entry, Advantage]]
+Entries = Mapping[int, tuple[OpenedCode, Advantage]]
 """The codes entered for advantages, by their place among all that were entered."""
 
 
@@ -78,7 +78,7 @@ class _Choice:
         return target.tickets_per_code if isinstance(target, SingleUseTarget) else None
 
 
-def grant(basket: Basket, entries: Entries, terms: Terms, only: frozenset[UUID] | None) -> Granted:
+def grant(basket: TicketCounts, entries: Entries, terms: Terms, only: frozenset[UUID] | None) -> Granted:
     """The assignment of advantages (of those in ``only``, if given) that saves the most.
 
     Within a kind the earlier tickets get what saves more. The first code of an offer covers the tickets on which it
@@ -107,7 +107,7 @@ def grant(basket: Basket, entries: Entries, terms: Terms, only: frozenset[UUID] 
     return Granted(tickets, codes, holds)
 
 
-def _choices(basket: Basket, entries: Entries, terms: Terms, only: frozenset[UUID] | None) -> list[_Choice]:
+def _choices(basket: TicketCounts, entries: Entries, terms: Terms, only: frozenset[UUID] | None) -> list[_Choice]:
     """The advantages that the sale, the codes and the limits allow for some ticket, in the order of preference."""
     places: dict[UUID, list[int]] = {}
     for place, (entry, advantage) in entries.items():
@@ -129,7 +129,7 @@ def _choices(basket: Basket, entries: Entries, terms: Terms, only: frozenset[UUI
 
 
 def _choice(
-    advantage: Advantage, savings: Mapping[int, int], basket: Basket, places: Sequence[int], terms: Terms
+    advantage: Advantage, savings: Mapping[int, int], basket: TicketCounts, places: Sequence[int], terms: Terms
 ) -> _Choice:
     """Leaves out the kinds whose sale has ended, or that a limit has no room for."""
     limits = terms.bounds(advantage)
@@ -143,7 +143,7 @@ def _choice(
     return _Choice(advantage, limits, left, places)
 
 
-def _assign(basket: Basket, choices: Sequence[_Choice]) -> list[tuple[_Choice, dict[int, int]]]:
+def _assign(basket: TicketCounts, choices: Sequence[_Choice]) -> list[tuple[_Choice, dict[int, int]]]:
     """The choices that are taken, in their order, with how many tickets of which kind."""
     options: list[list[Option]] = [[] for _ in basket.kinds]
     caps = []
@@ -177,9 +177,9 @@ def _covers(choice: _Choice, shares: Mapping[int, int]) -> Iterable[tuple[tuple[
 
 
 def _reasons(
-    entry: Entry,
+    entry: OpenedCode,
     advantage: Advantage,
-    basket: Basket,
+    basket: TicketCounts,
     tickets: Sequence[Given],
     terms: Terms,
 ) -> list[Refusal]:
@@ -197,7 +197,7 @@ def _reasons(
 def _held_back(
     advantage: Advantage,
     limits: Sequence[Bound],
-    basket: Basket,
+    basket: TicketCounts,
     tickets: Sequence[Given],
     now: datetime,
 ) -> Iterator[Refusal]:

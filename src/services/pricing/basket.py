@@ -7,7 +7,7 @@ from services.pricing.values import value
 
 
 @value
-class Basket:
+class TicketCounts:
     """``kinds`` are unlike, in an order that does not depend on the lines; ``counts`` are their tickets.
 
     ``tickets`` has the number of its kind for each ticket, in the order of the lines.
@@ -18,7 +18,7 @@ class Basket:
     tickets: Sequence[int]
 
     @classmethod
-    def of(cls, lines: Sequence[Line]) -> "Basket":
+    def of(cls, lines: Sequence[Line]) -> "TicketCounts":
         found: dict[TicketKind, int] = {}
         of_lines = [found.setdefault(line.kind, len(found)) for line in lines]
         kinds = sorted(found.items(), key=lambda item: order(item[0]))

@@ -8,13 +8,13 @@ from itertools import islice
 from uuid import UUID
 
 from services.pricing.advantages import Given, grant
-from services.pricing.basket import Basket
+from services.pricing.basket import TicketCounts
 from services.pricing.facts.offers import Advantage, Offer, PromotionalCode
 from services.pricing.facts.refusals import EnteredCode, Refusal, RefusalCode
 from services.pricing.facts.sale import Sale, Taken
 from services.pricing.facts.tickets import Line, TicketKind
 from services.pricing.limits import bounds
-from services.pricing.offer_index import Offers
+from services.pricing.offer_index import OfferIndex
 from services.pricing.promotions import promote
 from services.pricing.result import PricedLine, PricedTicket, Pricing
 from services.pricing.rules import needs_code, refusals, rules
@@ -26,7 +26,7 @@ def price(
     lines: Sequence[Line],
     codes: Sequence[EnteredCode],
     sale: Sale,
-    offers: Offers,
+    offers: OfferIndex,
     taken: Taken,
     *,
     only: frozenset[UUID] | None = None,
@@ -40,7 +40,7 @@ def price(
 
     Fees are asked once of a basket with tickets. A contact's balance pays no more than it has, and nothing if negative.
     """
-    basket = Basket.of(lines)
+    basket = TicketCounts.of(lines)
     terms = Terms(sale, offers, taken, include)
     entered = entries(codes, terms)
     granted = grant(basket, of_type(entered, Advantage), terms, only)

@@ -38,7 +38,7 @@ class Candidate(NamedTuple):
     saving: int
 
 
-class Offers(Mapping[UUID, Offer]):
+class OfferIndex(Mapping[UUID, Offer]):
     """Every offer in any state by id; built once for a catalogue, never changed, shared by all requests."""
 
     def __init__(self, advantages: Iterable[Advantage], promotional_codes: Iterable[PromotionalCode]) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from services.pricing.basket import Basket
+from services.pricing.basket import TicketCounts
 from services.pricing.benefits import discounts
 from services.pricing.facts.offers import PromotionalCode
 from services.pricing.facts.refusals import Amount, Refusal, RefusalCode, Words
@@ -10,10 +10,10 @@ from services.pricing.facts.tickets import TicketKind
 from services.pricing.limits import exceeded
 from services.pricing.result import Hold, PricedCode
 from services.pricing.scope import in_scope
-from services.pricing.terms import Entry, Terms
+from services.pricing.terms import OpenedCode, Terms
 from services.pricing.values import value
 
-Promotions = Mapping[int, tuple[Entry, PromotionalCode]]
+Promotions = Mapping[int, tuple[OpenedCode, PromotionalCode]]
 """By the place of the code among all that were entered, in that order."""
 
 
@@ -26,10 +26,10 @@ class Promoted:
     holds: list[Hold]
 
 
-def promote(basket: Basket, prices: Sequence[int], promotions: Promotions, terms: Terms) -> Promoted:
+def promote(basket: TicketCounts, prices: Sequence[int], promotions: Promotions, terms: Terms) -> Promoted:
     """Each code, in the order of entry, on what those before it left of the ``prices`` with advantages."""
     left = list(prices)
-    standing: list[tuple[Entry, PromotionalCode]] = []
+    standing: list[tuple[OpenedCode, PromotionalCode]] = []
     codes: dict[int, PricedCode] = {}
     holds: list[Hold] = []
     for place, (entry, promotion) in promotions.items():
@@ -50,7 +50,7 @@ def promote(basket: Basket, prices: Sequence[int], promotions: Promotions, terms
     return Promoted([price - rest for price, rest in zip(prices, left, strict=True)], codes, holds)
 
 
-def _basket_refusals(promotion: PromotionalCode, basket: Basket, worth: int, terms: Terms) -> Iterator[Refusal]:
+def _basket_refusals(promotion: PromotionalCode, basket: TicketCounts, worth: int, terms: Terms) -> Iterator[Refusal]:
     """What the tickets have against it: unlike an advantage it is for all tickets in its scope, or for none."""
     scope = _scope(promotion, basket)
     if not scope:
@@ -60,7 +60,9 @@ def _basket_refusals(promotion: PromotionalCode, basket: Basket, worth: int, ter
         yield Refusal(RefusalCode.MINIMUM_BASKET_NOT_REACHED, Amount(promotion.minimum_basket), Amount(worth))
 
 
-def _not_combinable(promotion: PromotionalCode, standing: Sequence[tuple[Entry, PromotionalCode]]) -> Iterator[Refusal]:
+def _not_combinable(
+    promotion: PromotionalCode, standing: Sequence[tuple[OpenedCode, PromotionalCode]]
+) -> Iterator[Refusal]:
     """A code joins those that applied before it if all are combinable, and never one of its own offer."""
     against = tuple(
         entry.entered.text
@@ -71,7 +73,7 @@ def _not_combinable(promotion: PromotionalCode, standing: Sequence[tuple[Entry, 
         yield Refusal(RefusalCode.NOT_COMBINABLE, actual=Words(against))
 
 
-def _shares(place: int, promotions: Promotions, basket: Basket, left: Sequence[int]) -> dict[int, int]:
+def _shares(place: int, promotions: Promotions, basket: TicketCounts, left: Sequence[int]) -> dict[int, int]:
     """What a code takes off each ticket in its scope.
 
     Where a split leaves minor units over, equal claims are met in the order of the basket. If codes are still to come,
@@ -87,5 +89,5 @@ def _shares(place: int, promotions: Promotions, basket: Basket, left: Sequence[i
     return dict(zip(tickets, off, strict=True))
 
 
-def _scope(promotion: PromotionalCode, basket: Basket) -> list[tuple[TicketKind, int]]:
+def _scope(promotion: PromotionalCode, basket: TicketCounts) -> list[tuple[TicketKind, int]]:
     return [each for each in zip(basket.kinds, basket.counts, strict=True) if in_scope(promotion, each[0])]

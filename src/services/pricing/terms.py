@@ -8,7 +8,7 @@ from services.pricing.facts.offers import Offer, OfferState
 from services.pricing.facts.refusals import EnteredCode, Refusal, RefusalCode
 from services.pricing.facts.sale import Sale, Taken
 from services.pricing.limits import Bound, bounds
-from services.pricing.offer_index import Offers
+from services.pricing.offer_index import OfferIndex
 from services.pricing.result import PricedCode
 from services.pricing.rules import needs_code, refusals
 from services.pricing.values import value
@@ -21,7 +21,7 @@ class Terms:
     """The sale, the offers there are, what others have taken of their limits, and the offers to try as if RUNNING."""
 
     sale: Sale
-    offers: Offers
+    offers: OfferIndex
     taken: Taken
     include: frozenset[UUID]
 
@@ -41,7 +41,7 @@ class Terms:
 
 
 @value
-class Entry:
+class OpenedCode:
     """An entered code with its offer, None where it opens nothing here. ``repeats``: an entry before has the same code.
 
     Where the code is refused as unknown, nothing may be told of its offer.
@@ -68,7 +68,7 @@ class Entry:
         return PricedCode(text, code, self.offer.id, False, 0, found or (Refusal(RefusalCode.NO_BENEFIT),))
 
 
-def entries(codes: Sequence[EnteredCode], terms: Terms) -> list[Entry]:
+def entries(codes: Sequence[EnteredCode], terms: Terms) -> list[OpenedCode]:
     """The codes in the order in which they were entered, with their offers.
 
     The same code entered again is the same stored code, or the same text where a code is not stored by itself.
@@ -78,11 +78,11 @@ def entries(codes: Sequence[EnteredCode], terms: Terms) -> list[Entry]:
     for entered in codes:
         key = (entered.offer, entered.code or entered.text)
         offer = None if entered.offer is None else terms.offers.get(entered.offer)
-        found.append(Entry(entered, offer, repeats=key in seen))
+        found.append(OpenedCode(entered, offer, repeats=key in seen))
         seen.add(key)
     return found
 
 
-def of_type(entered: Sequence[Entry], offer: type[AnyOffer]) -> dict[int, tuple[Entry, AnyOffer]]:
+def of_type(entered: Sequence[OpenedCode], offer: type[AnyOffer]) -> dict[int, tuple[OpenedCode, AnyOffer]]:
     """The entries with an offer of this type, and it, by their place."""
     return {place: (entry, entry.offer) for place, entry in enumerate(entered) if isinstance(entry.offer, offer)}

@@ -13,7 +13,7 @@ from tests.graphql.operations import BackOffice, Shop
 from tests.graphql.transport.streams import BOTH
 from tests.redis_server import RedisServer, redis_server
 
-from services.access.attempt_limits import OF_BASKET, OF_CLIENT, PAUSE, Attempts
+from services.access.attempt_limits import OF_BASKET, OF_CLIENT, PAUSE, AttemptLimits
 from services.core.viewer import Audience, Viewer
 
 ORGANISATION = uuid4()
@@ -163,33 +163,33 @@ def caller(address: str, actor: str = "shopper:SHOP") -> Viewer:
     ids=["the same", "another address", "another caller"],
 )
 async def test_a_client_is_a_caller_at_an_address(other: Viewer, counts: bool) -> None:
-    attempts = Attempts()
+    attempts = AttemptLimits()
     await attempts.failed(caller("192.0.2.1"), None, OF_CLIENT.amount)
     assert await attempts.are_spent(other, None) is not counts
 
 
 async def test_all_addresses_of_one_subnet_are_one_client() -> None:
-    attempts = Attempts()
+    attempts = AttemptLimits()
     await attempts.failed(caller("2001:db8::1"), None, OF_CLIENT.amount)
     assert await attempts.are_spent(caller("2001:db8::abcd:2"), None)
     assert not await attempts.are_spent(caller("2001:db8:0:1::1"), None)
 
 
 async def test_customers_by_ipv4_are_not_one_client_where_the_server_listens_to_both() -> None:
-    attempts = Attempts()
+    attempts = AttemptLimits()
     await attempts.failed(caller("::ffff:192.0.2.1"), None, OF_CLIENT.amount)
     assert await attempts.are_spent(caller("::ffff:192.0.2.1"), None)
     assert not await attempts.are_spent(caller("::ffff:192.0.2.2"), None)
 
 
 async def test_processes_that_share_redis_count_together(redis: RedisServer) -> None:
-    here, there = Attempts(redis.url), Attempts(redis.url)
+    here, there = AttemptLimits(redis.url), AttemptLimits(redis.url)
     await here.failed(caller("192.0.2.1"), None, OF_CLIENT.amount)
     assert await there.are_spent(caller("192.0.2.1"), None)
 
 
 async def test_without_redis_each_process_counts_by_itself(redis: RedisServer) -> None:
-    attempts = Attempts(redis.url)
+    attempts = AttemptLimits(redis.url)
     redis.kill()
     assert not await attempts.are_spent(caller("192.0.2.1"), None)
     await attempts.failed(caller("192.0.2.1"), None, OF_CLIENT.amount)
@@ -197,7 +197,7 @@ async def test_without_redis_each_process_counts_by_itself(redis: RedisServer) -
 
 
 async def test_nobody_waits_again_for_a_redis_that_hangs(redis: RedisServer) -> None:
-    attempts = Attempts(redis.url)
+    attempts = AttemptLimits(redis.url)
     redis.stop()
     with capture_logs() as logs:
         for _ in range(3):
@@ -206,7 +206,7 @@ async def test_nobody_waits_again_for_a_redis_that_hangs(redis: RedisServer) -> 
 
 
 async def test_a_redis_that_is_back_is_asked_again(redis: RedisServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    here, there = Attempts(redis.url), Attempts(redis.url)
+    here, there = AttemptLimits(redis.url), AttemptLimits(redis.url)
     redis.kill()
     assert not await here.are_spent(caller("192.0.2.1"), None)
     redis.start()

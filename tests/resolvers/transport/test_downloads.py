@@ -14,11 +14,11 @@ from db.core.sessions import Sessions
 from resolvers.transport.downloads import routes
 from services.catalogue.catalogues import Catalogues
 from services.codes.batch_csv import CodeLists
-from services.codes.download_links import LIFETIME, Links
+from services.codes.download_links import LIFETIME, DownloadLinks
 from services.codes.tracking_csv import TrackingLists
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
-LINKS = Links("a secret of tests", "https://tickets.example.org")
+LINKS = DownloadLinks("a secret of tests", "https://tickets.example.org")
 UNKNOWN = UUID(int=1)
 
 

@@ -67,7 +67,9 @@ async def test_of_several_contacts_each_is_held_to_its_own_share(house: House, f
     limit = {"organisation_id": theatre.organisation, "offer_id": theatre.custom_coupon, "per_contact": 5}
     basket = {"point_of_sale_id": theatre.shop, "use_balance": False, "lines": [], "pricing": "{}", "expires_at": NOW}
     wanted = [
-        claims.Claim(key, buyer, [claims.Hold(theatre.custom_coupon, None, None, product, None, None, tariff, number)])
+        claims.Claim(
+            key, buyer, [claims.HeldTickets(theatre.custom_coupon, None, None, product, None, None, tariff, number)]
+        )
         for (key, buyer), number in zip(buyers, tickets, strict=True)
     ]
     async with house.sessions.writing() as connection:

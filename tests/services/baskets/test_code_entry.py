@@ -72,7 +72,7 @@ def alone(monkeypatch: pytest.MonkeyPatch) -> list[UUID]:
     done: list[UUID] = []
     enter = Baskets._enter
 
-    async def noted(self: Baskets, entry: entering.Entry) -> entering.Entered:
+    async def noted(self: Baskets, entry: entering.CodeEntry) -> entering.CodeEntered:
         done.append(entry.basket)
         return await enter(self, entry)
 

@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import select, text
 from tests.services.theatre import NOW, House, build
 
-from db.codes.batches import Order
+from db.codes.batches import NewBatch
 from db.core import tables
 from db.core.ids import new_id
 from db.core.sessions import Sessions
@@ -112,7 +112,7 @@ async def test_a_request_leaves_an_audit_entry(house: House) -> None:
 
 async def test_a_batch_and_its_job_are_made_together_or_not_at_all(house: House) -> None:
     theatre = house.theatre
-    order = Order(theatre.promotyd, theatre.secutix, 1, None, DocumentType.NO_EMAIL, "FR")
+    order = NewBatch(theatre.promotyd, theatre.secutix, 1, None, DocumentType.NO_EMAIL, "FR")
 
     async def interrupted() -> None:
         async with house.sessions.writing() as connection:

@@ -5,11 +5,11 @@ from uuid import UUID
 
 import pytest
 
-from services.codes.download_links import LIFETIME, BrokenLink, ExpiredLink, Links
+from services.codes.download_links import LIFETIME, BrokenLink, DownloadLinks, ExpiredLink
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 ORGANISATION, BATCH, OTHER = (UUID(int=number) for number in (1, 2, 3))
-LINKS = Links("a secret of tests", "https://tickets.example.org/")
+LINKS = DownloadLinks("a secret of tests", "https://tickets.example.org/")
 
 
 def token() -> str:
@@ -31,7 +31,7 @@ def test_a_token_opens_no_other_batch() -> None:
 
 def test_a_token_of_another_secret_opens_nothing() -> None:
     with pytest.raises(BrokenLink):
-        Links("another secret", "").organisation_of(BATCH, token(), NOW)
+        DownloadLinks("another secret", "").organisation_of(BATCH, token(), NOW)
 
 
 def test_a_token_expires() -> None:

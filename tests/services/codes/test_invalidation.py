@@ -10,7 +10,7 @@ from tests.services.theatre import NOW, House, build
 from db.core import tables
 from db.core.ids import new_id
 from db.core.sessions import Sessions
-from services.codes.invalidation import Invalidation, Outcome, Selection
+from services.codes.invalidation import Invalidation, InvalidationOutcome, InvalidationSelection
 from services.codes.tracking import CodeFilter, CodeStatus
 from services.core.errors import Conflict, Forbidden, InvalidInput, NotFound
 from services.core.viewer import StaffRole, Viewer
@@ -19,9 +19,11 @@ from services.core.viewer import StaffRole, Viewer
 class Desk(House):
     """A house where codes are invalidated, a few in each chunk."""
 
-    async def invalidate(self, viewer: Viewer | None = None, *, dry_run: bool = False, **selection: object) -> Outcome:
+    async def invalidate(
+        self, viewer: Viewer | None = None, *, dry_run: bool = False, **selection: object
+    ) -> InvalidationOutcome:
         invalidation = Invalidation(self.sessions, self.transactions, chunk=3)
-        chosen = Selection(**selection)  # type: ignore[arg-type]
+        chosen = InvalidationSelection(**selection)  # type: ignore[arg-type]
         return await invalidation.run(viewer or self.staff, chosen, " stolen ", NOW, dry_run=dry_run)
 
     async def statuses(self) -> list[CodeStatus]:
@@ -36,7 +38,7 @@ async def desk(sessions: Sessions) -> Desk:
 
 async def test_a_batch_is_invalidated_as_a_whole(desk: Desk) -> None:
     batch = (await desk.made(quantity=10)).id
-    assert await desk.invalidate(batch=batch) == Outcome(10, 0, 0, 0)
+    assert await desk.invalidate(batch=batch) == InvalidationOutcome(10, 0, 0, 0)
     assert set(await desk.statuses()) == {CodeStatus.INVALIDATED}
 
 
@@ -53,7 +55,7 @@ async def test_used_and_invalidated_codes_are_left_as_they_are(desk: Desk) -> No
     await desk.use(used)
     await desk.hold(held)
     await desk.tracked.invalidate(desk.staff, lost, "lost", NOW - timedelta(days=1))
-    assert await desk.invalidate(batch=batch) == Outcome(3, 1, 1, 1)
+    assert await desk.invalidate(batch=batch) == InvalidationOutcome(3, 1, 1, 1)
     (earlier,) = await desk.tracked.page(desk.staff, CodeFilter(code=lost), None, 1)
     assert earlier.invalidation_reason == "lost"
 
@@ -85,7 +87,7 @@ async def test_a_dry_run_says_what_would_happen_and_does_nothing(desk: Desk) -> 
     await desk.use(used)
     await desk.hold(held)
     for selection in ({"batch": batch}, {"codes": tuple(codes)}, {"filter": CodeFilter(offer=desk.theatre.promotyd)}):
-        assert await desk.invalidate(dry_run=True, **selection) == Outcome(4, 1, 1, 0)
+        assert await desk.invalidate(dry_run=True, **selection) == InvalidationOutcome(4, 1, 1, 0)
     assert CodeStatus.INVALIDATED not in await desk.statuses()
 
 
@@ -93,7 +95,9 @@ async def test_what_a_filter_finds_is_invalidated_and_nothing_else(desk: Desk) -
     theatre = desk.theatre
     await desk.made(quantity=4)
     other = (await desk.made(quantity=4, contact=theatre.tyd)).id
-    assert await desk.invalidate(filter=CodeFilter(contact=theatre.tyd, season=theatre.season)) == Outcome(4, 0, 0, 0)
+    assert await desk.invalidate(filter=CodeFilter(contact=theatre.tyd, season=theatre.season)) == InvalidationOutcome(
+        4, 0, 0, 0
+    )
     left = await desk.tracked.page(desk.staff, CodeFilter(status=(CodeStatus.INVALIDATED,)), None, 100)
     assert {code.batch for code in left} == {other}
 
@@ -103,8 +107,10 @@ async def test_a_filter_by_status_spares_the_other_ones(desk: Desk) -> None:
     held, *_ = await desk.codes(batch)
     await desk.hold(held)
     only_held = CodeFilter(batch=batch, status=(CodeStatus.HELD,))
-    assert await desk.invalidate(filter=only_held) == Outcome(1, 1, 0, 0)
-    assert await desk.invalidate(filter=CodeFilter(batch=batch, status=(CodeStatus.USED,))) == Outcome(0, 0, 0, 0)
+    assert await desk.invalidate(filter=only_held) == InvalidationOutcome(1, 1, 0, 0)
+    assert await desk.invalidate(filter=CodeFilter(batch=batch, status=(CodeStatus.USED,))) == InvalidationOutcome(
+        0, 0, 0, 0
+    )
 
 
 async def test_an_empty_filter_is_refused(desk: Desk) -> None:
@@ -116,7 +122,7 @@ async def test_an_empty_filter_is_refused(desk: Desk) -> None:
 async def test_a_list_is_taken_in_any_spelling_and_says_what_it_does_not_know(desk: Desk) -> None:
     first, second, *_ = await desk.codes((await desk.made(quantity=3)).id)
     outcome = await desk.invalidate(codes=(first.lower(), f" {second} ", second, "UNKNOWN", "\0", "COUPON3%"))
-    assert outcome == Outcome(3, 0, 0, 0, ("UNKNOWN", "\0"))
+    assert outcome == InvalidationOutcome(3, 0, 0, 0, ("UNKNOWN", "\0"))
 
 
 @pytest.mark.parametrize("number", [0, 10_001])
@@ -128,7 +134,9 @@ async def test_a_list_has_one_to_ten_thousand_codes(desk: Desk, number: int) -> 
 @pytest.mark.parametrize("reason", ["", "  ", "x" * 501, "\0"])
 async def test_a_reason_is_needed(desk: Desk, reason: str) -> None:
     with pytest.raises(InvalidInput):
-        await Invalidation(desk.sessions, desk.transactions).run(desk.staff, Selection(codes=("A",)), reason, NOW)
+        await Invalidation(desk.sessions, desk.transactions).run(
+            desk.staff, InvalidationSelection(codes=("A",)), reason, NOW
+        )
 
 
 async def test_a_batch_that_is_being_made_is_in_the_way(desk: Desk) -> None:
@@ -149,10 +157,10 @@ async def test_a_partner_invalidates_its_own_codes_only(desk: Desk) -> None:
     listed = tuple(await desk.codes(others))
     with pytest.raises(NotFound):
         await desk.invalidate(partner, batch=others)
-    assert await desk.invalidate(partner, codes=listed) == Outcome(0, 0, 0, 0, listed)
-    assert await desk.invalidate(partner, filter=CodeFilter(contact=theatre.tyd)) == Outcome(0, 0, 0, 0)
-    assert await desk.invalidate(partner, filter=CodeFilter(offer=theatre.promotyd)) == Outcome(2, 0, 0, 0)
-    assert await desk.invalidate(dry_run=True, batch=own) == Outcome(0, 0, 0, 2)
+    assert await desk.invalidate(partner, codes=listed) == InvalidationOutcome(0, 0, 0, 0, listed)
+    assert await desk.invalidate(partner, filter=CodeFilter(contact=theatre.tyd)) == InvalidationOutcome(0, 0, 0, 0)
+    assert await desk.invalidate(partner, filter=CodeFilter(offer=theatre.promotyd)) == InvalidationOutcome(2, 0, 0, 0)
+    assert await desk.invalidate(dry_run=True, batch=own) == InvalidationOutcome(0, 0, 0, 2)
 
 
 async def test_others_may_not(desk: Desk) -> None:

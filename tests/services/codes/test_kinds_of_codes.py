@@ -11,7 +11,7 @@ from tests import back_door
 from tests.services.theatre import House, build
 
 from db.codes import chosen_codes
-from db.codes.batches import DocumentType, Order
+from db.codes.batches import DocumentType, NewBatch
 from db.codes.chosen_codes import ChosenCode
 from db.codes.codes import CodeKind, CodeStatus
 from db.core import tables
@@ -44,7 +44,7 @@ class Desk(House):
     async def generating(self, offer: UUID) -> AsyncIterator[None]:
         """A request for random codes, which is committed at the end."""
         organisation, contact = self.theatre.organisation, self.theatre.secutix
-        order = Order(offer, contact, 1, None, DocumentType.NO_EMAIL, "FR")
+        order = NewBatch(offer, contact, 1, None, DocumentType.NO_EMAIL, "FR")
         async with self.sessions.writing() as connection:
             await receiver(connection, organisation, offer, contact)
             await place(connection, organisation, new_id(), order, "staff:ada")

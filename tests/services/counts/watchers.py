@@ -19,10 +19,10 @@ from db.counts.postgres_feed import PostgresCarrier
 from db.counts.redis_feed import RedisCarrier
 from services.catalogue.catalogues import Catalogues
 from services.codes.batches import Batches, DocumentType
-from services.codes.download_links import Links
+from services.codes.download_links import DownloadLinks
 from services.core.transactions import Transactions
 from services.core.viewer import StaffRole, Viewer
-from services.counts.change_feed import Live
+from services.counts.change_feed import ChangeFeed
 from services.counts.subscriptions import CountsUpdate, LiveCounts
 from services.offers.visibility import Offers
 
@@ -46,7 +46,7 @@ class Process:
     """What one process of several works with."""
 
     sessions: CountedSessions
-    live: Live
+    live: ChangeFeed
     counts: LiveCounts
     theatre: Theatre
     watches: AsyncExitStack
@@ -78,9 +78,9 @@ async def process(
 ) -> AsyncIterator[Process]:
     """One that does not listen publishes only, as a worker does."""
     sessions = CountedSessions(url, pool_size=3)
-    live = Live(RedisCarrier(redis) if redis else PostgresCarrier(sessions, url))
+    live = ChangeFeed(RedisCarrier(redis) if redis else PostgresCarrier(sessions, url))
     catalogues = Catalogues(sessions)
-    links = Links("a secret of thirty-two characters", "http://localhost")
+    links = DownloadLinks("a secret of thirty-two characters", "http://localhost")
     batches = Batches(sessions, Transactions(sessions, live.publish), links)
     if listens:
         live.listen()
@@ -108,7 +108,7 @@ async def until(
 
 async def order_batch(here: Process, contact: UUID) -> UUID:
     batch = new_id()
-    order = db_batches.Order(here.theatre.promotyd, contact, 100, None, DocumentType.NO_EMAIL, "FR")
+    order = db_batches.NewBatch(here.theatre.promotyd, contact, 100, None, DocumentType.NO_EMAIL, "FR")
     async with here.sessions.writing() as connection:
         await db_batches.add(connection, here.theatre.organisation, batch, order, "staff:ada")
     return batch

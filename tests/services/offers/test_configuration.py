@@ -64,7 +64,7 @@ class Office:
             "use_balance": False,
             "expires_at": datetime.now(UTC) + timedelta(hours=1),
         }
-        hold = claims.Hold(
+        hold = claims.HeldTickets(
             offer or self.offer,
             None,
             None,
