@@ -154,7 +154,7 @@ import asyncio, sys
 from datetime import UTC, datetime
 from db.core.sessions import Sessions
 from services.codes.generation import Generation
-from services.codes.download_links import Links
+from services.codes.download_links import DownloadLinks
 from services.core.mail import mailer
 from services.core.transactions import Transactions
 from sesame.worker.jobs import Worker
@@ -168,7 +168,7 @@ class Announced(Generation):
 async def main():
     sessions = Sessions(sys.argv[1])
     transactions = Transactions(sessions, lambda organisation, offers: None)
-    generation = Announced(sessions, transactions, Links("secret", ""), mailer(None, None), chunk=10_000)
+    generation = Announced(sessions, transactions, DownloadLinks("secret", ""), mailer(None, None), chunk=10_000)
     await Worker(sessions, generation, lambda: datetime.now(UTC)).run()
 
 asyncio.run(main())
