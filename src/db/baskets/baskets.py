@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.core.ids import uuid_of, uuid_or_none
 from db.core.tables import baskets
+from db.core.waiting import BRIEFLY
 
 MAXIMUM_LIFESPAN = "interval '4 hours'"
 
@@ -91,9 +92,7 @@ FROM baskets b WHERE {_THESE}
 _GET_HELD_CODES = text(f"SELECT held.id FROM baskets b CROSS JOIN LATERAL ({_HELD_CODES}) held WHERE {_THESE}")
 _SELECT = f"SELECT b.*, {_NOW} FROM baskets b"
 _LOCK = text(f"{_SELECT} WHERE {_THESE} ORDER BY b.id FOR NO KEY UPDATE")
-# The limit is set before any row is read, in the same round trip.
-_BRIEFLY = "(SELECT set_config('lock_timeout', '300', true)) <> ''"
-_LOCK_FREE = text(f"{_SELECT} WHERE {_BRIEFLY} AND {_THESE} ORDER BY b.id FOR NO KEY UPDATE SKIP LOCKED")
+_LOCK_FREE = text(f"{_SELECT} WHERE {BRIEFLY} AND {_THESE} ORDER BY b.id FOR NO KEY UPDATE SKIP LOCKED")
 _LINES = bindparam("lines", type_=JSONB)
 _ADD = text("""
 INSERT INTO baskets (organisation_id, id, point_of_sale_id, counter_profile, contact_id, delivery_mode_id, use_balance,

@@ -16,6 +16,7 @@ from db.dataset import dataset as db
 from services.core.errors import Conflict, InvalidInput, Problem
 from services.core.money import currencies
 from services.core.texts import text
+from services.core.transactions import Overtaken, Transaction
 from services.dataset import format as form
 from services.dataset.checks import check
 from services.dataset.existing import Existing, Keys, look
@@ -23,7 +24,7 @@ from services.dataset.fields import Known
 from services.dataset.limits import quota_problems
 from services.dataset.outline import Outline
 from services.dataset.parsing import Parser, codes_in, doubles, strings_at
-from services.dataset.writing import Overtaken, Writer
+from services.dataset.writing import Writer
 
 _ATTEMPTS: Final = 5
 
@@ -83,7 +84,7 @@ async def _load(
         problems += await quota_problems(connection, claimed, sound, existing)
     if problems or organisation is None or claimed is None:
         raise InvalidInput(sorted(problems, key=_place))
-    writer = Writer(connection, sound, existing, ids, now)
+    writer = Writer(Transaction(connection, claimed, now), sound, existing, ids)
     made = await writer.write(_row(organisation, claimed))
     return Loaded(
         organisation_id=claimed,
