@@ -39,5 +39,5 @@ async def _end_some(connection: AsyncConnection, changed: set[UUID], organisatio
     expired = await baskets.lock_expired(connection, organisation)
     if expired:
         changed |= await claims.release(connection, organisation, expired)
-        await baskets.end(connection, organisation, expired, "EXPIRED")
+        await baskets.end(connection, organisation, expired, baskets.BasketState.EXPIRED)
     return bool(expired)

@@ -34,7 +34,7 @@ async def hold(
     claimed = await db.claim(connection, organisation, claims, expired)
     if not claimed.complete:
         raise Overtaken
-    await baskets.end(connection, organisation, expired, "EXPIRED")
+    await baskets.end(connection, organisation, expired, baskets.BasketState.EXPIRED)
     changed |= claimed.changed
 
 

@@ -4,7 +4,6 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from typing import Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -14,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from db.baskets import baskets as db_baskets
 from db.baskets import orders as db
 from db.baskets import uses
-from db.baskets.orders import Ticket
+from db.baskets.orders import OrderState, Ticket
 from db.core.ids import new_id
 from db.core.sessions import Sessions
 from db.counts import counts
@@ -36,13 +35,6 @@ from services.pricing.result import PricedLine, PricedTicket, Pricing
 LONGEST_REASON: Final = 500
 
 __all__ = ["Order", "OrderState", "Orders", "Ticket"]
-
-
-class OrderState(StrEnum):
-    """CONFIRMED until it is cancelled as a whole."""
-
-    CONFIRMED = "CONFIRMED"
-    CANCELLED = "CANCELLED"
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +103,7 @@ class Orders:
             row = await db.lock(connection, viewer.organisation_id, order)
             if row is None or not (viewer.is_staff or row.contact == viewer.contact):
                 raise NotFound(("orderId",), text("unknown_order"))
-            if row.state == OrderState.CANCELLED:
+            if row.state is OrderState.CANCELLED:
                 raise Conflict(text("order_cancelled"))
             if await db.is_controlled(connection, row.organisation, order):
                 raise Conflict(text("order_controlled"))
@@ -163,7 +155,7 @@ class Orders:
             row.id: Order(
                 row.id,
                 row.number,
-                OrderState(row.state),
+                row.state,
                 row.contact,
                 row.confirmed_at,
                 stored_pricing.load(row.pricing).pricing,
@@ -203,7 +195,7 @@ class Orders:
         codes, offers = await uses.use(connection, row.organisation, row.id, order, contact)
         if codes != stored.held_codes:
             raise Overtaken
-        await db_baskets.end(connection, row.organisation, [row.id], "CONFIRMED")
+        await db_baskets.end(connection, row.organisation, [row.id], db_baskets.BasketState.CONFIRMED)
         changed |= offers
         return order
 

@@ -188,7 +188,7 @@ class Configuration:
         async def attempt(connection: AsyncConnection, changed: set[UUID]) -> None:
             expired = await baskets.lock_expired_with(connection, organisation, [offer])
             changed |= await claims.release(connection, organisation, expired)
-            await baskets.end(connection, organisation, expired, "EXPIRED")
+            await baskets.end(connection, organisation, expired, baskets.BasketState.EXPIRED)
 
         await self._transactions.run(organisation, attempt)
 

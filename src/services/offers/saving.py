@@ -10,8 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from db.access import audit
 from db.offers import limits as db_limits
 from db.offers import offers as db
-from db.offers.offers import LimitRow, OfferRow
-from services.catalogue.offer_details import OfferDetails, OfferKind
+from db.offers.offers import LimitRow, OfferKind, OfferRow
+from services.catalogue.offer_details import OfferDetails
 from services.catalogue.offer_rows import to_limit_rows, to_row
 from services.codes import access_codes
 from services.codes.access_codes import AccessCodeExchange
