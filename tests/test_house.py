@@ -32,6 +32,34 @@ def test_imports_run_one_way() -> None:
     assert lint_imports(config_filename=str(ROOT / "pyproject.toml")) == 0
 
 
+def _enums(tree: ast.AST) -> list[ast.ClassDef]:
+    return [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ClassDef) and {ast.unparse(base) for base in node.bases} & {"Enum", "StrEnum"}
+    ]
+
+
+def _texts(tree: ast.AST) -> Iterator[ast.Constant]:
+    return (node for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str))
+
+
+def test_kinds_and_states_are_enums_that_are_defined_once() -> None:
+    trees = {str(path.relative_to(ROOT / "src")): ast.parse(path.read_text(encoding="utf-8")) for path in SOURCES}
+    enums = [each for tree in trees.values() for each in _enums(tree)]
+    assert "ContactKind" in {each.name for each in enums}
+    assert sorted({each.name for each in enums}) == sorted(each.name for each in enums)
+    members = {node for each in enums for node in _texts(each)}
+    values = {node.value for node in members if str(node.value).isupper()}
+    bare = [
+        f"{path}:{node.lineno} {node.value}"
+        for path, tree in trees.items()
+        for node in _texts(tree)
+        if node.value in values and node not in members
+    ]
+    assert bare == []
+
+
 _SQL = re.compile(
     r"\s*(ALTER|ANALYZE|BEGIN|COMMIT|COPY|CREATE|DELETE|DROP|EXPLAIN|INSERT|LISTEN|LOCK|MERGE|NOTIFY|RESET|ROLLBACK|"
     r"SAVEPOINT|SELECT|SET|SHOW|TRUNCATE|UNLISTEN|UPDATE|VACUUM|VALUES|WITH)(\s|$)"

@@ -70,7 +70,7 @@ class StoredRestriction(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True)
 class OfferRow:
-    """One offer."""
+    """One offer. Its state, family and target type are words of pricing, which db does not know: texts here."""
 
     id: UUID
     kind: OfferKind
