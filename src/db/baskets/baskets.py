@@ -3,6 +3,7 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
@@ -15,6 +16,15 @@ from db.core.tables import baskets
 from db.core.waiting import BRIEFLY
 
 MAXIMUM_LIFESPAN = "interval '4 hours'"
+
+
+class BasketState(StrEnum):
+    """OPEN until it becomes an order, is cancelled, or its time is over."""
+
+    OPEN = "OPEN"
+    CONFIRMED = "CONFIRMED"
+    CANCELLED = "CANCELLED"
+    EXPIRED = "EXPIRED"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +61,7 @@ class LockedBasket:
 
     id: UUID
     organisation: UUID
-    state: str
+    state: BasketState
     content: BasketContent
     pricing: str
 
@@ -199,7 +209,7 @@ async def save_codes(
     return {row.id: row.expires_at for row in await connection.execute(_SAVE_CODES, parameters)}
 
 
-async def end(connection: AsyncConnection, organisation: UUID, ids: Collection[UUID], state: str) -> None:
+async def end(connection: AsyncConnection, organisation: UUID, ids: Collection[UUID], state: BasketState) -> None:
     """Marks baskets CONFIRMED, CANCELLED or EXPIRED."""
     if ids:
         of = (baskets.c.organisation_id == organisation) & baskets.c.id.in_(ids)
@@ -248,7 +258,7 @@ def _parameters(
     }
 
 
-def _locked(row: Row[Any]) -> tuple[UUID, UUID, str, BasketContent, str]:
+def _locked(row: Row[Any]) -> tuple[UUID, UUID, BasketState, BasketContent, str]:
     content = BasketContent(
         point_of_sale=row.point_of_sale_id,
         contact=row.contact_id,
@@ -264,7 +274,8 @@ def _locked(row: Row[Any]) -> tuple[UUID, UUID, str, BasketContent, str]:
         ),
         codes=tuple(row.entered_codes),
     )
-    return row.id, row.organisation_id, row.state_now, content, row.pricing
+    # By its name, which is its value: in a third of the time.
+    return row.id, row.organisation_id, BasketState[row.state_now], content, row.pricing
 
 
 def _text(value: UUID | None) -> str | None:

@@ -7,10 +7,10 @@ from uuid import UUID
 import structlog
 
 from db.baskets import baskets, claims
+from db.baskets.baskets import BasketState
 from db.baskets.claims import Claim
 from db.core import idempotency
 from db.core.sessions import Sessions
-from services.baskets.basket import BasketState
 from services.core.transactions import Overtaken, Transaction, Transactions
 
 _log = structlog.get_logger()

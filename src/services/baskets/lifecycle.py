@@ -193,10 +193,10 @@ class Baskets:
     async def _basket(self, connection: AsyncConnection, viewer: Viewer, row: db.Basket, now: datetime) -> Basket:
         stored = stored_pricing.load(row.pricing)
         pricing = stored.pricing
-        if row.state == BasketState.OPEN and not stored.held_codes <= row.held_codes:
+        if row.state is BasketState.OPEN and not stored.held_codes <= row.held_codes:
             wanted = Priceable(viewer, row.content, now, basket=row.id, entered_before=row.content.codes)
             pricing = (await self._quotes.quote(connection, wanted)).pricing
-        return Basket(row.id, BasketState(row.state), row.content.contact, row.expires_at, pricing, row.order)
+        return Basket(row.id, row.state, row.content.contact, row.expires_at, pricing, row.order)
 
 
 def anything(before: db.LockedBasket, after: Pricing) -> None:

@@ -4,7 +4,6 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from typing import Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -12,7 +11,7 @@ from zoneinfo import ZoneInfo
 from db.baskets import baskets as db_baskets
 from db.baskets import orders as db
 from db.baskets import uses
-from db.baskets.orders import Ticket
+from db.baskets.orders import OrderState, Ticket
 from db.core.ids import new_id
 from db.core.sessions import Sessions
 from db.counts import counts
@@ -35,13 +34,6 @@ from services.pricing.result import PricedLine, PricedTicket, Pricing
 LONGEST_REASON: Final = 500
 
 __all__ = ["Order", "OrderState", "Orders", "Ticket"]
-
-
-class OrderState(StrEnum):
-    """CONFIRMED until it is cancelled as a whole."""
-
-    CONFIRMED = "CONFIRMED"
-    CANCELLED = "CANCELLED"
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +112,7 @@ class Orders:
             row.id: Order(
                 row.id,
                 row.number,
-                OrderState(row.state),
+                row.state,
                 row.contact,
                 row.confirmed_at,
                 stored_pricing.load(row.pricing).pricing,
@@ -161,7 +153,7 @@ class Orders:
         row = await db.lock(connection, transaction.organisation, order)
         if row is None or not (viewer.is_staff or row.contact == viewer.contact):
             raise NotFound(("orderId",), text("unknown_order"))
-        if row.state == OrderState.CANCELLED:
+        if row.state is OrderState.CANCELLED:
             raise Conflict(text("order_cancelled"))
         if await db.is_controlled(connection, row.organisation, order):
             raise Conflict(text("order_controlled"))

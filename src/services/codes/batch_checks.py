@@ -10,9 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from db.codes import batches as db
 from db.codes import codes as db_codes
 from db.codes.batches import DocumentType, ReceiverFacts
+from db.contacts.contacts import ContactKind
 from db.offers import offers as db_offers
-from db.offers.offers import OfferNature
-from services.catalogue.offer_details import OfferKind
+from db.offers.offers import OfferKind, OfferNature
 from services.core.errors import Conflict, NotFound, Problem
 from services.core.free_text import is_writable
 from services.core.mail import plain_address
@@ -35,7 +35,7 @@ class CodeReceiver:
         """What keeps the two from having codes, whatever the state of the offer."""
         if not self.takes_codes:
             yield Problem(("offerId",), text("offer_takes_no_codes"))
-        if self.contact.kind != "STRUCTURE":
+        if self.contact.kind is not ContactKind.STRUCTURE:
             yield Problem(("contactId",), text("contact_is_no_structure"))
 
     def check_open(self) -> None:
@@ -54,7 +54,7 @@ async def receiver(connection: AsyncConnection, organisation: UUID, offer: UUID,
     facts = await db.contact_facts(connection, organisation, contact)
     if facts is None:
         raise NotFound(("contactId",), text("unknown_contact"))
-    if found.kind == OfferKind.ADVANTAGE:
+    if found.kind is OfferKind.ADVANTAGE:
         return CodeReceiver(found, facts, found.target_type == TargetType.SINGLE_USE_CODE)
     # A promotional code is entered by codes that were chosen or by random ones, not by both.
     return CodeReceiver(found, facts, not await db_codes.has_custom(connection, organisation, offer))

@@ -11,8 +11,8 @@ from db.codes.codes import CodeKind, CodeStatus
 from db.core.ids import new_id
 from db.core.sessions import Sessions
 from db.offers import offers as db_offers
+from db.offers.offers import OfferKind
 from services.access.audit import record
-from services.catalogue.offer_details import OfferKind
 from services.codes.format import check_chosen, check_entered, normalise
 from services.core.errors import Conflict, InvalidInput, NotFound, Problem
 from services.core.idempotency import IdempotentRequest
@@ -123,7 +123,7 @@ async def _update(
 async def _lock(transaction: Transaction, offer: UUID) -> None:
     """Keeps the promotional code from all other changes."""
     found = await db_offers.lock(transaction.connection, transaction.organisation, offer)
-    if found is None or found[0].kind != OfferKind.PROMOTIONAL_CODE:
+    if found is None or found[0].kind is not OfferKind.PROMOTIONAL_CODE:
         raise NotFound(("promotionalCodeId",), text("unknown_offer"))
     if found[0].state == OfferState.CLOSED:
         raise Conflict(text("offer_closed"))

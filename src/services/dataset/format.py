@@ -1,10 +1,11 @@
 """The data file's catalogue and contacts, object by object. Every field is checked on its own here."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, Field, model_validator
 
+from db.contacts.contacts import ContactKind
 from services.catalogue.snapshot import SalesChannelKind
 from services.core.money import currencies
 from services.dataset.fields import (
@@ -141,7 +142,7 @@ class ProductItem(Item):
 
 class ContactItem(Item):
     code: Code
-    kind: Literal["INDIVIDUAL", "STRUCTURE"]
+    kind: Annotated[ContactKind, Named]
     name: Words
     email: Email | None = None
     balance: Amount = 0

@@ -8,7 +8,9 @@ from pydantic.alias_generators import to_camel
 
 from db.codes.batches import DocumentType
 from db.codes.codes import CodeKind
-from services.catalogue.offer_details import OfferDetails, OfferKind
+from db.contacts.contacts import ContactKind
+from db.offers.offers import OfferKind
+from services.catalogue.offer_details import OfferDetails
 from services.codes.format import normalise
 from services.core.errors import Path, Problem
 from services.core.texts import text
@@ -156,7 +158,7 @@ class OfferChecks:
         if not self._takes_codes(batch):
             key = "promotionalCode" if batch.advantage is None else "advantage"
             yield Problem((*path, key), text("offer_takes_no_codes"))
-        if self._outline.kind_of.get(batch.contact) == "INDIVIDUAL":
+        if self._outline.kind_of.get(batch.contact) == ContactKind.INDIVIDUAL:
             yield Problem((*path, "contact"), text("contact_is_no_structure"))
         address = batch.destination or self._outline.email_of.get(batch.contact)
         if batch.document_type is not DocumentType.NO_EMAIL and not address:

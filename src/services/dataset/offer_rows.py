@@ -30,6 +30,7 @@ from services.pricing.facts.offers import (
     Scope,
     SingleUseTarget,
     Target,
+    TargetType,
 )
 from services.pricing.facts.tickets import Element, ElementKind
 
@@ -131,7 +132,7 @@ class OfferRows:
             return IndicatorTarget(self._ids("indicators", target.indicator), target.level)
         if target.access_code is not None:
             return PartnerTarget()
-        if item.target_type == "SINGLE_USE_CODE":
+        if item.target_type is TargetType.SINGLE_USE_CODE:
             return SingleUseTarget(target.tickets_per_code)
         return PublicTarget()
 

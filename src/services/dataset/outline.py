@@ -3,7 +3,7 @@
 from collections.abc import Container
 
 from db.codes.codes import CodeKind
-from services.catalogue.offer_details import OfferKind
+from db.offers.offers import OfferKind
 from services.dataset.existing import Existing
 from services.dataset.parsing import objects_at
 from services.pricing.facts.tickets import ProductFamily

@@ -8,9 +8,9 @@ from pydantic_core import to_jsonable_python
 
 from db.offers import limits as db_limits
 from db.offers import offers as db
-from db.offers.offers import LimitRow, OfferRow
+from db.offers.offers import LimitRow, OfferKind, OfferRow
 from services.access.audit import record
-from services.catalogue.offer_details import OfferDetails, OfferKind
+from services.catalogue.offer_details import OfferDetails
 from services.catalogue.offer_rows import to_limit_rows, to_row
 from services.codes import access_codes
 from services.codes.access_codes import AccessCodeExchange
