@@ -14,8 +14,8 @@ from db.offers import offers as db_offers
 from db.offers.offers import OfferNature
 from services.catalogue.offer_details import OfferKind
 from services.core.errors import Conflict, NotFound, Problem
-from services.core.free_text import is_writable
 from services.core.mail import plain_address
+from services.core.text_checks import is_writable
 from services.core.texts import text
 from services.pricing.facts.offers import OfferState, TargetType
 
