@@ -18,11 +18,12 @@ from db.core.driver import UniqueViolation
 from db.core.ids import new_id
 from db.counts import counts
 from db.counts.counts import RedemptionCounts
-from services.codes.batch_checks import MOST_CODES, receiver, remark_problems
+from services.codes.checks import MOST_CODES, receiver, remark_problems
 from services.codes.format import MAX_LENGTH, MIN_CHOSEN, check_chosen, display, normalise
 from services.codes.keyspace import LEAST_ROOM, Keyspace
 from services.core.errors import InvalidInput, Path, Problem
 from services.core.idempotency import Answer, IdempotentRequest
+from services.core.problems import Problems
 from services.core.texts import Language, Text, text
 from services.core.transactions import Transactions
 from services.core.viewer import StaffRole, Viewer
@@ -67,8 +68,8 @@ class Imports:
         taking = _Import(viewer, request, lines, MOST_IN_A_CALL, lambda number: ("codes", str(number)))
 
         async def attempt(connection: AsyncConnection, changed: set[UUID]) -> Answer:
-            problems: list[Problem] = []
-            batch = await taking.run(connection, changed, problems.append)
+            problems = Problems()
+            batch = await taking.run(connection, changed, problems.note)
             if batch is None:
                 raise InvalidInput(problems)
             return {"batch": batch}

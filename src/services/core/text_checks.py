@@ -44,10 +44,10 @@ def check_url(value: str) -> Text | None:
 
 
 def is_writable(written: str, *, least: int = 0, most: int) -> bool:
-    """Whether a remark or a reason has an acceptable number of characters, and none that a mail could not take.
+    """Whether a remark or a reason has an acceptable number of characters, and none that a database or a mail could
+    not take.
 
-    Line breaks and tabs are welcome; other control characters and lone surrogates are not, nor does PostgreSQL take
-    all of them.
+    Line breaks and tabs are welcome; other control characters and lone surrogates are not.
     """
     return least <= len(written) <= most and all(
         letter in "\n\r\t" or unicodedata.category(letter) not in _UNWRITABLE for letter in written
