@@ -1,4 +1,4 @@
-"""The offers and chosen codes that a data file makes, in the form that pricing and the database take."""
+"""The offers that a data file makes, in the form that pricing and the database take."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
