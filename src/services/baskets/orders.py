@@ -23,8 +23,8 @@ from services.baskets.lifecycle import Baskets, anything
 from services.catalogue.catalogues import Catalogues
 from services.catalogue.snapshot import Catalogue
 from services.core.errors import CodeRefused, Conflict, Failure, InvalidInput, NotFound, Problem
-from services.core.free_text import is_writable
 from services.core.idempotency import IdempotentRequest
+from services.core.text_checks import is_writable
 from services.core.texts import text
 from services.core.transactions import Done, Overtaken, Transaction, Transactions
 from services.core.viewer import Audience, StaffRole, Viewer

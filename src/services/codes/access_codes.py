@@ -8,6 +8,7 @@ from db.codes import chosen_codes as db
 from db.codes.chosen_codes import ChosenCode
 from db.codes.codes import CodeKind, CodeStatus
 from db.core.ids import new_id
+from services.codes.checks import check_alive, check_free
 from services.codes.format import check_chosen, normalise
 from services.core.errors import InvalidInput, Path, Problem
 from services.core.problems import Problems
@@ -66,12 +67,11 @@ async def plan(
         return AccessCodeExchange(changed=off)
     known = next((each for each in own if each.code == code), None)
     if known is None:
-        if await db.with_text(connection, organisation, [code]):
-            problems.add(_PATH, text("code_taken", code=wanted))
+        for stored in await db.with_text(connection, organisation, [code]):
+            problems.refuse(_PATH, check_free(wanted, stored.chosen, offer, CodeKind.ACCESS))
         new = ChosenCode(new_id(), code, wanted, CodeKind.ACCESS, offer, None, CodeStatus.AVAILABLE)
         return AccessCodeExchange(new, off)
-    if known.is_gone:
-        problems.add(_PATH, text("code_gone", code=wanted))
+    problems.refuse(_PATH, check_alive(wanted, known))
     on = replace(known, shown=wanted, status=CodeStatus.AVAILABLE, invalidated_at=None, invalidated_by=None)
     return AccessCodeExchange(changed=off if on == known else (*off, on))
 

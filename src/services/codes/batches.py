@@ -15,10 +15,11 @@ from db.core.queue import enqueue
 from db.core.sessions import Sessions
 from services.access.audit import record
 from services.access.permissions import may_follow, share_of
-from services.codes.batch_checks import MOST_CODES, CodeReceiver, destination, receiver, remark_problems
+from services.codes.checks import MOST_CODES, CodeReceiver, destination, receiver, remark_problems
 from services.codes.download_links import DownloadLinks
-from services.core.errors import Conflict, InvalidInput, NotFound, Problem
+from services.core.errors import Conflict, InvalidInput, NotFound
 from services.core.idempotency import IdempotentRequest
+from services.core.problems import Problems
 from services.core.texts import Language, text
 from services.core.transactions import Done, Transaction, Transactions
 from services.core.viewer import StaffRole, Viewer
@@ -142,13 +143,14 @@ async def _taken_up(connection: AsyncConnection, batch: Batch, to: str | None) -
 
 def _checked(request: BatchRequest, found: CodeReceiver) -> db.NewBatch:
     """What is to be made. Raises InvalidInput with every problem."""
-    problems = list(found.problems())
+    problems = Problems()
+    problems.extend(found.problems())
     if not 1 <= request.quantity <= MOST_CODES:
-        problems.append(Problem(("quantity",), text("quantity_of_codes", most=MOST_CODES)))
+        problems.add(("quantity",), text("quantity_of_codes", most=MOST_CODES))
     address, wrong = destination(request.destination, found.contact.email, request.document_type)
-    problems += [*wrong, *remark_problems(request.remark)]
-    if problems:
-        raise InvalidInput(problems)
+    problems.extend(wrong)
+    problems.extend(remark_problems(request.remark))
+    problems.check()
     return db.NewBatch(
         offer=request.offer,
         contact=request.contact,

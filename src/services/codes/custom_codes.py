@@ -13,8 +13,9 @@ from db.core.sessions import Sessions
 from db.offers import offers as db_offers
 from db.offers.offers import OfferKind
 from services.access.audit import record
+from services.codes.checks import check_alive, check_free, check_max_uses
 from services.codes.format import check_chosen, check_entered, normalise
-from services.core.errors import Conflict, InvalidInput, NotFound, Problem
+from services.core.errors import Conflict, NotFound
 from services.core.idempotency import IdempotentRequest
 from services.core.problems import Problems
 from services.core.texts import text
@@ -135,10 +136,11 @@ async def _check_new(transaction: Transaction, offer: UUID, code: str, max_uses:
     problems.refuse(("code",), reason)
     if reason is None:
         for taken in await db.with_text(transaction.connection, transaction.organisation, [normalise(code)]):
-            is_own = taken.chosen.offer_id == offer
-            problems.add(("code",), text("custom_code_exists" if is_own else "code_taken", code=code))
-    if max_uses is not None and max_uses < 1:
-        problems.add(("maxUses",), text("number_too_small", ge=1))
+            if taken.chosen.offer_id == offer:
+                problems.add(("code",), text("custom_code_exists", code=code))
+            else:
+                problems.refuse(("code",), check_free(code, taken.chosen, offer, CodeKind.CUSTOM))
+    problems.refuse(("maxUses",), check_max_uses(max_uses, 0))
     problems.check()
 
 
@@ -159,18 +161,19 @@ async def _locked(transaction: Transaction, offer: UUID, code: str, max_uses: Gi
 
 
 def _check_uses(max_uses: int | None, used: int) -> None:
-    """Raises InvalidInput for a maximum below what is used; ``used`` is known where there is a maximum."""
-    if max_uses is not None and max_uses < max(1, used):
-        reason = text("number_too_small", ge=1) if max_uses < 1 else text("below_taken", taken=used)
-        raise InvalidInput([Problem(("maxUses",), reason)])
+    """Raises InvalidInput for a maximum below what is used."""
+    problems = Problems()
+    problems.refuse(("maxUses",), check_max_uses(max_uses, used))
+    problems.check()
 
 
 def _switched(code: ChosenCode, active: bool | None, viewer: Viewer, now: datetime) -> ChosenCode:
     if active is None or active is code.is_active:
         return code
-    if code.is_gone:
-        raise Conflict(text("code_gone", code=_text(code)))
     if active:
+        reason = check_alive(_text(code), code)
+        if reason is not None:
+            raise Conflict(reason)
         return replace(code, status=CodeStatus.AVAILABLE, invalidated_at=None, invalidated_by=None)
     return replace(code, status=CodeStatus.INVALIDATED, invalidated_at=now, invalidated_by=viewer.actor)
 

@@ -19,11 +19,12 @@ from db.core.ids import new_id
 from db.counts import counts
 from db.counts.counts import RedemptionCounts
 from services.access.audit import record
-from services.codes.batch_checks import MOST_CODES, receiver, remark_problems
+from services.codes.checks import MOST_CODES, receiver, remark_problems
 from services.codes.format import MAX_LENGTH, MIN_CHOSEN, check_chosen, display, normalise
 from services.codes.keyspace import LEAST_ROOM, Keyspace
 from services.core.errors import InvalidInput, Path, Problem
 from services.core.idempotency import IdempotentRequest
+from services.core.problems import Problems
 from services.core.texts import Language, Text, text
 from services.core.transactions import Done, Transaction, Transactions
 from services.core.viewer import StaffRole, Viewer
@@ -176,8 +177,8 @@ class _Import:
 
 
 async def _take_in(transaction: Transaction, taking: _Import) -> Done[None]:
-    problems: list[Problem] = []
-    batch = await taking.run(transaction, problems.append)
+    problems = Problems()
+    batch = await taking.run(transaction, problems.note)
     if batch is None:
         raise InvalidInput(problems)
     return Done({"batch": batch})

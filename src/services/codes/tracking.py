@@ -19,7 +19,7 @@ from services.access.audit import record
 from services.access.permissions import may_follow, require_follower, share_of
 from services.codes.format import check_entered, display, is_mistyped, normalise
 from services.core.errors import Conflict, InvalidInput, NotFound, Problem
-from services.core.free_text import is_writable
+from services.core.text_checks import is_writable
 from services.core.texts import text
 from services.core.transactions import Overtaken, Transaction, Transactions
 from services.core.viewer import Audience, StaffRole, Viewer

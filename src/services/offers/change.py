@@ -23,6 +23,7 @@ from services.core.text_checks import is_readable
 from services.core.texts import text
 from services.core.transactions import Transaction
 from services.core.viewer import Viewer
+from services.offers.checks import check_new_target
 from services.offers.forms import (
     AdvantageDraft,
     LimitsDraft,
@@ -33,7 +34,7 @@ from services.offers.forms import (
 )
 from services.offers.quotas import below_taken
 from services.offers.states import missing
-from services.pricing.facts.offers import Advantage, CampaignTarget, OfferState, SingleUseTarget
+from services.pricing.facts.offers import Advantage, CampaignTarget, OfferState
 
 MOST_CONTACTS: Final = 10_000
 """Whom a promotional code is restricted to one by one; more of them are a campaign or an indicator."""
@@ -109,15 +110,10 @@ class OfferChange:
     async def check_readiness(
         self, before: OfferDetails, after: OfferDetails, exchange: AccessCodeExchange, problems: Problems
     ) -> None:
-        """An offer that has been validated does not lose what it needs; one that lacked it may be changed still.
-
-        Codes that were made for a target keep it: customers have them.
-        """
+        """An offer that has been validated does not lose what it needs; one that lacked it may be changed still."""
         ready = await self.readiness(after)
-        if isinstance(before.offer, Advantage) and isinstance(before.offer.target, SingleUseTarget):
-            stays = isinstance(after.offer, Advantage) and isinstance(after.offer.target, SingleUseTarget)
-            if ready.has_batches and not stays:
-                problems.add(("target",), text("target_has_codes"))
+        reason = check_new_target(before.target_type, after.target_type, has_codes=ready.has_batches)
+        problems.refuse(("target",), reason)
         if before.state is not OfferState.DRAFT:
             lacked = missing(before, self.catalogue, await self.readiness(before), self.transaction.now)
             ready = replace(ready, has_codes=ready.has_codes or exchange.opens)

@@ -18,8 +18,8 @@ from db.core import tables
 from db.core.ids import new_id
 from db.core.sessions import Sessions
 from db.offers import offers
-from services.codes.batch_checks import receiver
 from services.codes.batches import place
+from services.codes.checks import receiver
 from services.codes.custom_codes import CustomCodes
 from services.codes.imports import ImportRequest, Imports
 from services.core.errors import Conflict, InvalidInput
