@@ -7,7 +7,6 @@ field that is renamed and says so by ``canonical_name``. A default that changes,
 changes them, and asks for the next version: keys that are open under this one are then to be compared in this one.
 """
 
-import json
 from collections.abc import Mapping, Set
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from datetime import datetime
@@ -15,6 +14,7 @@ from decimal import Decimal
 from enum import Enum
 from functools import cache, singledispatch
 from hashlib import sha256
+from json import JSONEncoder
 from typing import Final, cast
 from uuid import UUID
 
@@ -23,6 +23,7 @@ from services.core.unset import Unset
 VERSION: Final = b"\x01"
 
 _NAME: Final = "canonical_name"
+_JSON: Final = JSONEncoder(ensure_ascii=False)
 
 
 def canonical_name(name: str) -> Mapping[str, str]:
@@ -79,7 +80,7 @@ def _(value: int) -> str:
 
 @form.register
 def _string(value: str) -> str:
-    return json.dumps(value, ensure_ascii=False)
+    return _JSON.encode(value)
 
 
 @form.register

@@ -98,8 +98,17 @@ FULL_ADVANTAGE = AdvantageDraft(
 FULL_PROMOTION = PromotionDraft(
     internal_name={"fr": "Bon"},
     public_name={"en": "Voucher"},
+    picture="https://pictures.example.org/bon.png",
+    valid_from=_AT("2026-11-01T00:00:00-03:30"),
+    valid_until=_AT("2026-12-01T00:00:00.5+00:00"),
+    channels=(key(21),),
+    points_of_sale=(key(22), key(24)),
+    delivery_modes=(key(23),),
+    scope=ScopeDraft(products=(key(10),)),
+    limits=LimitsDraft(Limits(per_contact=1)),
     benefit=BenefitDraft(amount_off_per_ticket=Decimal("5.00")),
-    minimum_basket=Decimal("50"),
+    returns_codes=True,
+    minimum_basket=Decimal(50),
     combinable=True,
     restriction=RestrictionDraft(
         indicator=LEVEL, has_ordered=True, newsletter=True, contacts=(key(30),), counter_profiles=("HALL", "Été")
@@ -175,6 +184,9 @@ SAMPLES = {
         ),
     ),
     "a promotional code's change": Sample("updatePromotionalCode", (key(43), FULL_PROMOTION, 2)),
+    "a promotional code's change with ids that are none": Sample(
+        "updatePromotionalCode", (key(43), PromotionDraft(unread=UNREAD), None)
+    ),
     "a promotional code's change that clears": Sample(
         "updatePromotionalCode", (key(43), PromotionDraft(restriction=None, minimum_basket=None), None)
     ),
