@@ -3,7 +3,7 @@
 from collections.abc import Collection, Hashable, Iterable, Iterator
 from datetime import datetime
 
-from services.core.repetition import repeated
+from services.core.problems import repeated
 from services.core.texts import Text, text
 
 

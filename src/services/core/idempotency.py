@@ -1,6 +1,5 @@
 """One effect a key: the same key and the same input give the same answer, however often they are sent."""
 
-import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,7 +11,9 @@ from pydantic import TypeAdapter
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.core import idempotency as db
+from services.core import unversioned_fingerprints
 from services.core.errors import CodeRefused, Conflict, Failure, Forbidden, InvalidInput, NotFound, Path, Problem
+from services.core.fingerprints import fingerprint
 from services.core.texts import Text, text
 from services.core.viewer import Viewer
 from services.pricing.facts.refusals import Refusal
@@ -47,7 +48,8 @@ _TOLD: Final = TypeAdapter(_StoredAnswer)
 class IdempotentRequest:
     """The effect of one request under its caller's idempotency key, if it has one; ``Transactions.once`` runs it.
 
-    ``request`` is the input as a value with a faithful ``repr``. Keys are kept for two days.
+    ``request`` is the input, of values that have a canonical form (``services.core.fingerprints``): one argument, or a
+    tuple of them in an order that stays. Keys are kept for two days, over upgrades too.
     """
 
     def __init__(self, viewer: Viewer, key: str | None, operation: str, request: object) -> None:
@@ -68,7 +70,13 @@ class IdempotentRequest:
 
     @cached_property
     def _fingerprint(self) -> bytes:
-        return hashlib.sha256(repr((self.operation, self._request)).encode("utf-8", "surrogatepass")).digest()
+        return fingerprint(self.operation, self._request)
+
+    def _is_of(self, stored: bytes) -> bool:
+        """Whether a stored fingerprint is this request's; one of a version that is not known here never is."""
+        if len(stored) == unversioned_fingerprints.LENGTH:
+            return stored == unversioned_fingerprints.fingerprint(self.operation, self._request)
+        return stored == self._fingerprint
 
     @property
     def name(self) -> tuple[str, str] | None:
@@ -85,7 +93,7 @@ class IdempotentRequest:
 
     def told(self, effect: db.StoredEffect) -> Answer | Failure:
         """What was told under the key before: Conflict where it came with another input."""
-        if effect.fingerprint != self._fingerprint:
+        if not self._is_of(effect.fingerprint):
             return Conflict(text("idempotency_key_reused"))
         told = _TOLD.validate_python(effect.answer)
         return _failure(told) if told.made is None else told.made

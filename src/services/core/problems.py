@@ -1,6 +1,6 @@
 """What is wrong with an input, gathered."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 
 from services.core.errors import InvalidInput, Path, Problem
 from services.core.texts import Text
@@ -47,3 +47,11 @@ class Problems:
         """Raises InvalidInput with all of them, if there are any."""
         if self._found:
             raise InvalidInput(self._found)
+
+
+def repeated(values: Iterable[Hashable]) -> Iterator[bool]:
+    """For each value in turn, whether it has stood before."""
+    seen: set[Hashable] = set()
+    for value in values:
+        yield value in seen
+        seen.add(value)

@@ -3,6 +3,7 @@
 from collections.abc import Container
 
 from db.codes.codes import CodeKind
+from db.contacts.contacts import ContactKind
 from services.catalogue.checks import check_level
 from services.core.texts import Text
 from services.dataset.existing import Existing

@@ -8,8 +8,7 @@ from pydantic import BaseModel, ValidationError
 
 from services.codes.format import normalise
 from services.core.errors import Path, Problem
-from services.core.problems import Problems
-from services.core.repetition import repeated
+from services.core.problems import Problems, repeated
 from services.core.texts import text
 from services.dataset import format as form
 from services.dataset import offer_format as offer_form

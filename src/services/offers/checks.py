@@ -3,7 +3,7 @@
 from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass
 
-from services.core.repetition import repeated
+from services.core.problems import repeated
 from services.core.texts import Text, text
 from services.pricing.facts.offers import Limits, TargetType
 
