@@ -1,4 +1,4 @@
-"""Ends baskets past their time that nobody else met (docs/domain.md, Codes)."""
+"""Ends baskets past their time that nobody else met (docs/domain.md, Baskets and orders)."""
 
 from uuid import UUID
 
