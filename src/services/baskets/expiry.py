@@ -1,4 +1,4 @@
-"""The end of baskets past their time: the one way in which what they hold becomes free (docs/domain.md, Codes)."""
+"""The one way in which baskets past their time end, and what they held is free (docs/domain.md, Baskets and orders)."""
 
 from collections.abc import Sequence
 from datetime import datetime

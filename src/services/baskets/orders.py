@@ -76,7 +76,7 @@ class Orders:
     async def cancel(
         self, viewer: Viewer, order: UUID, reason: str | None, now: datetime, key: str | None = None
     ) -> Order:
-        """Cancels an order as a whole and gives back what it had used (docs/domain.md, Codes).
+        """Cancels an order as a whole and gives back what it had used (docs/domain.md, Baskets and orders).
 
         Its codes are free again unless their offer says otherwise, what it took of limits is free in any case, and the
         balance it used returns. For staff with SALES, and partners with orders of their own. Raises NotFound; Conflict

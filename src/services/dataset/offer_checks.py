@@ -1,4 +1,4 @@
-"""What a data file's offers, codes and batches must be; the rules are those of docs/domain.md, Offers and Codes."""
+"""What a data file's offers, codes and batches must be; the rules are those of offers and codes in docs/domain.md."""
 
 from collections.abc import Iterator, Mapping
 from typing import Final

@@ -63,8 +63,7 @@ _FIXED_WHILE_RUNNING: Final[Mapping[str, str]] = {
 def fixed_changes(before: OfferDetails, after: OfferDetails) -> list[str]:
     """The changed fields that decide who gets which price on what: customers see those of a running offer.
 
-    So are a sale end, a minimum basket, whether it combines, and a restriction, on which docs/domain.md, State, is
-    silent: what it does not list as free while RUNNING needs the offer SUSPENDED first.
+    What may not change while RUNNING needs the offer SUSPENDED first (docs/domain.md, Offers, State).
     """
     changed = [
         field

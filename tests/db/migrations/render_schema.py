@@ -1,4 +1,4 @@
-"""Renders ``db.core.tables`` as the SQL of a first migration: ``python tests/db/render_schema.py``."""
+"""Renders ``db.core.tables`` as the SQL of a first migration: ``python tests/db/migrations/render_schema.py``."""
 
 from sqlalchemy import Sequence, Table
 from sqlalchemy.dialects.postgresql import dialect
