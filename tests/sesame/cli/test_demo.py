@@ -12,7 +12,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import httpx
+import pytest
 from tests.sesame.waiting import wait_for
+
+pytestmark = pytest.mark.processes
 
 TOKENS = 4
 
