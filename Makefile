@@ -7,11 +7,19 @@ READY := $(VENV)/.ready
 BENCHMARKS := price_basket apply_code claims pricing live codes
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install --constraint constraints.txt
 
-.PHONY: help setup demo test chaos check schema bench clean
+PROCESSES ?= 3
+SIDE_BY_SIDE := -n $(PROCESSES)
+# Of what the tests run in their own process; the number to hold stands in pyproject.toml.
+COVERED := $(if $(COVERAGE),--cov --cov-report=term)
+
+.PHONY: help setup demo test test-fast test-random test-all chaos check schema bench clean
 
 help:
 	@echo "make demo     serve the example on http://127.0.0.1:8000; Ctrl-C stops it"
-	@echo "make test     run the tests"
+	@echo "make test     run the tests side by side, and alone what must be alone; COVERAGE=1 measures what they run"
+	@echo "make test-fast    without server processes and what must be alone, for the inner loop"
+	@echo "make test-random  the tests in another order each time"
+	@echo "make test-all     the tests on every Python of 3.11 to 3.14 that this machine has"
 	@echo "make chaos    sell while everything is being killed, with twelve seeds"
 	@echo "make check    formatting, lint, types, import contracts"
 	@echo "make schema   export schema/schema.graphql from the code"
@@ -33,7 +41,17 @@ demo: $(READY)
 	@$(BIN)/sesame demo
 
 test: $(READY)
-	$(BIN)/pytest
+	$(BIN)/pytest $(SIDE_BY_SIDE) $(COVERED) -m "not alone"
+	$(BIN)/pytest $(COVERED) $(if $(COVERAGE),--cov-append) -m alone
+
+test-fast: $(READY)
+	$(BIN)/pytest $(SIDE_BY_SIDE) -m "not alone and not processes"
+
+test-random: $(READY)
+	$(BIN)/pytest $(SIDE_BY_SIDE) --random-order --random-order-bucket=module
+
+test-all:
+	bash .ci/every_python
 
 chaos: $(READY)
 	$(BIN)/python -m tests.chaos --seeds 12
