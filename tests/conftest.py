@@ -11,7 +11,6 @@ from pathlib import Path
 from shutil import disk_usage
 from socket import IPPROTO_TCP, socket
 from tempfile import TemporaryDirectory
-from typing import Any
 from uuid import uuid4
 
 import asyncpg
@@ -22,6 +21,7 @@ from pydantic import SecretStr
 from sqlalchemy.engine import make_url
 from starlette.applications import Starlette
 from starlette.types import ASGIApp
+from tests.wire import Json, JsonObject
 
 from db.core.sessions import Sessions
 from db.migrations.migrate import upgrade
@@ -69,7 +69,7 @@ class Databases:
             await self.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
     async def execute(self, *statements: str) -> None:
-        connection = await asyncpg.connect(host=self._url.query["host"], user="postgres", database="postgres")
+        connection = await asyncpg.connect(host=str(self._url.query["host"]), user="postgres", database="postgres")
         try:
             for statement in statements:
                 await connection.execute(statement)
@@ -105,8 +105,8 @@ class Server:
         return self.address.replace("http://", "ws://") + "/graphql"
 
     async def ask(
-        self, document: str, variables: dict[str, Any] | None = None, *, token: str | None = None, **headers: str
-    ) -> Any:
+        self, document: str, variables: JsonObject | None = None, *, token: str | None = None, **headers: str
+    ) -> Json:
         """What the server answers to an operation; to the shopper where no other token is given."""
         bearer = {"Authorization": f"Bearer {token or self.shopper}", **headers}
         request = {"query": document, "variables": variables}
