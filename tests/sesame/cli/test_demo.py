@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 
 import httpx
 from tests.sesame.waiting import wait_for
+from tests.wire import Json
 
 TOKENS = 4
 
@@ -55,7 +56,7 @@ def demo(folder: Path) -> Iterator[Guide]:
         process.wait()
 
 
-def pasted(command: list[str]) -> dict[str, object]:
+def pasted(command: list[str]) -> Json:
     """What the server answers to the command."""
     headers = dict(command[position + 1].split(": ", 1) for position, word in enumerate(command) if word == "-H")
     response = httpx.post(command[2], content=command[-1], headers=headers, timeout=30)
