@@ -63,7 +63,7 @@ class Shop:
         """A batch that a worker has brought to DONE, and the seconds since it was asked for."""
         started = time.perf_counter()
         wanted = BatchRequest(self.offer, self.contact, quantity, "codes@example.org", language=Language.EN)
-        batch = await self.batches.request(self.viewer, wanted)
+        batch = await self.batches.request(self.viewer, wanted, datetime.now(UTC))
         # Looking is work too: the larger the batch, the less often.
         pause = 0.002 if quantity <= FEW else 0.02
         while True:

@@ -1,9 +1,14 @@
-"""One PostgreSQL for the whole run, and databases on it that each test has for itself."""
+"""One PostgreSQL for the whole run, and databases on it that each test has for itself.
+
+A run may be several processes (``pytest -n 3``). The first, which starts the others, makes a folder that all of them
+share, with PostgreSQL in it and the files by which they wait for each other.
+"""
 
 import asyncio
+import fcntl
 import signal
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from importlib.resources import files
@@ -49,11 +54,74 @@ SECRET = "a secret of thirty-two characters"
 signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
+class Run:
+    """What all processes of a run share. ``alone`` marks the tests that must have the machine for themselves."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    @contextmanager
+    def turn(self, *, alone: bool) -> Iterator[None]:
+        """A test's: one that is alone waits until no other runs, and no other runs meanwhile."""
+        with self._locked("turn", fcntl.LOCK_EX if alone else fcntl.LOCK_SH):
+            yield
+
+    @contextmanager
+    def making(self, template: str) -> Iterator[None]:
+        """Keeps apart the processes that want to make the same template."""
+        with self._locked(template, fcntl.LOCK_EX):
+            yield
+
+    @contextmanager
+    def _locked(self, name: str, how: int) -> Iterator[None]:
+        with (self.folder / f"{name}.lock").open("a") as file:
+            fcntl.flock(file, how)
+            yield
+
+
+RUN = pytest.StashKey[Run]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    own = ExitStack()
+    config.add_cleanup(own.close)
+    folder = getattr(config, "workerinput", {}).get("folder")
+    if folder is None:
+        folder = own.enter_context(TemporaryDirectory(prefix="sesame-tests-", dir=_memory()))
+        if config.getoption("numprocesses", None):
+            # Held by who starts the others, so that it is stopped even where they are killed.
+            own.enter_context(running(Path(folder)))
+    config.stash[RUN] = Run(Path(folder))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tells a process that is about to be started where all of them meet."""
+    node.workerinput["folder"] = str(node.config.stash[RUN].folder)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes longest comes first, and what must be alone last, or processes would stand idle."""
+    items.sort(key=lambda item: (_is_alone(item), item.get_closest_marker("processes") is None))
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    with item.config.stash[RUN].turn(alone=_is_alone(item)):
+        return (yield)
+
+
+def _is_alone(item: pytest.Item) -> bool:
+    return item.get_closest_marker("alone") is not None
+
+
 class Databases:
     """Makes and drops databases of the test server."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, run: Run) -> None:
         self._url = make_url(url)
+        self._run = run
 
     def url(self, name: str) -> str:
         return self._url.set(database=name).render_as_string(hide_password=False)
@@ -68,11 +136,31 @@ class Databases:
         finally:
             await self.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
+    async def ensure(self, template: str, base: str, fill: Callable[[str], Awaitable[None]]) -> None:
+        """Makes a template out of another and fills it, unless a process of the run did so already."""
+        with self._run.making(template):
+            if await self._exists(template):
+                return
+            draft = f"{template}_draft"
+            await self.execute(f"CREATE DATABASE {draft} TEMPLATE {base}")
+            await fill(self.url(draft))
+            await self.execute(f"ALTER DATABASE {draft} RENAME TO {template}")
+
     async def execute(self, *statements: str) -> None:
-        connection = await asyncpg.connect(host=str(self._url.query["host"]), user="postgres", database="postgres")
-        try:
+        async with self._connected() as connection:
             for statement in statements:
                 await connection.execute(statement)
+
+    async def _exists(self, name: str) -> bool:
+        async with self._connected() as connection:
+            found = await connection.fetchval("SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)", name)
+            return bool(found)
+
+    @asynccontextmanager
+    async def _connected(self) -> AsyncIterator[asyncpg.Connection]:
+        connection = await asyncpg.connect(host=str(self._url.query["host"]), user="postgres", database="postgres")
+        try:
+            yield connection
         finally:
             await connection.close()
 
@@ -120,8 +208,8 @@ def now() -> datetime:
 
 
 @pytest.fixture(scope="session")
-def postgres_url() -> Iterator[str]:
-    with TemporaryDirectory(prefix="sesame-tests-", dir=_memory()) as folder, running(Path(folder)) as url:
+def postgres_url(pytestconfig: pytest.Config) -> Iterator[str]:
+    with running(pytestconfig.stash[RUN].folder) as url:
         yield url
 
 
@@ -132,25 +220,33 @@ def _memory() -> Path | None:
 
 
 @pytest.fixture(scope="session")
-async def databases(postgres_url: str) -> Databases:
-    databases = Databases(postgres_url)
-    await databases.execute(
-        "ALTER SYSTEM SET fsync = off",
-        "ALTER SYSTEM SET full_page_writes = off",
-        # A template that is being vacuumed keeps its copies waiting.
-        "ALTER SYSTEM SET autovacuum = off",
-        "SELECT pg_reload_conf()",
-        "CREATE DATABASE migrated",
-    )
-    await upgrade(databases.url("migrated"))
+async def databases(postgres_url: str, pytestconfig: pytest.Config) -> Databases:
+    """With the template ``migrated``, which has all tables and no data."""
+    databases = Databases(postgres_url, pytestconfig.stash[RUN])
+
+    async def fill(url: str) -> None:
+        await databases.execute(
+            "ALTER SYSTEM SET fsync = off",
+            "ALTER SYSTEM SET full_page_writes = off",
+            # A template that is being vacuumed keeps its copies waiting.
+            "ALTER SYSTEM SET autovacuum = off",
+            "SELECT pg_reload_conf()",
+        )
+        await upgrade(url)
+
+    await databases.ensure("migrated", "template1", fill)
     return databases
 
 
 @pytest.fixture(scope="session")
 async def example_databases(databases: Databases) -> Databases:
     """With the template ``example``, which holds the example's data, its codes made."""
-    await databases.execute("CREATE DATABASE example TEMPLATE migrated")
-    sessions = Sessions(databases.url("example"), pool_size=1)
+    await databases.ensure("example", "migrated", _load_example)
+    return databases
+
+
+async def _load_example(url: str) -> None:
+    sessions = Sessions(url, pool_size=1)
     loaded = await Datasets(sessions).load(read(files("sesame").joinpath("example.json").read_bytes()), now=NOW)
     transactions = Transactions(sessions, lambda _organisation, _subjects: None)
     generation = Generation(
@@ -160,7 +256,6 @@ async def example_databases(databases: Databases) -> Databases:
         while await generation.advance(loaded.organisation_id, batch, NOW) is not BatchState.DONE:
             pass
     await sessions.close()
-    return databases
 
 
 @pytest.fixture

@@ -8,6 +8,8 @@ from tests.chaos.mutants import MUTANTS
 from tests.chaos.storm import UNANSWERED, run
 from tests.gala import Gala
 
+pytestmark = [pytest.mark.alone, pytest.mark.processes]
+
 SEEDS_A_MUTANT = 4
 
 

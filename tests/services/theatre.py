@@ -169,8 +169,8 @@ class Steps(Generation):
         self.states.put_nowait(state)
         return state
 
-    async def fail(self, organisation: UUID, batch: UUID, reason: Text) -> None:
-        await super().fail(organisation, batch, reason)
+    async def fail(self, organisation: UUID, batch: UUID, reason: Text, now: datetime) -> None:
+        await super().fail(organisation, batch, reason, now)
         self.states.put_nowait(BatchState.FAILED)
 
     async def reached(self, state: BatchState) -> None:
@@ -200,7 +200,7 @@ class House:
         return replace(silent, **changes)  # type: ignore[arg-type]
 
     async def request(self, **changes: object) -> UUID:
-        return await self.batches.request(self.staff, self.wanted(**changes))
+        return await self.batches.request(self.staff, self.wanted(**changes), NOW)
 
     async def made(self, generation: Generation | None = None, **changes: object) -> Batch:
         batch = await self.request(**changes)

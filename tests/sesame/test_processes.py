@@ -4,9 +4,12 @@ import sys
 from pathlib import Path
 
 import psutil
+import pytest
 from tests.sesame.waiting import wait_for
 
 from sesame.processes import kept_running
+
+pytestmark = pytest.mark.processes
 
 PARENT = """
 import sys, time

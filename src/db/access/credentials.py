@@ -6,6 +6,7 @@ from uuid import UUID
 from sqlalchemy import insert, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from db.contacts.contacts import ContactKind
 from db.core.tables import api_keys
 
 
@@ -17,7 +18,7 @@ class TokenSubjects:
     catalogue_version: int
     point_of_sale: UUID | None
     contact: UUID | None
-    contact_kind: str | None
+    contact_kind: ContactKind | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,11 @@ async def find_named(
     """The ids behind codes of one organisation, in one round trip; None where there is no such organisation."""
     parameters = {"organisation": organisation, "point_of_sale": point_of_sale, "contact": contact}
     row = (await connection.execute(_NAMED, parameters)).one_or_none()
-    return TokenSubjects(*row) if row else None
+    if row is None:
+        return None
+    # By its name, which is its value: in a third of the time.
+    organisation_id, version, place, holder, kind = row
+    return TokenSubjects(organisation_id, version, place, holder, None if kind is None else ContactKind[kind])
 
 
 async def find_key_holder(connection: AsyncConnection, organisation: str, digest: bytes) -> KeyHolder | None:

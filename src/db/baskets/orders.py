@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +15,13 @@ from db.core.tables import contacts, orders
 from db.core.tables import tickets as table
 
 
+class OrderState(StrEnum):
+    """CONFIRMED until it is cancelled as a whole."""
+
+    CONFIRMED = "CONFIRMED"
+    CANCELLED = "CANCELLED"
+
+
 @dataclass(frozen=True, slots=True)
 class Order:
     """A concluded sale; ``pricing`` is the price that was paid, as it was written for the basket."""
@@ -21,7 +29,7 @@ class Order:
     id: UUID
     organisation: UUID
     number: str
-    state: str
+    state: OrderState
     basket: UUID
     contact: UUID | None
     point_of_sale: UUID
@@ -129,7 +137,7 @@ async def cancel(connection: AsyncConnection, organisation: UUID, order: UUID, r
     await connection.execute(
         update(orders)
         .where(orders.c.organisation_id == organisation, orders.c.id == order)
-        .values(state="CANCELLED", cancelled_at=func.now(), cancellation_reason=reason)
+        .values(state=OrderState.CANCELLED, cancelled_at=func.now(), cancellation_reason=reason)
     )
 
 
@@ -206,7 +214,7 @@ def _order(row: Row[Any]) -> Order:
         id=row.id,
         organisation=row.organisation_id,
         number=row.number,
-        state=row.state,
+        state=OrderState(row.state),
         basket=row.basket_id,
         contact=row.contact_id,
         point_of_sale=row.point_of_sale_id,

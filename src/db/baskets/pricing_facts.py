@@ -8,6 +8,7 @@ import orjson
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from db.codes.codes import CodeKind, CodeStatus
 from db.core.ids import uuid_of, uuid_or_none
 
 
@@ -27,8 +28,8 @@ class CodeFact(NamedTuple):
 
     id: UUID
     code: str
-    kind: str
-    status: str
+    kind: CodeKind
+    status: CodeStatus
     offer: UUID
     holder: UUID | None
     basket: UUID | None
@@ -191,8 +192,17 @@ def _contact(
 
 def _code(row: tuple[str, str, str, str, str, str | None, str | None, int, int | None]) -> CodeFact:
     key, code, kind, status, offer, holder, basket, uses, max_uses = row
+    # By their names, which are their values: in a third of the time.
     return CodeFact(
-        uuid_of(key), code, kind, status, uuid_of(offer), uuid_or_none(holder), uuid_or_none(basket), uses, max_uses
+        uuid_of(key),
+        code,
+        CodeKind[kind],
+        CodeStatus[status],
+        uuid_of(offer),
+        uuid_or_none(holder),
+        uuid_or_none(basket),
+        uses,
+        max_uses,
     )
 
 

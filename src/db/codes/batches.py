@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import Row, Select, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from db.contacts.contacts import ContactKind
 from db.core.tables import batches, contacts
 
 
@@ -86,7 +87,7 @@ class BatchResumption:
 class ReceiverFacts:
     """What decides whether a contact can be given codes, and where they are sent by default."""
 
-    kind: str
+    kind: ContactKind
     email: str | None
 
 
@@ -140,7 +141,7 @@ async def contact_facts(connection: AsyncConnection, organisation: UUID, contact
         contacts.c.organisation_id == organisation, contacts.c.id == contact
     )
     row = (await connection.execute(query)).one_or_none()
-    return None if row is None else ReceiverFacts(*row)
+    return None if row is None else ReceiverFacts(ContactKind(row.kind), row.email)
 
 
 async def add(connection: AsyncConnection, organisation: UUID, batch: UUID, order: NewBatch, actor: str) -> None:

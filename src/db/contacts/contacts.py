@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
@@ -11,13 +12,20 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from db.core.tables import campaign_contacts, contact_indicators, contacts
 
 
+class ContactKind(StrEnum):
+    """A person, or a structure: a company, a school, a partner. Codes are generated for structures alone."""
+
+    INDIVIDUAL = "INDIVIDUAL"
+    STRUCTURE = "STRUCTURE"
+
+
 @dataclass(frozen=True, slots=True)
 class Contact:
     """A customer. ``balance`` is in minor units."""
 
     id: UUID
     code: str
-    kind: str
+    kind: ContactKind
     name: str
     email: str | None
     balance: int
@@ -26,7 +34,7 @@ class Contact:
 async def find(connection: AsyncConnection, organisation: UUID, ids: Sequence[UUID]) -> dict[UUID, Contact]:
     """Contacts by id."""
     statement = select(contacts).where(contacts.c.organisation_id == organisation, contacts.c.id.in_(ids))
-    return {row.id: _contact(row) for row in await connection.execute(statement)}
+    return {row.id: contact_of(row) for row in await connection.execute(statement)}
 
 
 async def with_code(connection: AsyncConnection, organisation: UUID, code: str) -> UUID | None:
@@ -39,7 +47,7 @@ async def search(
     connection: AsyncConnection,
     organisation: UUID,
     part: str | None,
-    kind: str | None,
+    kind: ContactKind | None,
     *,
     after: UUID | None,
     limit: int,
@@ -53,7 +61,7 @@ async def search(
     if part:
         columns = (contacts.c.name, contacts.c.email, contacts.c.code)
         statement = statement.where(or_(*(column.icontains(part, autoescape=True) for column in columns)))
-    return [_contact(row) for row in await connection.execute(statement)]
+    return [contact_of(row) for row in await connection.execute(statement)]
 
 
 async def targeting(
@@ -79,5 +87,6 @@ async def targeting(
     return campaigns, indicators
 
 
-def _contact(row: Row[Any]) -> Contact:
-    return Contact(row.id, row.code, row.kind, row.name, row.email, row.balance)
+def contact_of(row: Row[Any]) -> Contact:
+    """The contact that a row of its table holds."""
+    return Contact(row.id, row.code, ContactKind(row.kind), row.name, row.email, row.balance)

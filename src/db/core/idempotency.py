@@ -9,6 +9,16 @@ from sqlalchemy import delete, func, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.core.tables import idempotency_keys as keys
+from db.core.waiting import BRIEFLY
+
+
+@dataclass(frozen=True, slots=True)
+class KeyedRequest:
+    """A request under its caller's key."""
+
+    caller: str
+    key: str
+    fingerprint: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,33 +30,52 @@ class StoredEffect:
 
 
 # Written out: every change runs them, and putting an expression together takes longer than running it.
-_TAKE = text("""
+_ASKED = "unnest(CAST(:callers AS text[]), CAST(:keys AS text[]), {}) AS n(caller, key, {})"
+_TAKE = f"""
 INSERT INTO idempotency_keys (organisation_id, caller, key, fingerprint, answer)
-VALUES (:organisation, :caller, :key, :fingerprint, '{}') ON CONFLICT DO NOTHING RETURNING key
+SELECT :organisation, n.caller, n.key, n.fingerprint, '{{}}'
+FROM {_ASKED.format("CAST(:fingerprints AS bytea[])", "fingerprint")}
+WHERE %s ORDER BY n.caller, n.key ON CONFLICT DO NOTHING RETURNING caller, key
+"""
+_TAKE_WAITING = text(_TAKE % "true")
+_TAKE_BRIEFLY = text(_TAKE % BRIEFLY)
+_FIND = text("""
+SELECT k.caller, k.key, k.fingerprint, k.answer
+FROM unnest(CAST(:callers AS text[]), CAST(:keys AS text[])) AS n(caller, key)
+JOIN idempotency_keys k ON k.organisation_id = :organisation AND (k.caller, k.key) = (n.caller, n.key)
 """)
-_NAMED = "organisation_id = :organisation AND caller = :caller AND key = :key"
-_FIND = text(f"SELECT fingerprint, answer FROM idempotency_keys WHERE {_NAMED}")
-_FINISH = text(f"UPDATE idempotency_keys SET answer = CAST(:made AS jsonb) WHERE {_NAMED}")
+_FINISH = text(f"""
+UPDATE idempotency_keys k SET answer = CAST(n.answer AS jsonb)
+FROM {_ASKED.format("CAST(:answers AS text[])", "answer")}
+WHERE k.organisation_id = :organisation AND (k.caller, k.key) = (n.caller, n.key)
+""")
 
 
 async def begin(
-    connection: AsyncConnection, organisation: UUID, caller: str, key: str, fingerprint: bytes
-) -> StoredEffect | None:
-    """Takes the key for this transaction, or gives the effect that it names already.
+    connection: AsyncConnection, organisation: UUID, requests: Sequence[KeyedRequest], *, waits: bool = True
+) -> dict[tuple[str, str], StoredEffect]:
+    """Takes the keys for this transaction, but for those that name an effect already: these, by caller and key.
 
-    Waits for another transaction that has just taken the key: it either commits its effect or leaves the key free.
+    No two of the requests may have the same key. Waits for another transaction that has just taken one of the keys: it
+    either commits its effect or leaves the key free. Where it does not wait, the transaction from now on waits 300 ms
+    at the most for what another one has locked, and then fails.
     """
-    named = {"organisation": organisation, "caller": caller, "key": key}
-    if (await connection.execute(_TAKE, {**named, "fingerprint": fingerprint})).first() is not None:
-        return None
-    row = (await connection.execute(_FIND, named)).one()
-    return StoredEffect(row.fingerprint, row.answer)
-
-
-async def finish(connection: AsyncConnection, organisation: UUID, caller: str, key: str, answer: object) -> None:
-    """Records what the key's effect made."""
-    named = {"organisation": organisation, "caller": caller, "key": key}
-    await connection.execute(_FINISH, {**named, "made": orjson.dumps(answer).decode()})
+    parameters = {
+        "organisation": organisation,
+        "callers": [each.caller for each in requests],
+        "keys": [each.key for each in requests],
+    }
+    fingerprints = [each.fingerprint for each in requests]
+    take = _TAKE_WAITING if waits else _TAKE_BRIEFLY
+    taken = (await connection.execute(take, {**parameters, "fingerprints": fingerprints})).all()
+    if len(taken) == len(requests):
+        return {}
+    mine = {(row.caller, row.key) for row in taken}
+    return {
+        (row.caller, row.key): StoredEffect(row.fingerprint, row.answer)
+        for row in await connection.execute(_FIND, parameters)
+        if (row.caller, row.key) not in mine
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,32 +84,34 @@ class KeyedAnswer:
 
     caller: str
     key: str
-    fingerprint: bytes
     answer: object
 
 
-_NAME = text("""
-INSERT INTO idempotency_keys (organisation_id, caller, key, fingerprint, answer)
-SELECT :organisation, n.caller, n.key, n.fingerprint, CAST(n.answer AS jsonb)
-FROM unnest(CAST(:callers AS text[]), CAST(:keys AS text[]), CAST(:fingerprints AS bytea[]), CAST(:answers AS text[]))
-    AS n(caller, key, fingerprint, answer)
-ORDER BY n.caller, n.key ON CONFLICT DO NOTHING RETURNING key
-""")
-
-
-async def name(connection: AsyncConnection, organisation: UUID, answers: Sequence[KeyedAnswer]) -> bool:
-    """Takes keys for effects of this transaction, with their answers; False where one of them was taken already.
-
-    Waits like ``begin``.
-    """
+async def finish(connection: AsyncConnection, organisation: UUID, answers: Sequence[KeyedAnswer]) -> None:
+    """Records the answers of effects whose keys this transaction has taken."""
     parameters = {
         "organisation": organisation,
         "callers": [each.caller for each in answers],
         "keys": [each.key for each in answers],
-        "fingerprints": [each.fingerprint for each in answers],
         "answers": [orjson.dumps(each.answer).decode() for each in answers],
     }
-    return len((await connection.execute(_NAME, parameters)).all()) == len(answers)
+    await connection.execute(_FINISH, parameters)
+
+
+_GIVE_UP = text("""
+DELETE FROM idempotency_keys k USING unnest(CAST(:callers AS text[]), CAST(:keys AS text[])) AS n(caller, key)
+WHERE k.organisation_id = :organisation AND (k.caller, k.key) = (n.caller, n.key)
+""")
+
+
+async def give_up(connection: AsyncConnection, organisation: UUID, names: Sequence[tuple[str, str]]) -> None:
+    """Lets go of keys, by caller and key, that this transaction has taken for nothing."""
+    parameters = {
+        "organisation": organisation,
+        "callers": [caller for caller, _ in names],
+        "keys": [key for _, key in names],
+    }
+    await connection.execute(_GIVE_UP, parameters)
 
 
 async def forget_old(connection: AsyncConnection) -> None:

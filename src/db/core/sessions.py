@@ -52,7 +52,7 @@ def _dumps(value: object) -> str:
     return orjson.dumps(value).decode()
 
 
-_DEADLOCK, _SERIALIZATION = "40P01", "40001"
+_DEADLOCK, _SERIALIZATION, _LOCK_TIMEOUT = "40P01", "40001", "55P03"
 
 
 def is_transient(error: Exception) -> bool:
@@ -65,3 +65,8 @@ def is_transient(error: Exception) -> bool:
     if error.connection_invalidated:
         return error.statement is not None
     return getattr(error.orig, "sqlstate", None) in {_DEADLOCK, _SERIALIZATION}
+
+
+def is_lock_timeout(error: Exception) -> bool:
+    """Whether a statement waited for a lock as long as its transaction allows, and was given up."""
+    return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) == _LOCK_TIMEOUT

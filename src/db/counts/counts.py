@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from db.core.ledger import SLOT
 from db.core.tables import NIL, contacts, offers
 from db.core.tables import redemption_counts as table
+from db.offers.offers import OfferKind
 
 Key = tuple[UUID, UUID | None]
 """An offer, and the holder: the structure contact whose codes these are, None without one."""
@@ -99,7 +100,7 @@ async def read(
     if holder is not None:
         query = query.where(table.c.contact_id == holder)
     if season is not None:
-        query = query.where((offers.c.season_id == season) | (offers.c.kind == "PROMOTIONAL_CODE"))
+        query = query.where((offers.c.season_id == season) | (offers.c.kind == OfferKind.PROMOTIONAL_CODE))
     return {
         (offer, None if contact == UUID(NIL) else contact): RedemptionCounts(*numbers)
         for offer, contact, *numbers in await connection.execute(query)

@@ -23,7 +23,7 @@ from db.catalogue.catalogue import (
     Season,
     SeatCategory,
 )
-from db.contacts.contacts import Contact
+from db.contacts.contacts import Contact, ContactKind, contact_of
 from db.core import tables
 from db.core.ids import new_id
 from db.core.upsert import upsert
@@ -35,7 +35,7 @@ class ContactRow:
 
     id: UUID
     code: str
-    kind: str
+    kind: ContactKind
     name: str
     email: str | None
     balance: int
@@ -52,7 +52,6 @@ class StoredBatch:
     offer_id: UUID
     contact_id: UUID
     quantity: int
-    state: str
 
 
 Row = (
@@ -218,7 +217,7 @@ async def contacts_by_code(
 ) -> dict[str, Contact]:
     """The contacts among those wanted that exist."""
     rows = await connection.execute(_CONTACTS, {"organisation": organisation_id, "codes": list(wanted)})
-    return {row.code: Contact(*row) for row in rows}
+    return {row.code: contact_of(row) for row in rows}
 
 
 async def batches_by_code(
@@ -234,6 +233,6 @@ SELECT id, code, kind, name, email, balance FROM contacts
 WHERE organisation_id = :organisation AND code = ANY(CAST(:codes AS text[]))
 """)
 _BATCHES = text("""
-SELECT id, code, offer_id, contact_id, quantity, state FROM batches
+SELECT id, code, offer_id, contact_id, quantity FROM batches
 WHERE organisation_id = :organisation AND code = ANY(CAST(:codes AS text[]))
 """)

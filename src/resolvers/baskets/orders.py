@@ -146,11 +146,13 @@ class OrdersMutation:
     async def cancel_order(self, info: Info, input: CancelOrderInput) -> CancelOrderResult:  # noqa: A002
         context = info.context
         order = decode(input.order_id, "Order", path=("orderId",))
-        row = await context.services.orders.cancel(await context.viewer(), order, input.reason, input.idempotency_key)
+        viewer = await context.viewer()
+        row = await context.services.orders.cancel(viewer, order, input.reason, context.now, input.idempotency_key)
         return await Order.of(row, context)
 
     @strawberry.mutation(description="Counts a ticket's scan at the entrance; the second says when and where it was.")
     async def control_ticket(self, info: Info, input: ControlTicketInput) -> ControlTicketResult:  # noqa: A002
         context = info.context
-        row = await context.services.orders.control(await context.viewer(), input.barcode, input.idempotency_key)
+        viewer = await context.viewer()
+        row = await context.services.orders.control(viewer, input.barcode, context.now, input.idempotency_key)
         return Ticket.of(row, await context.catalogue())

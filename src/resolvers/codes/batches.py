@@ -157,7 +157,7 @@ class BatchesMutation:
     async def generate_codes(self, info: Info, input: GenerateCodesInput) -> GenerateCodesResult:  # noqa: A002
         context = info.context
         viewer = await context.viewer()
-        key = await context.services.batches.request(viewer, input.read(), input.idempotency_key)
+        key = await context.services.batches.request(viewer, input.read(), context.now, input.idempotency_key)
         return await _existing(context, key)
 
     @strawberry.mutation(
@@ -167,7 +167,9 @@ class BatchesMutation:
     async def import_codes(self, info: Info, input: ImportCodesInput) -> GenerateCodesResult:  # noqa: A002
         context = info.context
         viewer = await context.viewer()
-        key = await context.services.imports.take_in(viewer, input.read(), input.codes, input.idempotency_key)
+        key = await context.services.imports.take_in(
+            viewer, input.read(), input.codes, context.now, input.idempotency_key
+        )
         return await _existing(context, key)
 
     @strawberry.mutation(
@@ -177,7 +179,7 @@ class BatchesMutation:
         context = info.context
         viewer = await context.viewer()
         batch = decode(input.batch_id, "CodeBatch", path=("batchId",))
-        await context.services.batches.resend(viewer, batch, input.destination, input.idempotency_key)
+        await context.services.batches.resend(viewer, batch, input.destination, context.now, input.idempotency_key)
         return await _existing(context, batch)
 
 

@@ -1,7 +1,6 @@
 """Contacts: individuals and structures, for the staff and for themselves."""
 
 from collections.abc import Mapping, Sequence
-from enum import StrEnum
 from typing import Self
 from uuid import UUID
 
@@ -14,12 +13,9 @@ from resolvers.runtime.enums import Audience, StaffRole
 from resolvers.runtime.ids import Node, encode
 from resolvers.runtime.scalars import Money, money
 from services.contacts import contacts as services
+from services.contacts.contacts import ContactKind
 
-
-@strawberry.enum
-class ContactKind(StrEnum):
-    INDIVIDUAL = "INDIVIDUAL"
-    STRUCTURE = "STRUCTURE"
+strawberry.enum(ContactKind)
 
 
 @strawberry.type(description="A customer: an individual, or a structure such as a company, a school, a partner.")
@@ -42,7 +38,7 @@ class Contact(Node):
         return cls(
             id=encode("Contact", row.id),
             code=row.code,
-            kind=ContactKind(row.kind),
+            kind=row.kind,
             name=row.name,
             email=row.email,
             balance=money(row.balance, currency),

@@ -142,6 +142,7 @@ class ConfigurationMutation:
             decode(input.promotional_code_id, "PromotionalCode", path=("promotionalCodeId",)),
             input.code,
             input.max_uses,
+            context.now,
             input.idempotency_key,
         )
         return await _promotional_code(context, key)

@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar
 
 import strawberry
 
-from services.core.errors import InvalidInput, Problem
+from services.core.problems import Problems
 from services.core.texts import text
 
 DEFAULT_FIRST = 20
@@ -55,17 +55,16 @@ def window(first: int | None, after: str | None, key: Callable[[str], K]) -> Win
 
     Raises InvalidInput that names ``first`` or ``after``.
     """
-    problems = []
+    problems = Problems()
     if first is not None and not 1 <= first <= MOST_FIRST:
-        problems.append(Problem(("first",), text("first_out_of_range", most=MOST_FIRST)))
+        problems.add(("first",), text("first_out_of_range", most=MOST_FIRST))
     found = None
     if after is not None:
         try:
             found = key(_key_text(after))
         except ValueError:
-            problems.append(Problem(("after",), text("malformed_cursor")))
-    if problems:
-        raise InvalidInput(problems)
+            problems.add(("after",), text("malformed_cursor"))
+    problems.check()
     return Window(DEFAULT_FIRST if first is None else first, found)
 
 

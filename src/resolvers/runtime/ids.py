@@ -7,6 +7,7 @@ from uuid import UUID
 import strawberry
 
 from services.core.errors import InvalidInput, Path, Problem
+from services.core.problems import Problems
 from services.core.texts import text
 
 OFFER = ("Advantage", "PromotionalCode")
@@ -49,15 +50,15 @@ class Ids:
     """Reads the ids of one input and remembers every one that is wrong, so that ``check`` can list them all."""
 
     def __init__(self) -> None:
-        self._problems: list[Problem] = []
+        self._problems = Problems()
 
     def read(self, global_id: str, *kinds: str, path: Path) -> UUID:
         """The key behind the id; a key that nothing has where the id is wrong."""
         found = _parsed(global_id)
         if found is None:
-            self._problems.append(Problem(path, text("malformed_id")))
+            self._problems.add(path, text("malformed_id"))
         elif found[0] not in kinds:
-            self._problems.append(Problem(path, text("id_of_another_kind", kinds=", ".join(kinds))))
+            self._problems.add(path, text("id_of_another_kind", kinds=", ".join(kinds)))
         else:
             return found[1]
         return _NIL

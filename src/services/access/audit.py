@@ -1,13 +1,15 @@
-"""Reading the audit log."""
+"""The audit log: what staff and partners changed, written with it, and read (docs/domain.md, Who may do what)."""
 
+from collections.abc import Mapping
 from uuid import UUID
 
 from db.access import audit as db
 from db.access.audit import AuditEntry
 from db.core.sessions import Sessions
+from services.core.transactions import Transaction
 from services.core.viewer import Viewer
 
-__all__ = ["Audit", "AuditEntry"]
+__all__ = ["Audit", "AuditEntry", "record"]
 
 
 class Audit:
@@ -24,3 +26,11 @@ class Audit:
         viewer.require_role()
         async with self._sessions.reading() as connection:
             return await db.page(connection, viewer.organisation_id, subject, before, most)
+
+
+async def record(
+    transaction: Transaction, actor: str, action: str, kind: str, subject: UUID, details: Mapping[str, object]
+) -> None:
+    """Leaves an entry of what ``actor`` did to a thing of some ``kind``; ``details`` is JSON."""
+    entry = db.NewAuditEntry(actor, action, kind, subject, details)
+    await db.record(transaction.connection, transaction.organisation, entry)

@@ -18,6 +18,7 @@ from joserfc.errors import ExpiredTokenError, JoseError
 from joserfc.jwk import OctKey
 
 from db.access import credentials as db
+from db.contacts.contacts import ContactKind
 from db.core.ids import new_id
 from db.core.sessions import Sessions
 from services.core.errors import InvalidInput, NotFound, Path, Problem, Unauthenticated
@@ -119,7 +120,7 @@ class Credentials:
         Raises NotFound where organisation, contact or point of sale is missing, InvalidInput for an individual.
         """
         found = await self._found(_Claims(Audience.PARTNER, organisation, point_of_sale, contact))
-        if found.contact is None or found.point_of_sale is None or found.contact_kind != "STRUCTURE":
+        if found.contact is None or found.point_of_sale is None or found.contact_kind is not ContactKind.STRUCTURE:
             raise InvalidInput([Problem(("contact",), text("credentials_no_structure", code=contact))])
         key = f"sesame.{quote(organisation, safe='')}.{secrets.token_urlsafe(32)}"
         async with self._sessions.writing() as session:

@@ -1,12 +1,15 @@
-"""Who may see and change sales (docs/domain.md, Who may do what)."""
+"""Who may see and change sales, and whose codes a caller may follow (docs/domain.md, Who may do what)."""
 
 from collections.abc import Mapping
 from uuid import UUID
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
-from db.access import audit
+from services.access.audit import record
+from services.core.errors import Forbidden
+from services.core.texts import text
+from services.core.transactions import Transaction
 from services.core.viewer import Audience, StaffRole, Viewer
+
+FOLLOWERS = (StaffRole.CODES, StaffRole.VIEWER)
 
 
 def may_see(viewer: Viewer, contact: UUID | None) -> bool:
@@ -29,9 +32,24 @@ def is_audited(viewer: Viewer) -> bool:
 
 
 async def audit_sale(
-    connection: AsyncConnection, viewer: Viewer, action: str, kind: str, subject: UUID, details: Mapping[str, object]
+    transaction: Transaction, viewer: Viewer, action: str, kind: str, subject: UUID, details: Mapping[str, object]
 ) -> None:
     """Leaves an entry of what staff or a partner did to a sale; customers' own doings leave none."""
     if is_audited(viewer):
-        entry = audit.NewAuditEntry(viewer.actor, action, kind, subject, details)
-        await audit.record(connection, viewer.organisation_id, entry)
+        await record(transaction, viewer.actor, action, kind, subject, details)
+
+
+def may_follow(viewer: Viewer) -> bool:
+    """Whether the caller may see batches and codes at all: staff who follow codes or read everything, and partners."""
+    return viewer.audience is Audience.PARTNER or not viewer.roles.isdisjoint(FOLLOWERS)
+
+
+def require_follower(viewer: Viewer) -> None:
+    """Raises Forbidden where the caller may see no codes."""
+    if not may_follow(viewer):
+        raise Forbidden(text("forbidden_role", roles=", ".join(FOLLOWERS)))
+
+
+def share_of(viewer: Viewer) -> UUID | None:
+    """The structure contact whose codes alone a partner sees and changes; None for staff, to whom all are open."""
+    return viewer.contact if viewer.audience is Audience.PARTNER else None

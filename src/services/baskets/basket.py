@@ -1,10 +1,10 @@
 """What a basket is to those who ask for it."""
 
 from datetime import datetime
-from enum import StrEnum
 from uuid import UUID
 
 from db.baskets import baskets as db
+from db.baskets.baskets import BasketState
 from services.access.permissions import may_see, require_sale
 from services.core.errors import Conflict, NotFound
 from services.core.texts import text
@@ -12,14 +12,7 @@ from services.core.viewer import Viewer
 from services.pricing.result import Pricing
 from services.pricing.values import value
 
-
-class BasketState(StrEnum):
-    """OPEN until it becomes an order, is cancelled, or its time is over."""
-
-    OPEN = "OPEN"
-    CONFIRMED = "CONFIRMED"
-    CANCELLED = "CANCELLED"
-    EXPIRED = "EXPIRED"
+__all__ = ["Basket", "BasketState", "opened"]
 
 
 @value
@@ -39,6 +32,6 @@ def opened(viewer: Viewer, row: db.LockedBasket | None) -> db.LockedBasket:
     require_sale(viewer)
     if row is None or not may_see(viewer, row.content.contact):
         raise NotFound(("basketId",), text("unknown_basket"))
-    if row.state != BasketState.OPEN:
+    if row.state is not BasketState.OPEN:
         raise Conflict(text(f"basket_{row.state.lower()}"))
     return row

@@ -8,7 +8,8 @@ from db.baskets.baskets import BasketContent, BasketLine
 from services.baskets.sale_input import check_codes, check_contact, check_delivery_mode, check_point_of_sale
 from services.baskets.simulation import NOTHING, Simulation, check_simulation
 from services.catalogue.snapshot import Catalogue
-from services.core.errors import InvalidInput, Path, Problem
+from services.core.errors import InvalidInput, Path
+from services.core.problems import Problems
 from services.core.texts import text
 from services.core.unset import UNSET, Given, Unset
 from services.core.viewer import Viewer
@@ -82,16 +83,16 @@ def check(request: BasketRequest, viewer: Viewer, catalogue: Catalogue, trial: S
 
     Raises InvalidInput with every problem, Forbidden where the viewer may try nothing.
     """
-    problems: list[Problem] = []
+    problems = Problems()
     check_simulation(trial, viewer, catalogue, problems)
     point_of_sale = check_point_of_sale(request.point_of_sale, viewer, catalogue, problems)
     if point_of_sale is None:
-        problems.append(Problem(("pointOfSaleId",), text("point_of_sale_missing")))
+        problems.add(("pointOfSaleId",), text("point_of_sale_missing"))
     contact = check_contact(request.contact, viewer, problems)
     check_delivery_mode(request.delivery_mode, catalogue, problems)
     for position, advantage in enumerate(request.advantages or ()):
         if catalogue.offers.get(advantage) is None:
-            problems.append(Problem(("advantageIds", str(position)), text("unknown_offer")))
+            problems.add(("advantageIds", str(position)), text("unknown_offer"))
     check_codes(request.codes, problems)
     lines = _lines(request.lines, catalogue, problems)
     if problems or point_of_sale is None:
@@ -108,9 +109,9 @@ def check(request: BasketRequest, viewer: Viewer, catalogue: Catalogue, trial: S
     )
 
 
-def _lines(requests: Sequence[LineRequest], catalogue: Catalogue, problems: list[Problem]) -> tuple[BasketLine, ...]:
+def _lines(requests: Sequence[LineRequest], catalogue: Catalogue, problems: Problems) -> tuple[BasketLine, ...]:
     if len(requests) > MAXIMUM_LINES:
-        problems.append(Problem(("lines",), text("too_many_lines", maximum=MAXIMUM_LINES, found=len(requests))))
+        problems.add(("lines",), text("too_many_lines", maximum=MAXIMUM_LINES, found=len(requests)))
         return ()
     lines = []
     for position, request in enumerate(requests):
@@ -119,45 +120,45 @@ def _lines(requests: Sequence[LineRequest], catalogue: Catalogue, problems: list
             lines.append(line)
     tickets = sum(line.quantity for line in lines)
     if tickets > MAXIMUM_TICKETS:
-        problems.append(Problem(("lines",), text("too_many_tickets", maximum=MAXIMUM_TICKETS, found=tickets)))
+        problems.add(("lines",), text("too_many_tickets", maximum=MAXIMUM_TICKETS, found=tickets))
     return tuple(lines)
 
 
-def _line(path: Path, request: LineRequest, catalogue: Catalogue, problems: list[Problem]) -> BasketLine | None:
+def _line(path: Path, request: LineRequest, catalogue: Catalogue, problems: Problems) -> BasketLine | None:
     before = len(problems)
     if not 1 <= request.quantity <= MAXIMUM_TICKETS:
-        problems.append(Problem((*path, "quantity"), text("bad_quantity", maximum=MAXIMUM_TICKETS)))
+        problems.add((*path, "quantity"), text("bad_quantity", maximum=MAXIMUM_TICKETS))
     if (request.performance is None) == (request.product is None):
-        problems.append(Problem(path, text("performance_or_product")))
+        problems.add(path, text("performance_or_product"))
         return None
     product = _product(path, request, catalogue, problems)
     if request.seat_category is not None and request.seat_category not in catalogue.seat_categories:
-        problems.append(Problem((*path, "seatCategoryId"), text("unknown_seat_category")))
+        problems.add((*path, "seatCategoryId"), text("unknown_seat_category"))
     if request.audience_sub_category not in catalogue.audience_sub_categories:
-        problems.append(Problem((*path, "audienceSubCategoryId"), text("unknown_audience_sub_category")))
+        problems.add((*path, "audienceSubCategoryId"), text("unknown_audience_sub_category"))
     if len(problems) > before or product is None:
         return None
     element = request.performance or product
     if catalogue.ticket_kind(element, request.seat_category, request.audience_sub_category) is None:
-        problems.append(Problem(path, text("combination_not_sold")))
+        problems.add(path, text("combination_not_sold"))
         return None
     return BasketLine(
         product, request.performance, request.seat_category, request.audience_sub_category, request.quantity
     )
 
 
-def _product(path: Path, request: LineRequest, catalogue: Catalogue, problems: list[Problem]) -> UUID | None:
+def _product(path: Path, request: LineRequest, catalogue: Catalogue, problems: Problems) -> UUID | None:
     if request.performance is not None:
         performance = catalogue.performances.get(request.performance)
         if performance is None:
-            problems.append(Problem((*path, "performanceId"), text("unknown_performance")))
+            problems.add((*path, "performanceId"), text("unknown_performance"))
             return None
         return performance.product_id
     product = None if request.product is None else catalogue.products.get(request.product)
     if product is None:
-        problems.append(Problem((*path, "productId"), text("unknown_product")))
+        problems.add((*path, "productId"), text("unknown_product"))
         return None
     if product.family in FAMILIES_WITH_PERFORMANCES:
-        problems.append(Problem((*path, "productId"), text("performance_needed")))
+        problems.add((*path, "productId"), text("performance_needed"))
         return None
     return product.id

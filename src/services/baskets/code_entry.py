@@ -1,36 +1,41 @@
-"""Entering codes into many baskets at once: one transaction for all whose codes are entered at the same moment.
+"""Entering codes into baskets: one transaction for all whose codes are entered at the same moment.
 
-Each basket gets its own answer. Together they are only what makes no difference to any of them; wherever one could
-stand in another's way, each is done by itself, as it would have been alone.
+Each basket gets its own answer, and would have got the same alone. What a group cannot do together is done by smaller
+groups, in the end by one entry in its own time: by the same code, which then waits for what others have locked.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy.ext.asyncio import AsyncConnection
+import structlog
 
 from db.baskets import baskets as db
 from db.baskets.baskets import BasketContent
+from db.core.sessions import is_lock_timeout
+from services.access.permissions import audit_sale
 from services.baskets import stored_pricing
 from services.baskets.basket import Basket, BasketState, opened
 from services.baskets.holds import Holder, hold
 from services.baskets.quotes import Priceable, Quote, Quotes
 from services.codes.format import normalise
+from services.core import idempotency
 from services.core.coalescing import Coalescing
 from services.core.errors import CodeRefused, Failure
-from services.core.idempotency import IdempotentRequest, keep
-from services.core.transactions import Overtaken, Transactions
+from services.core.idempotency import IdempotentRequest
+from services.core.transactions import Overtaken, Transaction, Transactions
 from services.core.viewer import Viewer
 from services.pricing.result import PricedCode, Pricing
 from services.pricing.values import value
 
+_log = structlog.get_logger()
+
 
 @value
 class CodeEntry:
-    """A code that a customer enters into a basket."""
+    """A code that somebody enters into a basket."""
 
     viewer: Viewer
     basket: UUID
@@ -41,14 +46,46 @@ class CodeEntry:
 
 @value
 class CodeEntered:
-    """The basket after a code was entered, and the offer that it opened."""
+    """The basket after a code was entered, and the offer that it opened.
 
-    basket: Basket
+    The basket is None where the same request was answered before: it may have changed since.
+    """
+
+    basket: Basket | None
     offer: UUID
 
 
+class _LeftOut(Exception):  # noqa: N818 - a signal, not an error
+    """The entry is to be done by itself: it, or what it needs, stood in the way of a group."""
+
+
 class _Apart(Exception):  # noqa: N818 - a signal, not an error
-    """One of the entries could stand in another's way."""
+    """The entries of a group cannot all be done in one transaction."""
+
+
+Answer = CodeEntered | Failure | _LeftOut
+
+
+@value
+class _Asked:
+    """An entry with its basket, which is open and locked."""
+
+    entry: CodeEntry
+    basket: db.LockedBasket
+
+    @property
+    def priceable(self) -> Priceable:
+        """The basket with the code among its codes, once in any spelling."""
+        content, code = self.basket.content, self.entry.code
+        if not any(normalise(other) == normalise(code) for other in content.codes):
+            content = replace(content, codes=(*content.codes, code))
+        return Priceable(
+            self.entry.viewer,
+            content,
+            self.entry.now,
+            basket=self.basket.id,
+            entered_before=self.basket.content.codes,
+        )
 
 
 @value
@@ -62,95 +99,118 @@ class _Change:
 
 
 class CodeEntries:
-    """Enters codes for customers; ``alone`` does it for one."""
+    """Enters codes into baskets."""
 
-    def __init__(
-        self, transactions: Transactions, prices: Quotes, alone: Callable[[CodeEntry], Awaitable[CodeEntered]]
-    ) -> None:
+    def __init__(self, transactions: Transactions, quotes: Quotes) -> None:
         self._transactions = transactions
-        self._prices = prices
-        self._alone = alone
-        self._gathering = Coalescing(self._enter_all)
+        self._quotes = quotes
+        self._coalescing = Coalescing(self._enter_unlike)
 
     async def enter(self, entry: CodeEntry) -> CodeEntered:
-        """Raises CodeRefused with every reason, NotFound, Conflict."""
-        with suppress(_Apart):
-            return await self._gathering.add(entry.viewer.organisation_id, entry)
-        return await self._alone(entry)
+        """Enters a code, with whatever others enter at the same moment.
 
-    async def _enter_all(self, entries: Sequence[CodeEntry]) -> Sequence[CodeEntered | Failure | _Apart]:
-        """The answer to each, _Apart to those whose baskets somebody else keeps right now.
-
-        Raises _Apart, whatever went wrong: alone, each has its own answer, or its own fault.
+        Raises CodeRefused with every reason, NotFound, Conflict, Forbidden.
         """
-        if len({entry.basket for entry in entries}) < len(entries):
-            raise _Apart
+        with suppress(_LeftOut):
+            return await self._coalescing.add(entry.viewer.organisation_id, entry)
+        [answer] = await self._write([entry], waits=True)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    async def _enter_unlike(self, entries: Sequence[CodeEntry]) -> list[Answer]:
+        """The answers of a group, in which one basket or one idempotency key can occur but once."""
+        unlike = list(_unlike(entries))
+        answers = iter(await self._enter_group([entries[place] for place in unlike]))
+        return [next(answers) if place in unlike else _LeftOut() for place in range(len(entries))]
+
+    async def _enter_group(self, entries: Sequence[CodeEntry]) -> list[Answer]:
+        """The answers of a group, of which nobody waits long for anybody else."""
         try:
-            return await self._together(entries)
+            return await self._write(entries, waits=False)
         except Exception as error:
-            raise _Apart from error
+            if not (isinstance(error, _Apart | Failure) or is_lock_timeout(error)):
+                if len(entries) == 1:
+                    raise
+                # Each entry then has its own answer, or its own fault.
+                _log.error("codes were not entered together", entries=len(entries), exc_info=error)
+                return [_LeftOut() for _ in entries]
+        if len(entries) == 1:
+            return [_LeftOut()]
+        middle = len(entries) // 2
+        return [*await self._enter_group(entries[:middle]), *await self._enter_group(entries[middle:])]
 
-    async def _together(self, entries: Sequence[CodeEntry]) -> Sequence[CodeEntered | Failure | _Apart]:
-        organisation = entries[0].viewer.organisation_id
+    async def _write(self, entries: Sequence[CodeEntry], *, waits: bool) -> list[Answer]:
+        organisation, now = entries[0].viewer.organisation_id, entries[0].now
+        return await self._transactions.run(organisation, now, self._together, entries, waits=waits)
 
-        async def attempt(connection: AsyncConnection, changed: set[UUID]) -> Sequence[CodeEntered | Failure | _Apart]:
-            answers = await self._priced(connection, organisation, entries)
-            changes = [answer for answer in answers if isinstance(answer, _Change)]
-            _check_apart(changes)
-            holders = [(Holder(change.basket.id, change.content.contact), change.quote) for change in changes]
-            try:
-                if holders:
-                    await hold(connection, changed, organisation, holders)
-            except Overtaken:
-                raise _Apart from None
-            made = iter(await _save(connection, organisation, changes) if changes else ())
-            told = [next(made) if isinstance(answer, _Change) else answer for answer in answers]
-            kept = [
-                (entry.once, answer if isinstance(answer, Failure) else {"offer": answer.offer})
-                for entry, answer in zip(entries, told, strict=True)
-                if not isinstance(answer, _Apart)
-            ]
-            if not await keep(connection, organisation, kept):
-                raise _Apart
-            return told
+    async def _together(self, transaction: Transaction, entries: Sequence[CodeEntry], *, waits: bool) -> list[Answer]:
+        """Enters all codes that can be entered, and keeps each answer under its key.
 
-        return await self._transactions.run(organisation, attempt)
+        Where it does not ``wait``, what others have locked is left out, and any other wait ends soon. Raises _Apart
+        where the baskets together want more than there is.
+        """
+        connection, organisation = transaction.connection, transaction.organisation
+        known = await idempotency.begin(connection, organisation, [entry.once for entry in entries], waits=waits)
+        new = [entry for entry, answer in zip(entries, known, strict=True) if answer is None]
+        answers = iter(await self._enter_new(transaction, new, waits=waits) if new else ())
+        return [next(answers) if answer is None else _again(answer) for answer in known]
+
+    async def _enter_new(self, transaction: Transaction, entries: Sequence[CodeEntry], *, waits: bool) -> list[Answer]:
+        outcomes = await self._priced(transaction, entries, waits=waits)
+        changes = [(entry, each) for entry, each in zip(entries, outcomes, strict=True) if isinstance(each, _Change)]
+        baskets = iter(await _carry_out(transaction, [change for _, change in changes]) if changes else ())
+        for entry, _ in changes:
+            await audit_sale(transaction, entry.viewer, entry.once.operation, "Basket", entry.basket, {})
+        answers = [
+            CodeEntered(next(baskets), outcome.offer) if isinstance(outcome, _Change) else outcome
+            for outcome in outcomes
+        ]
+        await _keep(transaction, entries, answers)
+        return answers
 
     async def _priced(
-        self, connection: AsyncConnection, organisation: UUID, entries: Sequence[CodeEntry]
-    ) -> list[_Change | Failure | _Apart]:
+        self, transaction: Transaction, entries: Sequence[CodeEntry], *, waits: bool
+    ) -> list[_Change | Failure | _LeftOut]:
         """What becomes of each basket, all of them locked; or why nothing does, here."""
-        rows = await db.lock_free(connection, organisation, [entry.basket for entry in entries])
-        answers: dict[UUID, _Change | Failure | _Apart] = {}
-        wanted: list[tuple[CodeEntry, db.LockedBasket, Priceable]] = []
+        lock = db.lock if waits else db.lock_free
+        rows = await lock(transaction.connection, transaction.organisation, [entry.basket for entry in entries])
+        outcomes: dict[UUID, _Change | Failure | _LeftOut] = {}
+        asked: list[_Asked] = []
         for entry in entries:
-            if entry.basket not in rows:
-                answers[entry.basket] = _Apart()
+            row = rows.get(entry.basket)
+            if row is None and not waits:
+                outcomes[entry.basket] = _LeftOut()
                 continue
             try:
-                row = opened(entry.viewer, rows[entry.basket])
+                asked.append(_Asked(entry, opened(entry.viewer, row)))
             except Failure as failure:
-                answers[entry.basket] = failure
-            else:
-                content = with_code(row.content, entry.code)
-                before = row.content.codes
-                priceable = Priceable(entry.viewer, content, entry.now, basket=row.id, entered_before=before)
-                wanted.append((entry, row, priceable))
-        quotes = await self._prices.quotes(connection, organisation, [each for *_, each in wanted]) if wanted else []
-        for (entry, row, priceable), quote in zip(wanted, quotes, strict=True):
-            try:
-                if isinstance(quote, Failure):
-                    raise quote
-                answers[row.id] = _Change(row, priceable.content, quote, opened_offer(quote.pricing, entry.code))
-            except Failure as failure:
-                answers[row.id] = failure
-        return [answers[entry.basket] for entry in entries]
+                outcomes[entry.basket] = failure
+        wanted = [each.priceable for each in asked]
+        quotes = await self._quotes.quotes(transaction.connection, transaction.organisation, wanted) if wanted else []
+        taken: set[UUID] = set()
+        for each, quote in zip(asked, quotes, strict=True):
+            outcomes[each.basket.id] = _outcome(each, quote, taken)
+        return [outcomes[entry.basket] for entry in entries]
 
 
-def with_code(content: BasketContent, code: str) -> BasketContent:
-    """The content with the code among its codes, once in any spelling."""
-    present = any(normalise(other) == normalise(code) for other in content.codes)
-    return content if present else replace(content, codes=(*content.codes, code))
+def priced_code(pricing: Pricing, code: str) -> PricedCode:
+    """What an entered code did, in any spelling."""
+    return next(priced for priced in pricing.codes if normalise(priced.text) == normalise(code))
+
+
+def _outcome(asked: _Asked, quote: Quote | Failure, taken: set[UUID]) -> _Change | Failure | _LeftOut:
+    """What the price says of one entry; ``taken`` are the single-use codes of the entries before it, and then its."""
+    if isinstance(quote, Failure):
+        return quote
+    try:
+        offer = opened_offer(quote.pricing, asked.entry.code)
+    except CodeRefused as refused:
+        return refused
+    if not taken.isdisjoint(quote.single_use_codes):
+        return _LeftOut()
+    taken |= quote.single_use_codes
+    return _Change(asked.basket, asked.priceable.content, quote, offer)
 
 
 def opened_offer(pricing: Pricing, code: str) -> UUID:
@@ -161,19 +221,42 @@ def opened_offer(pricing: Pricing, code: str) -> UUID:
     return found.offer
 
 
-def priced_code(pricing: Pricing, code: str) -> PricedCode:
-    """What an entered code did, in any spelling."""
-    return next(priced for priced in pricing.codes if normalise(priced.text) == normalise(code))
+def _unlike(entries: Sequence[CodeEntry]) -> Iterator[int]:
+    """The places of the entries whose basket and key no entry before them has."""
+    seen: set[object] = set()
+    for place, entry in enumerate(entries):
+        marks = {entry.basket, entry.once.name} - {None}
+        if seen.isdisjoint(marks):
+            yield place
+        seen |= marks
 
 
-def _check_apart(changes: Sequence[_Change]) -> None:
-    """Raises _Apart where two baskets want the same single-use code."""
-    wanted = [code for change in changes for code in change.quote.single_use_codes]
-    if len(set(wanted)) < len(wanted):
-        raise _Apart
+def _again(answer: idempotency.Answer | Failure) -> Answer:
+    """What is told again under a key."""
+    return answer if isinstance(answer, Failure) else CodeEntered(None, answer["offer"])
 
 
-async def _save(connection: AsyncConnection, organisation: UUID, changes: Sequence[_Change]) -> list[CodeEntered]:
+async def _keep(transaction: Transaction, entries: Sequence[CodeEntry], answers: Sequence[Answer]) -> None:
+    """Keeps the answers under their keys. What was left out has none yet: its key is free again."""
+    kept: list[tuple[IdempotentRequest, idempotency.Answer | Failure]] = []
+    free: list[IdempotentRequest] = []
+    for entry, answer in zip(entries, answers, strict=True):
+        if isinstance(answer, _LeftOut):
+            free.append(entry.once)
+        else:
+            kept.append((entry.once, answer if isinstance(answer, Failure) else {"offer": answer.offer}))
+    await idempotency.finish(transaction.connection, transaction.organisation, kept)
+    await idempotency.give_up(transaction.connection, transaction.organisation, free)
+
+
+async def _carry_out(transaction: Transaction, changes: Sequence[_Change]) -> list[Basket]:
+    """Makes the baskets hold what their prices take, and writes them. Raises _Apart where they want too much."""
+    try:
+        await hold(transaction, [(Holder(each.basket.id, each.content.contact), each.quote) for each in changes])
+    except Overtaken:
+        if len(changes) == 1:
+            raise
+        raise _Apart from None
     saved = [
         db.CodesEntered(
             change.basket.id,
@@ -183,18 +266,15 @@ async def _save(connection: AsyncConnection, organisation: UUID, changes: Sequen
         )
         for change in changes
     ]
-    expiry = await db.save_codes(connection, organisation, saved)
+    expiry = await db.save_codes(transaction.connection, transaction.organisation, saved)
     return [
-        CodeEntered(
-            Basket(
-                change.basket.id,
-                BasketState.OPEN,
-                change.content.contact,
-                expiry[change.basket.id],
-                change.quote.pricing,
-                None,
-            ),
-            change.offer,
+        Basket(
+            change.basket.id,
+            BasketState.OPEN,
+            change.content.contact,
+            expiry[change.basket.id],
+            change.quote.pricing,
+            None,
         )
         for change in changes
     ]

@@ -1,14 +1,17 @@
-"""Ends baskets past their time that nobody else met (docs/domain.md, Codes)."""
+"""The one way in which baskets past their time end, and what they held is free (docs/domain.md, Baskets and orders)."""
 
+from collections.abc import Sequence
+from datetime import datetime
 from uuid import UUID
 
 import structlog
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.baskets import baskets, claims
+from db.baskets.baskets import BasketState
+from db.baskets.claims import Claim
 from db.core import idempotency
 from db.core.sessions import Sessions
-from services.core.transactions import Transactions
+from services.core.transactions import Overtaken, Transaction, Transactions
 
 _log = structlog.get_logger()
 
@@ -20,24 +23,39 @@ class Sweeper:
         self._sessions = sessions
         self._transactions = transactions
 
-    async def sweep(self) -> None:
+    async def sweep(self, now: datetime) -> None:
         """Clears everything that is due."""
         async with self._sessions.reading() as connection:
             await idempotency.forget_old(connection)
             due = await baskets.organisations_with_expired(connection)
         for organisation in due:
-
-            async def attempt(connection: AsyncConnection, changed: set[UUID], of: UUID = organisation) -> bool:
-                return await _end_some(connection, changed, of)
-
-            while await self._transactions.run(organisation, attempt):
+            while await self._transactions.run(organisation, now, _end_some):
                 _log.info("expired baskets ended", organisation=str(organisation))
 
 
-async def _end_some(connection: AsyncConnection, changed: set[UUID], organisation: UUID) -> bool:
-    """Ends some expired baskets, and gives back what they hold; whether there were any."""
-    expired = await baskets.lock_expired(connection, organisation)
+async def claim(transaction: Transaction, claims_wanted: Sequence[Claim], expired: Sequence[UUID]) -> None:
+    """Makes each basket hold what it claims and nothing else, and ends the ``expired`` ones, which are locked.
+
+    What these held is given back first, in the same statement, so that it can be claimed. Raises Overtaken where some
+    of what is claimed is gone.
+    """
+    claimed = await claims.claim(transaction.connection, transaction.organisation, claims_wanted, expired)
+    if not claimed.complete:
+        raise Overtaken
+    await baskets.end(transaction.connection, transaction.organisation, expired, BasketState.EXPIRED)
+    transaction.changed.update(claimed.changed)
+
+
+async def end_holding(transaction: Transaction, offers: Sequence[UUID]) -> None:
+    """Ends all baskets past their time that hold tickets of these offers."""
+    expired = await baskets.lock_expired_with(transaction.connection, transaction.organisation, offers)
     if expired:
-        changed |= await claims.release(connection, organisation, expired)
-        await baskets.end(connection, organisation, expired, "EXPIRED")
+        await claim(transaction, (), expired)
+
+
+async def _end_some(transaction: Transaction) -> bool:
+    """Ends some expired baskets; whether there were any."""
+    expired = await baskets.lock_expired(transaction.connection, transaction.organisation)
+    if expired:
+        await claim(transaction, (), expired)
     return bool(expired)

@@ -4,12 +4,11 @@ from collections.abc import Sequence
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from db.baskets import baskets
 from db.baskets import claims as db
+from services.baskets.expiry import claim
 from services.baskets.quotes import Quote
-from services.core.transactions import Overtaken
+from services.core.transactions import Transaction
 
 
 class Holder(NamedTuple):
@@ -19,23 +18,17 @@ class Holder(NamedTuple):
     contact: UUID | None
 
 
-async def hold(
-    connection: AsyncConnection, changed: set[UUID], organisation: UUID, quotes: Sequence[tuple[Holder, Quote]]
-) -> None:
+async def hold(transaction: Transaction, quotes: Sequence[tuple[Holder, Quote]]) -> None:
     """Makes each basket hold what its quote takes and nothing else. Raises Overtaken where some of it is gone.
 
     What a price takes from baskets past their time ends these in the same transaction: no timer need be exact.
     """
-    claims = [db.Claim(holder.id, holder.contact, _holds(quote)) for holder, quote in quotes]
+    wanted = [db.Claim(holder.id, holder.contact, _holds(quote)) for holder, quote in quotes]
     expired: list[UUID] = []
     if any(quote.has_expired for _, quote in quotes):
-        offers = {hold.offer for claim in claims for hold in claim.holds}
-        expired = await baskets.lock_expired_with(connection, organisation, offers)
-    claimed = await db.claim(connection, organisation, claims, expired)
-    if not claimed.complete:
-        raise Overtaken
-    await baskets.end(connection, organisation, expired, "EXPIRED")
-    changed |= claimed.changed
+        offers = {hold.offer for each in wanted for hold in each.holds}
+        expired = await baskets.lock_expired_with(transaction.connection, transaction.organisation, offers)
+    await claim(transaction, wanted, expired)
 
 
 def _holds(quote: Quote) -> list[db.HeldTickets]:

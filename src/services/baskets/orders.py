@@ -4,31 +4,29 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from typing import Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from db.baskets import baskets as db_baskets
 from db.baskets import orders as db
 from db.baskets import uses
-from db.baskets.orders import Ticket
+from db.baskets.orders import OrderState, Ticket
 from db.core.ids import new_id
 from db.core.sessions import Sessions
 from db.counts import counts
 from db.counts.counts import RedemptionCounts
 from services.access.permissions import audit_sale, may_see
 from services.baskets import stored_pricing
+from services.baskets.basket import BasketState
 from services.baskets.lifecycle import Baskets, anything
 from services.catalogue.catalogues import Catalogues
 from services.catalogue.snapshot import Catalogue
 from services.core.errors import CodeRefused, Conflict, Failure, InvalidInput, NotFound, Problem
-from services.core.free_text import is_writable
-from services.core.idempotency import Answer, IdempotentRequest
+from services.core.idempotency import IdempotentRequest
+from services.core.text_checks import is_writable
 from services.core.texts import text
-from services.core.transactions import Overtaken, Transactions
+from services.core.transactions import Done, Overtaken, Transaction, Transactions
 from services.core.viewer import Audience, StaffRole, Viewer
 from services.pricing.facts.refusals import Refusal, RefusalCode
 from services.pricing.result import PricedLine, PricedTicket, Pricing
@@ -36,13 +34,6 @@ from services.pricing.result import PricedLine, PricedTicket, Pricing
 LONGEST_REASON: Final = 500
 
 __all__ = ["Order", "OrderState", "Orders", "Ticket"]
-
-
-class OrderState(StrEnum):
-    """CONFIRMED until it is cancelled as a whole."""
-
-    CONFIRMED = "CONFIRMED"
-    CANCELLED = "CANCELLED"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,25 +69,14 @@ class Orders:
         CodeRefused where a code was invalidated since: the basket then has its price without it, to be confirmed anew.
         """
         once = IdempotentRequest(viewer, key, "confirmBasket", (basket, payment_reference))
-
-        async def attempt(connection: AsyncConnection, changed: set[UUID]) -> Answer | CodeRefused:
-            row = await self._baskets.locked(connection, viewer, basket)
-            stored = stored_pricing.load(row.pricing)
-            lost = stored.held_codes - await db_baskets.held_codes(connection, row.organisation, basket)
-            if lost:
-                await self._baskets.reprice(connection, changed, viewer, row, row.content, now, anything)
-                return CodeRefused([Refusal(RefusalCode.CODE_INVALIDATED) for _ in lost])
-            if not any(line.tickets for line in stored.pricing.lines):
-                raise Conflict(text("basket_empty"))
-            order = await self._conclude(connection, changed, row, stored, payment_reference)
-            await audit_sale(connection, viewer, "confirmBasket", "Order", order, {"basket": str(basket)})
-            return {"order": order}
-
-        order = (await self._transactions.once(viewer.organisation_id, once, attempt))["order"]
+        done = await self._transactions.once(once, now, self._confirm, viewer, basket, payment_reference)
+        order = done.answer["order"]
         return (await self.find(viewer, [order]))[order]
 
-    async def cancel(self, viewer: Viewer, order: UUID, reason: str | None, key: str | None = None) -> Order:
-        """Cancels an order as a whole and gives back what it had used (docs/domain.md, Codes).
+    async def cancel(
+        self, viewer: Viewer, order: UUID, reason: str | None, now: datetime, key: str | None = None
+    ) -> Order:
+        """Cancels an order as a whole and gives back what it had used (docs/domain.md, Baskets and orders).
 
         Its codes are free again unless their offer says otherwise, what it took of limits is free in any case, and the
         balance it used returns. For staff with SALES, and partners with orders of their own. Raises NotFound; Conflict
@@ -106,27 +86,10 @@ class Orders:
             viewer.require_role(StaffRole.SALES)
         _check_reason(reason)
         once = IdempotentRequest(viewer, key, "cancelOrder", (order, reason))
-
-        async def attempt(connection: AsyncConnection, changed: set[UUID]) -> Answer:
-            row = await db.lock(connection, viewer.organisation_id, order)
-            if row is None or not (viewer.is_staff or row.contact == viewer.contact):
-                raise NotFound(("orderId",), text("unknown_order"))
-            if row.state == OrderState.CANCELLED:
-                raise Conflict(text("order_cancelled"))
-            if await db.is_controlled(connection, row.organisation, order):
-                raise Conflict(text("order_controlled"))
-            await db.cancel(connection, row.organisation, order, reason)
-            used = stored_pricing.load(row.pricing).pricing.balance_used
-            if row.contact is not None and used:
-                await db.pay_into_balance(connection, row.organisation, row.contact, used)
-            changed |= await uses.give_back(connection, row.organisation, row.basket, order)
-            await audit_sale(connection, viewer, "cancelOrder", "Order", order, {"reason": reason})
-            return {"order": order}
-
-        await self._transactions.once(viewer.organisation_id, once, attempt)
+        await self._transactions.once(once, now, self._cancel, viewer, order, reason)
         return (await self.find(viewer, [order]))[order]
 
-    async def control(self, viewer: Viewer, barcode: str, key: str | None = None) -> Ticket:
+    async def control(self, viewer: Viewer, barcode: str, now: datetime, key: str | None = None) -> Ticket:
         """Counts a ticket's scan at the entrance, once.
 
         Raises NotFound; Conflict where it was scanned before, saying when and where, or its order is cancelled;
@@ -137,22 +100,8 @@ class Orders:
             raise NotFound(("barcode",), text("unknown_ticket"))
         catalogue = await self._catalogues.seen_by(viewer)
         once = IdempotentRequest(viewer, key, "controlTicket", barcode)
-
-        async def attempt(connection: AsyncConnection, changed: set[UUID]) -> Answer:
-            ticket = await db.control(
-                connection, viewer.organisation_id, barcode.upper(), viewer.actor, viewer.point_of_sale
-            )
-            if ticket is None:
-                found = await db.by_barcode(connection, viewer.organisation_id, barcode.upper())
-                raise _not_controlled(found, catalogue)
-            if ticket.redeemed:
-                scans = dict.fromkeys(ticket.redeemed, RedemptionCounts(tickets_controlled=1))
-                await counts.move(connection, viewer.organisation_id, scans)
-                changed |= {offer for offer, _ in ticket.redeemed}
-            await audit_sale(connection, viewer, "controlTicket", "Ticket", ticket.id, {})
-            return {"ticket": ticket.id}
-
-        ticket = (await self._transactions.once(viewer.organisation_id, once, attempt))["ticket"]
+        done = await self._transactions.once(once, now, self._control, viewer, barcode.upper(), catalogue)
+        ticket = done.answer["ticket"]
         return (await self.tickets(viewer, [ticket]))[ticket]
 
     async def find(self, viewer: Viewer, ids: Sequence[UUID]) -> dict[UUID, Order]:
@@ -163,7 +112,7 @@ class Orders:
             row.id: Order(
                 row.id,
                 row.number,
-                OrderState(row.state),
+                row.state,
                 row.contact,
                 row.confirmed_at,
                 stored_pricing.load(row.pricing).pricing,
@@ -184,28 +133,74 @@ class Orders:
             orders = await db.get(connection, viewer.organisation_id, [ticket.order for ticket in found.values()])
         return {key: row for key, row in found.items() if may_see(viewer, orders[row.order].contact)}
 
-    async def _conclude(
-        self,
-        connection: AsyncConnection,
-        changed: set[UUID],
-        row: db_baskets.LockedBasket,
-        stored: stored_pricing.StoredPricing,
-        payment_reference: str | None,
-    ) -> UUID:
-        order = new_id()
-        contact = row.content.contact
-        used = stored.pricing.balance_used
-        if contact is not None and not await db.pay_from_balance(connection, row.organisation, contact, used):
-            raise Conflict(text("balance_spent"))
-        await db.add(connection, row.organisation, order, row.id, payment_reference)
-        holders = await uses.holders(connection, row.organisation, row.id)
-        await db.add_tickets(connection, row.organisation, _tickets(order, stored.pricing, holders))
-        codes, offers = await uses.use(connection, row.organisation, row.id, order, contact)
-        if codes != stored.held_codes:
-            raise Overtaken
-        await db_baskets.end(connection, row.organisation, [row.id], "CONFIRMED")
-        changed |= offers
-        return order
+    async def _confirm(
+        self, transaction: Transaction, viewer: Viewer, basket: UUID, payment_reference: str | None
+    ) -> Done[None] | CodeRefused:
+        row = await self._baskets.locked(transaction, viewer, basket)
+        stored = stored_pricing.load(row.pricing)
+        lost = stored.held_codes - await db_baskets.held_codes(transaction.connection, row.organisation, basket)
+        if lost:
+            await self._baskets.reprice(transaction, viewer, row, row.content, anything)
+            return CodeRefused([Refusal(RefusalCode.CODE_INVALIDATED) for _ in lost])
+        if not any(line.tickets for line in stored.pricing.lines):
+            raise Conflict(text("basket_empty"))
+        order = await _conclude(transaction, row, stored, payment_reference)
+        await audit_sale(transaction, viewer, "confirmBasket", "Order", order, {"basket": str(basket)})
+        return Done({"order": order})
+
+    async def _cancel(self, transaction: Transaction, viewer: Viewer, order: UUID, reason: str | None) -> Done[None]:
+        connection = transaction.connection
+        row = await db.lock(connection, transaction.organisation, order)
+        if row is None or not (viewer.is_staff or row.contact == viewer.contact):
+            raise NotFound(("orderId",), text("unknown_order"))
+        if row.state is OrderState.CANCELLED:
+            raise Conflict(text("order_cancelled"))
+        if await db.is_controlled(connection, row.organisation, order):
+            raise Conflict(text("order_controlled"))
+        await db.cancel(connection, row.organisation, order, reason)
+        used = stored_pricing.load(row.pricing).pricing.balance_used
+        if row.contact is not None and used:
+            await db.pay_into_balance(connection, row.organisation, row.contact, used)
+        transaction.changed.update(await uses.give_back(connection, row.organisation, row.basket, order))
+        await audit_sale(transaction, viewer, "cancelOrder", "Order", order, {"reason": reason})
+        return Done({"order": order})
+
+    async def _control(
+        self, transaction: Transaction, viewer: Viewer, barcode: str, catalogue: Catalogue
+    ) -> Done[None]:
+        connection, organisation = transaction.connection, transaction.organisation
+        ticket = await db.control(connection, organisation, barcode, viewer.actor, viewer.point_of_sale)
+        if ticket is None:
+            raise _not_controlled(await db.by_barcode(connection, organisation, barcode), catalogue)
+        if ticket.redeemed:
+            scans = dict.fromkeys(ticket.redeemed, RedemptionCounts(tickets_controlled=1))
+            await counts.move(connection, organisation, scans)
+            transaction.changed.update(offer for offer, _ in ticket.redeemed)
+        await audit_sale(transaction, viewer, "controlTicket", "Ticket", ticket.id, {})
+        return Done({"ticket": ticket.id})
+
+
+async def _conclude(
+    transaction: Transaction,
+    row: db_baskets.LockedBasket,
+    stored: stored_pricing.StoredPricing,
+    payment_reference: str | None,
+) -> UUID:
+    """Makes the order that a locked basket becomes. Raises Conflict, and Overtaken where a code was invalidated."""
+    connection, order = transaction.connection, new_id()
+    contact = row.content.contact
+    used = stored.pricing.balance_used
+    if contact is not None and not await db.pay_from_balance(connection, row.organisation, contact, used):
+        raise Conflict(text("balance_spent"))
+    await db.add(connection, row.organisation, order, row.id, payment_reference)
+    holders = await uses.holders(connection, row.organisation, row.id)
+    await db.add_tickets(connection, row.organisation, _tickets(order, stored.pricing, holders))
+    codes, offers = await uses.use(connection, row.organisation, row.id, order, contact)
+    if codes != stored.held_codes:
+        raise Overtaken
+    await db_baskets.end(connection, row.organisation, [row.id], BasketState.CONFIRMED)
+    transaction.changed.update(offers)
+    return order
 
 
 def _tickets(order: UUID, pricing: Pricing, holders: Mapping[UUID, UUID]) -> list[Ticket]:

@@ -11,6 +11,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.baskets import pricing_facts as db
+from db.codes.codes import CodeKind, CodeStatus
 from services.access.attempt_limits import AttemptLimits
 from services.catalogue.catalogues import Catalogues
 from services.catalogue.snapshot import Catalogue
@@ -145,7 +146,7 @@ class FactsReader:
             codes=(*entered, *_tried(question.include, entered, catalogue)),
             taken=_taken_by_others(found),
             held=frozenset(hold.offer for hold in found.free if hold.own),
-            holders={code.id: code.holder for code in found.codes if code.kind == "SINGLE_USE"},
+            holders={code.id: code.holder for code in found.codes if code.kind is CodeKind.SINGLE_USE},
             has_expired=any(not hold.own for hold in found.free),
         )
 
@@ -220,11 +221,11 @@ def _sold_here(offer: Offer | None, sale: Sale) -> bool:
 
 def _refusals(code: db.CodeFact, basket: UUID | None) -> list[Refusal]:
     """What stands against a stored code itself, whatever its offer says."""
-    if code.status == "INVALIDATED":
+    if code.status is CodeStatus.INVALIDATED:
         return [Refusal(RefusalCode.CODE_INVALIDATED)]
-    if code.status == "USED":
+    if code.status is CodeStatus.USED:
         return [Refusal(RefusalCode.CODE_ALREADY_USED)]
-    if code.status == "HELD" and code.basket != basket:
+    if code.status is CodeStatus.HELD and code.basket != basket:
         return [Refusal(RefusalCode.CODE_HELD)]
     if code.max_uses is not None and code.uses >= code.max_uses:
         return [Refusal(RefusalCode.QUOTA_EXHAUSTED, required=Tickets(code.max_uses), detail="uses")]

@@ -12,7 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from db.baskets.baskets import BasketContent
 from services.baskets.pricing_facts import FactsQuestion, FactsReader, PricingFacts
 from services.catalogue.snapshot import Catalogue
-from services.core.errors import InvalidInput, Problem
+from services.core.errors import InvalidInput
+from services.core.problems import Problems
 from services.core.texts import text
 from services.core.viewer import Viewer
 from services.pricing.engine import price
@@ -104,13 +105,12 @@ def _quote(wanted: Priceable, facts: PricingFacts) -> Quote:
 def lines_of(catalogue: Catalogue, content: BasketContent) -> list[Line]:
     """The basket's lines with what they cost now. Raises InvalidInput that names the lines that are not sold."""
     lines: list[Line] = []
-    problems: list[Problem] = []
+    problems = Problems()
     for position, line in enumerate(content.lines):
         kind = catalogue.ticket_kind(line.performance or line.product, line.seat_category, line.audience_sub_category)
         if kind is None:
-            problems.append(Problem(("lines", str(position)), text("combination_not_sold")))
+            problems.add(("lines", str(position)), text("combination_not_sold"))
         else:
             lines.append(Line(kind, line.quantity))
-    if problems:
-        raise InvalidInput(problems)
+    problems.check()
     return lines

@@ -6,7 +6,8 @@ from typing import Final
 from uuid import UUID
 
 from services.catalogue.snapshot import Catalogue
-from services.core.errors import Forbidden, Problem
+from services.core.errors import Forbidden
+from services.core.problems import Problems
 from services.core.texts import text
 from services.core.viewer import StaffRole, Viewer
 
@@ -29,7 +30,7 @@ class Simulation:
 NOTHING: Final = Simulation()
 
 
-def check_simulation(trial: Simulation, viewer: Viewer, catalogue: Catalogue, problems: list[Problem]) -> None:
+def check_simulation(trial: Simulation, viewer: Viewer, catalogue: Catalogue, problems: Problems) -> None:
     """Adds what is wrong with a trial. Raises Forbidden for those who may try nothing.
 
     Staff who configure, who sell, or who read everything may: a trial holds nothing and changes nothing, but shows
@@ -40,8 +41,8 @@ def check_simulation(trial: Simulation, viewer: Viewer, catalogue: Catalogue, pr
     if viewer.roles.isdisjoint(ROLES):
         raise Forbidden(text("trial_forbidden", roles=", ".join(ROLES)))
     if len(trial.offers) > MOST_OFFERS:
-        problems.append(Problem(("includeOfferIds",), text("too_many_offers", maximum=MOST_OFFERS)))
+        problems.add(("includeOfferIds",), text("too_many_offers", maximum=MOST_OFFERS))
         return
     for position, offer in enumerate(trial.offers):
         if offer not in catalogue.offers:
-            problems.append(Problem(("includeOfferIds", str(position)), text("unknown_offer")))
+            problems.add(("includeOfferIds", str(position)), text("unknown_offer"))

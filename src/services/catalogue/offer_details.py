@@ -1,9 +1,9 @@
 """An offer as it was configured: what pricing is told of it, and what people are."""
 
 from dataclasses import dataclass
-from enum import StrEnum
 from uuid import UUID
 
+from db.offers.offers import OfferKind
 from services.pricing.facts.offers import (
     Advantage,
     CampaignTarget,
@@ -16,13 +16,6 @@ from services.pricing.facts.offers import (
     Target,
     TargetType,
 )
-
-
-class OfferKind(StrEnum):
-    """The two kinds of offers (docs/domain.md, Offers)."""
-
-    ADVANTAGE = "ADVANTAGE"
-    PROMOTIONAL_CODE = "PROMOTIONAL_CODE"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,12 +9,13 @@ from db.catalogue.catalogue import Campaign
 from db.offers.offers import (
     WHOLE_OFFER,
     LimitRow,
+    OfferKind,
     OfferRow,
     StoredBenefit,
     StoredRestriction,
     StoredScope,
 )
-from services.catalogue.offer_details import OfferDetails, OfferKind
+from services.catalogue.offer_details import OfferDetails
 from services.pricing.facts.offers import (
     Advantage,
     AdvantageBenefit,
@@ -101,7 +102,7 @@ def _offer(
         limits=limits,
         element_limits=element_limits,
     )
-    if row.kind == OfferKind.PROMOTIONAL_CODE:
+    if row.kind is OfferKind.PROMOTIONAL_CODE:
         return PromotionalCode(
             **shared,
             benefit=_promotion_benefit(row.benefit),

@@ -1,20 +1,19 @@
 """The access code that opens a PARTNER advantage: one at a time, the same for all who have it."""
 
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import Final
 from uuid import UUID
-
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.codes import chosen_codes as db
 from db.codes.chosen_codes import ChosenCode
 from db.codes.codes import CodeKind, CodeStatus
 from db.core.ids import new_id
+from services.codes.checks import check_alive, check_free
 from services.codes.format import check_chosen, normalise
 from services.core.errors import InvalidInput, Path, Problem
 from services.core.problems import Problems
 from services.core.texts import text
+from services.core.transactions import Transaction
 from services.core.viewer import Viewer
 
 _PATH: Final[Path] = ("target", "accessCode")
@@ -47,20 +46,20 @@ class AccessCodeExchange:
 
 
 async def plan(
-    connection: AsyncConnection, viewer: Viewer, offer: UUID, wanted: str | None, problems: Problems, now: datetime
+    transaction: Transaction, viewer: Viewer, offer: UUID, wanted: str | None, problems: Problems
 ) -> AccessCodeExchange:
     """How ``wanted`` becomes the access code of an advantage, None where it is to have none.
 
     The one before is switched off, and can come back, unless it was invalidated for good. A code that is anybody's in
     the organisation is a problem, whatever it is spelled like.
     """
-    organisation = viewer.organisation_id
+    connection, organisation = transaction.connection, transaction.organisation
     if wanted is not None and check_chosen(wanted) is not None:
         return AccessCodeExchange()
     code = None if wanted is None else normalise(wanted)
     own = [stored.chosen for stored in await db.access_codes(connection, organisation, [offer], lock=True)]
     off = tuple(
-        replace(each, status=CodeStatus.INVALIDATED, invalidated_at=now, invalidated_by=viewer.actor)
+        replace(each, status=CodeStatus.INVALIDATED, invalidated_at=transaction.now, invalidated_by=viewer.actor)
         for each in own
         if each.is_active and each.code != code
     )
@@ -68,19 +67,18 @@ async def plan(
         return AccessCodeExchange(changed=off)
     known = next((each for each in own if each.code == code), None)
     if known is None:
-        if await db.with_text(connection, organisation, [code]):
-            problems.add(_PATH, text("code_taken", code=wanted))
+        for stored in await db.with_text(connection, organisation, [code]):
+            problems.refuse(_PATH, check_free(wanted, stored.chosen, offer, CodeKind.ACCESS))
         new = ChosenCode(new_id(), code, wanted, CodeKind.ACCESS, offer, None, CodeStatus.AVAILABLE)
         return AccessCodeExchange(new, off)
-    if known.is_gone:
-        problems.add(_PATH, text("code_gone", code=wanted))
+    problems.refuse(_PATH, check_alive(wanted, known))
     on = replace(known, shown=wanted, status=CodeStatus.AVAILABLE, invalidated_at=None, invalidated_by=None)
     return AccessCodeExchange(changed=off if on == known else (*off, on))
 
 
-async def carry_out(connection: AsyncConnection, viewer: Viewer, exchange: AccessCodeExchange) -> None:
+async def carry_out(transaction: Transaction, exchange: AccessCodeExchange) -> None:
     """Raises InvalidInput where somebody else took the code since it was planned."""
-    await db.save(connection, viewer.organisation_id, exchange.changed)
+    await db.save(transaction.connection, transaction.organisation, exchange.changed)
     new = exchange.new
-    if new is not None and not await db.add(connection, viewer.organisation_id, new):
+    if new is not None and not await db.add(transaction.connection, transaction.organisation, new):
         raise InvalidInput([Problem(_PATH, text("code_taken", code=new.shown))])

@@ -8,19 +8,20 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from db.access import audit
 from db.codes import batches as db
 from db.codes.batches import Batch, BatchState, DocumentType
 from db.core.ids import new_id
 from db.core.queue import enqueue
 from db.core.sessions import Sessions
-from services.access.shares import may_follow, share_of
-from services.codes.batch_checks import MOST_CODES, CodeReceiver, destination, receiver, remark_problems
+from services.access.audit import record
+from services.access.permissions import may_follow, share_of
+from services.codes.checks import MOST_CODES, CodeReceiver, destination, receiver, remark_problems
 from services.codes.download_links import DownloadLinks
-from services.core.errors import Conflict, InvalidInput, NotFound, Problem
-from services.core.idempotency import Answer, IdempotentRequest
+from services.core.errors import Conflict, InvalidInput, NotFound
+from services.core.idempotency import IdempotentRequest
+from services.core.problems import Problems
 from services.core.texts import Language, text
-from services.core.transactions import Transactions
+from services.core.transactions import Done, Transaction, Transactions
 from services.core.viewer import StaffRole, Viewer
 
 __all__ = ["Batch", "BatchRequest", "BatchState", "Batches", "DocumentType", "place"]
@@ -50,7 +51,7 @@ class Batches:
         self._transactions = transactions
         self._links = links
 
-    async def request(self, viewer: Viewer, request: BatchRequest, key: str | None = None) -> UUID:
+    async def request(self, viewer: Viewer, request: BatchRequest, now: datetime, key: str | None = None) -> UUID:
         """Has codes made, in a worker, and mailed where wanted; the new batch's id.
 
         Codes are as good as money: the organisation's staff make them, partners ask for them. An offer in any state
@@ -58,47 +59,18 @@ class Batches:
         Conflict.
         """
         viewer.require_role(StaffRole.CODES)
-        organisation = viewer.organisation_id
         once = IdempotentRequest(viewer, key, "generateCodes", request)
+        return (await self._transactions.once(once, now, _request, viewer, request)).answer["batch"]
 
-        async def attempt(connection: AsyncConnection, changed: set[UUID]) -> Answer:
-            found = await receiver(connection, organisation, request.offer, request.contact)
-            order = _checked(request, found)
-            found.check_open()
-            batch = new_id()
-            await place(connection, organisation, batch, order, viewer.actor)
-            return {"batch": batch}
-
-        return (await self._transactions.once(organisation, once, attempt))["batch"]
-
-    async def resend(self, viewer: Viewer, batch: UUID, to: str | None = None, key: str | None = None) -> UUID:
+    async def resend(self, viewer: Viewer, batch: UUID, to: str | None, now: datetime, key: str | None = None) -> UUID:
         """Has the list of a batch that is DONE mailed again, and one that FAILED taken up where it stopped; its id.
 
         ``to`` takes the place of the address that it had; of a batch without a mail it is the first. Raises Forbidden,
         NotFound, InvalidInput, and Conflict while the batch is still being worked on.
         """
         viewer.require_role(StaffRole.CODES)
-        organisation = viewer.organisation_id
         once = IdempotentRequest(viewer, key, "resendCodeBatch", (batch, to))
-
-        async def attempt(connection: AsyncConnection, changed: set[UUID]) -> Answer:
-            row = await db.lock(connection, organisation, batch, wait=False)
-            if row is None and await db.get(connection, organisation, [batch]):
-                raise Conflict(text("batch_under_way"))
-            if row is None:
-                raise NotFound(("batchId",), text("unknown_batch"))
-            if row.state not in {BatchState.DONE, BatchState.FAILED}:
-                raise Conflict(text("batch_under_way"))
-            again = await _taken_up(connection, row, to)
-            await db.take_up(connection, organisation, batch, again)
-            details: dict[str, object] = {"destination": again.destination, "state": again.state}
-            entry = audit.NewAuditEntry(viewer.actor, "resendCodeBatch", "CodeBatch", batch, details)
-            await audit.record(connection, organisation, entry)
-            await enqueue(connection, JOB, organisation.bytes + batch.bytes)
-            changed.add(batch)
-            return {"batch": batch}
-
-        return (await self._transactions.once(organisation, once, attempt))["batch"]
+        return (await self._transactions.once(once, now, _resend, viewer, batch, to)).answer["batch"]
 
     async def find(self, viewer: Viewer, ids: Collection[UUID]) -> dict[UUID, Batch]:
         """The batches among ``ids`` that the viewer may see: of a partner its own, of shoppers and contacts none."""
@@ -112,19 +84,48 @@ class Batches:
         return self._links.to_batch_csv(batch.organisation, batch.id, now) if batch.is_complete else None
 
 
-async def place(connection: AsyncConnection, organisation: UUID, batch: UUID, order: db.NewBatch, actor: str) -> None:
-    """Adds a batch and the job that makes its codes, in the caller's transaction: neither is ever without the other."""
-    await db.add(connection, organisation, batch, order, actor)
+async def place(transaction: Transaction, batch: UUID, order: db.NewBatch, actor: str) -> None:
+    """Adds a batch and the job that makes its codes, in one transaction: neither is ever without the other."""
+    await db.add(transaction.connection, transaction.organisation, batch, order, actor)
     details: dict[str, object] = {
         "offer": str(order.offer),
         "contact": str(order.contact),
         "quantity": order.quantity,
         "destination": order.destination,
     }
-    await audit.record(
-        connection, organisation, audit.NewAuditEntry(actor, "generateCodes", "CodeBatch", batch, details)
-    )
-    await enqueue(connection, JOB, organisation.bytes + batch.bytes)
+    await record(transaction, actor, "generateCodes", "CodeBatch", batch, details)
+    await _enqueue(transaction, batch)
+
+
+async def _request(transaction: Transaction, viewer: Viewer, request: BatchRequest) -> Done[None]:
+    found = await receiver(transaction.connection, transaction.organisation, request.offer, request.contact)
+    order = _checked(request, found)
+    found.check_open()
+    batch = new_id()
+    await place(transaction, batch, order, viewer.actor)
+    return Done({"batch": batch})
+
+
+async def _resend(transaction: Transaction, viewer: Viewer, batch: UUID, to: str | None) -> Done[None]:
+    connection, organisation = transaction.connection, transaction.organisation
+    row = await db.lock(connection, organisation, batch, wait=False)
+    if row is None and await db.get(connection, organisation, [batch]):
+        raise Conflict(text("batch_under_way"))
+    if row is None:
+        raise NotFound(("batchId",), text("unknown_batch"))
+    if row.state not in {BatchState.DONE, BatchState.FAILED}:
+        raise Conflict(text("batch_under_way"))
+    again = await _taken_up(connection, row, to)
+    await db.take_up(connection, organisation, batch, again)
+    details: dict[str, object] = {"destination": again.destination, "state": again.state}
+    await record(transaction, viewer.actor, "resendCodeBatch", "CodeBatch", batch, details)
+    await _enqueue(transaction, batch)
+    transaction.changed.add(batch)
+    return Done({"batch": batch})
+
+
+async def _enqueue(transaction: Transaction, batch: UUID) -> None:
+    await enqueue(transaction.connection, JOB, transaction.organisation.bytes + batch.bytes)
 
 
 async def _taken_up(connection: AsyncConnection, batch: Batch, to: str | None) -> db.BatchResumption:
@@ -142,13 +143,14 @@ async def _taken_up(connection: AsyncConnection, batch: Batch, to: str | None) -
 
 def _checked(request: BatchRequest, found: CodeReceiver) -> db.NewBatch:
     """What is to be made. Raises InvalidInput with every problem."""
-    problems = list(found.problems())
+    problems = Problems()
+    problems.extend(found.problems())
     if not 1 <= request.quantity <= MOST_CODES:
-        problems.append(Problem(("quantity",), text("quantity_of_codes", most=MOST_CODES)))
+        problems.add(("quantity",), text("quantity_of_codes", most=MOST_CODES))
     address, wrong = destination(request.destination, found.contact.email, request.document_type)
-    problems += [*wrong, *remark_problems(request.remark)]
-    if problems:
-        raise InvalidInput(problems)
+    problems.extend(wrong)
+    problems.extend(remark_problems(request.remark))
+    problems.check()
     return db.NewBatch(
         offer=request.offer,
         contact=request.contact,

@@ -5,22 +5,21 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
-from db.access import audit
 from db.codes import chosen_codes as db
 from db.codes.chosen_codes import ChosenCode, StoredCode
 from db.codes.codes import CodeKind, CodeStatus
 from db.core.ids import new_id
 from db.core.sessions import Sessions
 from db.offers import offers as db_offers
-from services.catalogue.offer_details import OfferKind
+from db.offers.offers import OfferKind
+from services.access.audit import record
+from services.codes.checks import check_alive, check_free, check_max_uses
 from services.codes.format import check_chosen, check_entered, normalise
-from services.core.errors import Conflict, InvalidInput, NotFound, Problem
-from services.core.idempotency import Answer, IdempotentRequest
+from services.core.errors import Conflict, NotFound
+from services.core.idempotency import IdempotentRequest
 from services.core.problems import Problems
 from services.core.texts import text
-from services.core.transactions import Overtaken, Transactions
+from services.core.transactions import Done, Overtaken, Transaction, Transactions
 from services.core.unset import UNSET, Given
 from services.core.viewer import StaffRole, Viewer
 from services.pricing.facts.offers import OfferState
@@ -47,24 +46,13 @@ class CustomCodes:
         self._sessions = sessions
         self._transactions = transactions
 
-    async def add(self, viewer: Viewer, offer: UUID, code: str, max_uses: int | None, key: str | None = None) -> UUID:
+    async def add(
+        self, viewer: Viewer, offer: UUID, code: str, max_uses: int | None, now: datetime, key: str | None = None
+    ) -> UUID:
         """Adds a code to a promotional code, which its customers may enter at once if it runs."""
         viewer.require_role(StaffRole.CATALOGUE)
-
-        async def attempt(connection: AsyncConnection, changed: set[UUID]) -> Answer:
-            await self._lock(connection, viewer, offer)
-            ready = await db_offers.readiness(connection, viewer.organisation_id, offer, None)
-            if ready.has_batches:
-                raise Conflict(text("offer_has_random_codes"))
-            await self._check_new(connection, viewer, offer, code, max_uses)
-            chosen = ChosenCode(new_id(), normalise(code), code, CodeKind.CUSTOM, offer, max_uses, CodeStatus.AVAILABLE)
-            if not await db.add(connection, viewer.organisation_id, chosen):
-                raise Overtaken
-            await _record(connection, viewer, once.operation, chosen)
-            return {"offer": offer}
-
         once = IdempotentRequest(viewer, key, "addCustomCode", (offer, code, max_uses))
-        return (await self._transactions.once(viewer.organisation_id, once, attempt))["offer"]
+        return (await self._transactions.once(once, now, _add, viewer, offer, code, max_uses)).answer["offer"]
 
     async def update(
         self,
@@ -83,21 +71,9 @@ class CustomCodes:
         code that was invalidated stays so: Conflict.
         """
         viewer.require_role(StaffRole.CATALOGUE)
-
-        async def attempt(connection: AsyncConnection, changed: set[UUID]) -> Answer:
-            await self._lock(connection, viewer, offer)
-            stored = await self._locked(connection, viewer, offer, code, max_uses)
-            wanted = _switched(stored.chosen, active, viewer, now)
-            if max_uses is not UNSET:
-                _check_uses(max_uses, stored.uses)
-                wanted = replace(wanted, max_uses=max_uses)
-            if wanted != stored.chosen:
-                await db.save(connection, viewer.organisation_id, [wanted])
-                await _record(connection, viewer, once.operation, wanted)
-            return {"offer": offer}
-
         once = IdempotentRequest(viewer, key, "updateCustomCode", (offer, code, active, max_uses))
-        return (await self._transactions.once(viewer.organisation_id, once, attempt))["offer"]
+        done = await self._transactions.once(once, now, _update, viewer, offer, code, active, max_uses)
+        return done.answer["offer"]
 
     async def of_promotional_codes(self, viewer: Viewer, offers: Collection[UUID]) -> dict[UUID, list[CustomCode]]:
         """The custom codes of each, in the order of their making; for staff alone, nothing for others."""
@@ -116,67 +92,95 @@ class CustomCodes:
             found = await db.access_codes(connection, viewer.organisation_id, offers)
         return {each.chosen.offer_id: _text(each.chosen) for each in found if each.chosen.is_active}
 
-    async def _lock(self, connection: AsyncConnection, viewer: Viewer, offer: UUID) -> None:
-        """Keeps the promotional code from all other changes."""
-        found = await db_offers.lock(connection, viewer.organisation_id, offer)
-        if found is None or found[0].kind != OfferKind.PROMOTIONAL_CODE:
-            raise NotFound(("promotionalCodeId",), text("unknown_offer"))
-        if found[0].state == OfferState.CLOSED:
-            raise Conflict(text("offer_closed"))
 
-    async def _check_new(
-        self, connection: AsyncConnection, viewer: Viewer, offer: UUID, code: str, max_uses: int | None
-    ) -> None:
-        problems = Problems()
-        reason = check_chosen(code)
-        problems.refuse(("code",), reason)
-        if reason is None:
-            for taken in await db.with_text(connection, viewer.organisation_id, [normalise(code)]):
-                is_own = taken.chosen.offer_id == offer
-                problems.add(("code",), text("custom_code_exists" if is_own else "code_taken", code=code))
-        if max_uses is not None and max_uses < 1:
-            problems.add(("maxUses",), text("number_too_small", ge=1))
-        problems.check()
+async def _add(transaction: Transaction, viewer: Viewer, offer: UUID, code: str, max_uses: int | None) -> Done[None]:
+    await _lock(transaction, offer)
+    ready = await db_offers.readiness(transaction.connection, transaction.organisation, offer, None)
+    if ready.has_batches:
+        raise Conflict(text("offer_has_random_codes"))
+    await _check_new(transaction, offer, code, max_uses)
+    chosen = ChosenCode(new_id(), normalise(code), code, CodeKind.CUSTOM, offer, max_uses, CodeStatus.AVAILABLE)
+    if not await db.add(transaction.connection, transaction.organisation, chosen):
+        raise Overtaken
+    await _record(transaction, viewer, "addCustomCode", chosen)
+    return Done({"offer": offer})
 
-    async def _locked(
-        self, connection: AsyncConnection, viewer: Viewer, offer: UUID, code: str, max_uses: Given[int]
-    ) -> StoredCode:
-        """The promotional code's own code, its uses counted where it is about to get a maximum."""
-        organisation = viewer.organisation_id
-        found = await db.with_text(connection, organisation, [normalise(code)] if check_entered(code) is None else [])
-        own = [each.chosen for each in found if each.chosen.offer_id == offer and each.chosen.kind is CodeKind.CUSTOM]
-        if not own:
-            raise NotFound(("code",), text("unknown_code"))
-        is_first = isinstance(max_uses, int) and own[0].max_uses is None
-        if is_first:
-            await db.count_uses(connection, organisation, own[0].id)
-        stored = await db.lock(connection, organisation, own[0].id)
-        if (stored.chosen.max_uses is None) is not (own[0].max_uses is None):
-            raise Overtaken
-        return stored
+
+async def _update(
+    transaction: Transaction, viewer: Viewer, offer: UUID, code: str, active: bool | None, max_uses: Given[int]
+) -> Done[None]:
+    await _lock(transaction, offer)
+    stored = await _locked(transaction, offer, code, max_uses)
+    wanted = _switched(stored.chosen, active, viewer, transaction.now)
+    if max_uses is not UNSET:
+        _check_uses(max_uses, stored.uses)
+        wanted = replace(wanted, max_uses=max_uses)
+    if wanted != stored.chosen:
+        await db.save(transaction.connection, transaction.organisation, [wanted])
+        await _record(transaction, viewer, "updateCustomCode", wanted)
+    return Done({"offer": offer})
+
+
+async def _lock(transaction: Transaction, offer: UUID) -> None:
+    """Keeps the promotional code from all other changes."""
+    found = await db_offers.lock(transaction.connection, transaction.organisation, offer)
+    if found is None or found[0].kind is not OfferKind.PROMOTIONAL_CODE:
+        raise NotFound(("promotionalCodeId",), text("unknown_offer"))
+    if found[0].state == OfferState.CLOSED:
+        raise Conflict(text("offer_closed"))
+
+
+async def _check_new(transaction: Transaction, offer: UUID, code: str, max_uses: int | None) -> None:
+    problems = Problems()
+    reason = check_chosen(code)
+    problems.refuse(("code",), reason)
+    if reason is None:
+        for taken in await db.with_text(transaction.connection, transaction.organisation, [normalise(code)]):
+            if taken.chosen.offer_id == offer:
+                problems.add(("code",), text("custom_code_exists", code=code))
+            else:
+                problems.refuse(("code",), check_free(code, taken.chosen, offer, CodeKind.CUSTOM))
+    problems.refuse(("maxUses",), check_max_uses(max_uses, 0))
+    problems.check()
+
+
+async def _locked(transaction: Transaction, offer: UUID, code: str, max_uses: Given[int]) -> StoredCode:
+    """The promotional code's own code, its uses counted where it is about to get a maximum."""
+    connection, organisation = transaction.connection, transaction.organisation
+    found = await db.with_text(connection, organisation, [normalise(code)] if check_entered(code) is None else [])
+    own = [each.chosen for each in found if each.chosen.offer_id == offer and each.chosen.kind is CodeKind.CUSTOM]
+    if not own:
+        raise NotFound(("code",), text("unknown_code"))
+    is_first = isinstance(max_uses, int) and own[0].max_uses is None
+    if is_first:
+        await db.count_uses(connection, organisation, own[0].id)
+    stored = await db.lock(connection, organisation, own[0].id)
+    if (stored.chosen.max_uses is None) is not (own[0].max_uses is None):
+        raise Overtaken
+    return stored
 
 
 def _check_uses(max_uses: int | None, used: int) -> None:
-    """Raises InvalidInput for a maximum below what is used; ``used`` is known where there is a maximum."""
-    if max_uses is not None and max_uses < max(1, used):
-        reason = text("number_too_small", ge=1) if max_uses < 1 else text("below_taken", taken=used)
-        raise InvalidInput([Problem(("maxUses",), reason)])
+    """Raises InvalidInput for a maximum below what is used."""
+    problems = Problems()
+    problems.refuse(("maxUses",), check_max_uses(max_uses, used))
+    problems.check()
 
 
 def _switched(code: ChosenCode, active: bool | None, viewer: Viewer, now: datetime) -> ChosenCode:
     if active is None or active is code.is_active:
         return code
-    if code.is_gone:
-        raise Conflict(text("code_gone", code=_text(code)))
     if active:
+        reason = check_alive(_text(code), code)
+        if reason is not None:
+            raise Conflict(reason)
         return replace(code, status=CodeStatus.AVAILABLE, invalidated_at=None, invalidated_by=None)
     return replace(code, status=CodeStatus.INVALIDATED, invalidated_at=now, invalidated_by=viewer.actor)
 
 
-async def _record(connection: AsyncConnection, viewer: Viewer, action: str, code: ChosenCode) -> None:
+async def _record(transaction: Transaction, viewer: Viewer, action: str, code: ChosenCode) -> None:
     details: dict[str, object] = {"code": code.shown, "active": code.is_active, "maxUses": code.max_uses}
-    entry = audit.NewAuditEntry(viewer.actor, action, "PromotionalCode", code.offer_id, details)
-    await audit.record(connection, viewer.organisation_id, entry)
+    await record(transaction, viewer.actor, action, "PromotionalCode", code.offer_id, details)
 
 
 def _may_see(viewer: Viewer) -> bool:

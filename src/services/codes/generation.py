@@ -6,6 +6,7 @@ happened, goes on exactly there.
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 from email.message import EmailMessage
 from typing import Final
@@ -27,7 +28,7 @@ from services.codes.mail_template import Download, code_list_letter
 from services.core.errors import NotFound
 from services.core.mail import Mailer, MailRefused
 from services.core.texts import Language, Text, text
-from services.core.transactions import Transactions
+from services.core.transactions import Transaction, Transactions
 
 MakeCodes = Callable[[int], list[bytes]]
 
@@ -67,50 +68,41 @@ class Generation:
         A mail that is refused for good leaves the batch FAILED with the reason; its codes stay valid. Raises
         MailUnavailable where the mail is worth another try later, NotFound.
         """
-        state = await self._make_chunk(organisation, batch)
+        state = await self._make_chunk(organisation, batch, now)
         if state is BatchState.SENDING:
             return await self._send(organisation, batch, now)
         return state
 
-    async def fail(self, organisation: UUID, batch: UUID, reason: Text) -> None:
+    async def fail(self, organisation: UUID, batch: UUID, reason: Text, now: datetime) -> None:
         """Gives a batch up that is not at its end."""
+        await self._transactions.run(organisation, now, _fail, batch, reason)
 
-        async def attempt(connection: AsyncConnection, changed: set[UUID]) -> None:
-            row = await _locked(connection, organisation, batch)
-            if row.state not in {BatchState.DONE, BatchState.FAILED}:
-                await db.fail(connection, organisation, batch, reason.in_language(Language(row.language)))
-                changed.add(batch)
-
-        await self._transactions.run(organisation, attempt)
-
-    async def _make_chunk(self, organisation: UUID, batch: UUID) -> BatchState:
+    async def _make_chunk(self, organisation: UUID, batch: UUID, now: datetime) -> BatchState:
         """The next chunk of a batch that still lacks codes; the state after it.
 
         A random code that exists already is as good as impossible, a custom one that looks random is not: the chunk is
         then made anew.
         """
-
-        async def attempt(connection: AsyncConnection, changed: set[UUID]) -> BatchState:
-            row = await _locked(connection, organisation, batch)
-            if row.state not in {BatchState.PENDING, BatchState.GENERATING}:
-                return row.state
-            number = min(self._chunk, row.quantity - row.generated)
-            codes = await asyncio.to_thread(self._make_codes, number)
-            await bulk_codes.add(connection, row, codes)
-            state = _state_with(row, row.generated + number)
-            if state is not BatchState.GENERATING and row.quantity >= MANY:
-                await bulk_codes.analyse(connection)
-            await db.advance(connection, organisation, batch, row.generated + number, state)
-            await counts.move(connection, organisation, {(row.offer, row.contact): RedemptionCounts(generated=number)})
-            changed.update((row.offer, batch))
-            return state
-
         for _ in range(_COLLISIONS):
-            try:
-                return await self._transactions.run(organisation, attempt)
-            except UniqueViolation:
-                continue
-        return await self._transactions.run(organisation, attempt)
+            with suppress(UniqueViolation):
+                return await self._transactions.run(organisation, now, self._add_chunk, batch)
+        return await self._transactions.run(organisation, now, self._add_chunk, batch)
+
+    async def _add_chunk(self, transaction: Transaction, batch: UUID) -> BatchState:
+        connection, organisation = transaction.connection, transaction.organisation
+        row = await _locked(connection, organisation, batch)
+        if row.state not in {BatchState.PENDING, BatchState.GENERATING}:
+            return row.state
+        number = min(self._chunk, row.quantity - row.generated)
+        codes = await asyncio.to_thread(self._make_codes, number)
+        await bulk_codes.add(connection, row, codes)
+        state = _state_with(row, row.generated + number)
+        if state is not BatchState.GENERATING and row.quantity >= MANY:
+            await bulk_codes.analyse(connection)
+        await db.advance(connection, organisation, batch, row.generated + number, state)
+        await counts.move(connection, organisation, {(row.offer, row.contact): RedemptionCounts(generated=number)})
+        transaction.changed.update((row.offer, batch))
+        return state
 
     async def _send(self, organisation: UUID, batch: UUID, now: datetime) -> BatchState:
         """Mails the list, and keeps the batch to itself meanwhile: no other worker sends what one is sending.
@@ -120,31 +112,39 @@ class Generation:
         """
         codes = await self._lists.of_batch(organisation, batch)
         if codes.batch.destination is None:
-            await self.fail(organisation, batch, text("no_mail_address"))
+            await self.fail(organisation, batch, text("no_mail_address"), now)
             return BatchState.FAILED
         letter = await self._letter(codes, codes.batch.destination, now)
+        return await self._transactions.run(organisation, now, self._mail, batch, codes.batch.resends, letter)
 
-        async def attempt(connection: AsyncConnection, changed: set[UUID]) -> BatchState:
-            row = await _locked(connection, organisation, batch)
-            if row.state is not BatchState.SENDING or row.resends != codes.batch.resends:
-                return row.state
-            changed.add(batch)
-            try:
-                await self._mailer.send(letter)
-            except MailRefused as refused:
-                reason = text("mail_refused", answer=str(refused))
-                await db.fail(connection, organisation, batch, reason.in_language(Language(row.language)))
-                return BatchState.FAILED
-            await db.sent(connection, organisation, batch, now)
-            return BatchState.DONE
-
-        return await self._transactions.run(organisation, attempt)
+    async def _mail(self, transaction: Transaction, batch: UUID, resends: int, letter: EmailMessage) -> BatchState:
+        connection, organisation = transaction.connection, transaction.organisation
+        row = await _locked(connection, organisation, batch)
+        if row.state is not BatchState.SENDING or row.resends != resends:
+            return row.state
+        transaction.changed.add(batch)
+        try:
+            await self._mailer.send(letter)
+        except MailRefused as refused:
+            reason = text("mail_refused", answer=str(refused))
+            await db.fail(connection, organisation, batch, reason.in_language(Language(row.language)))
+            return BatchState.FAILED
+        await db.sent(connection, organisation, batch, transaction.now)
+        return BatchState.DONE
 
     async def _letter(self, codes: CodeList, destination: str, now: datetime) -> EmailMessage:
         attached = await codes.content(LARGEST_ATTACHMENT) or Download(
             self._links.to_batch_csv(codes.batch.organisation, codes.batch.id, now), now + LIFETIME
         )
         return code_list_letter(codes, self._mailer.sender, destination, attached, now)
+
+
+async def _fail(transaction: Transaction, batch: UUID, reason: Text) -> None:
+    row = await _locked(transaction.connection, transaction.organisation, batch)
+    if row.state not in {BatchState.DONE, BatchState.FAILED}:
+        said = reason.in_language(Language(row.language))
+        await db.fail(transaction.connection, transaction.organisation, batch, said)
+        transaction.changed.add(batch)
 
 
 async def _locked(connection: AsyncConnection, organisation: UUID, batch: UUID) -> Batch:

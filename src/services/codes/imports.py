@@ -3,13 +3,13 @@
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import islice
 from typing import Final
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from db.access import audit
 from db.codes import batches as db_batches
 from db.codes import imports as db
 from db.codes.batches import BatchState, DocumentType
@@ -18,13 +18,15 @@ from db.core.driver import UniqueViolation
 from db.core.ids import new_id
 from db.counts import counts
 from db.counts.counts import RedemptionCounts
-from services.codes.batch_checks import MOST_CODES, receiver, remark_problems
+from services.access.audit import record
+from services.codes.checks import MOST_CODES, receiver, remark_problems
 from services.codes.format import MAX_LENGTH, MIN_CHOSEN, check_chosen, display, normalise
 from services.codes.keyspace import LEAST_ROOM, Keyspace
 from services.core.errors import InvalidInput, Path, Problem
-from services.core.idempotency import Answer, IdempotentRequest
+from services.core.idempotency import IdempotentRequest
+from services.core.problems import Problems
 from services.core.texts import Language, Text, text
-from services.core.transactions import Transactions
+from services.core.transactions import Done, Transaction, Transactions
 from services.core.viewer import StaffRole, Viewer
 
 MOST_IN_A_CALL: Final = 10_000
@@ -54,7 +56,12 @@ class Imports:
         self._transactions = transactions
 
     async def take_in(
-        self, viewer: Viewer, request: ImportRequest, codes: Sequence[str], key: str | None = None
+        self,
+        viewer: Viewer,
+        request: ImportRequest,
+        codes: Sequence[str],
+        now: datetime,
+        key: str | None = None,
     ) -> UUID:
         """Makes 1 to 10,000 codes those of an offer; the id of the batch that they are in, which is DONE.
 
@@ -65,22 +72,19 @@ class Imports:
         once = IdempotentRequest(viewer, key, "importCodes", (request, tuple(codes)))
         lines = list(enumerate(codes))
         taking = _Import(viewer, request, lines, MOST_IN_A_CALL, lambda number: ("codes", str(number)))
-
-        async def attempt(connection: AsyncConnection, changed: set[UUID]) -> Answer:
-            problems: list[Problem] = []
-            batch = await taking.run(connection, changed, problems.append)
-            if batch is None:
-                raise InvalidInput(problems)
-            return {"batch": batch}
-
         try:
-            return (await self._transactions.once(viewer.organisation_id, once, attempt))["batch"]
+            return (await self._transactions.once(once, now, _take_in, taking)).answer["batch"]
         except UniqueViolation:
             # Somebody else has made one of them since the look: the next look tells which.
-            return (await self._transactions.once(viewer.organisation_id, once, attempt))["batch"]
+            return (await self._transactions.once(once, now, _take_in, taking)).answer["batch"]
 
     async def take_in_file(
-        self, viewer: Viewer, request: ImportRequest, lines: Iterable[str], report: Callable[[Problem], None]
+        self,
+        viewer: Viewer,
+        request: ImportRequest,
+        lines: Iterable[str],
+        now: datetime,
+        report: Callable[[Problem], None],
     ) -> UUID:
         """The same for the lines of a file, up to 5,000,000, in little memory. ``lines`` can be read more than once.
 
@@ -89,24 +93,11 @@ class Imports:
         """
         viewer.require_role(StaffRole.CODES)
         taking = _Import(viewer, request, _Filled(lines), MOST_CODES, lambda number: (f"line {number}",))
-
-        async def attempt(connection: AsyncConnection, changed: set[UUID]) -> UUID:
-            found = 0
-
-            def counted(problem: Problem) -> None:
-                nonlocal found
-                found += 1
-                report(problem)
-
-            batch = await taking.run(connection, changed, counted)
-            if batch is None:
-                raise InvalidInput([Problem((), text("nothing_taken_in", number=found))])
-            return batch
-
+        organisation = viewer.organisation_id
         try:
-            return await self._transactions.run(viewer.organisation_id, attempt)
+            return await self._transactions.run(organisation, now, _take_in_file, taking, report)
         except UniqueViolation:
-            return await self._transactions.run(viewer.organisation_id, attempt)
+            return await self._transactions.run(organisation, now, _take_in_file, taking, report)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,10 +110,9 @@ class _Import:
     most: int
     path: Callable[[int], Path]
 
-    async def run(
-        self, connection: AsyncConnection, changed: set[UUID], report: Callable[[Problem], None]
-    ) -> UUID | None:
+    async def run(self, transaction: Transaction, report: Callable[[Problem], None]) -> UUID | None:
         """The batch that now has the codes; None where anything was reported."""
+        connection, organisation = transaction.connection, transaction.organisation
         is_sound = True
 
         def note(problem: Problem) -> None:
@@ -133,18 +123,18 @@ class _Import:
         request, batch = self.request, new_id()
         number_of_lines, keyspace = await self._stage(connection, batch)
         # Only now, for it keeps the offer from changes: a long list takes its time to be read.
-        found = await receiver(connection, self.viewer.organisation_id, request.offer, request.contact)
+        found = await receiver(connection, organisation, request.offer, request.contact)
         for problem in (*found.problems(), *remark_problems(request.remark)):
             note(problem)
         for problem in self._of_the_whole(number_of_lines, keyspace):
             note(problem)
-        async for number, shown, key in db.problems(connection, self.viewer.organisation_id):
+        async for number, shown, key in db.problems(connection, organisation):
             note(Problem(self.path(number), _why(key, shown)))
         if not is_sound:
             return None
         found.check_open()
-        await self._add(connection, batch, keyspace.number)
-        changed.update((request.offer, batch))
+        await self._add(transaction, batch, keyspace.number)
+        transaction.changed.update((request.offer, batch))
         return batch
 
     async def _stage(self, connection: AsyncConnection, batch: UUID) -> tuple[int, Keyspace]:
@@ -165,9 +155,9 @@ class _Import:
             values = {"number": keyspace.number, "room": keyspace.room, "least": LEAST_ROOM}
             yield Problem(("codes",), text("codes_guessable", **values))
 
-    async def _add(self, connection: AsyncConnection, batch: UUID, number: int) -> None:
+    async def _add(self, transaction: Transaction, batch: UUID, number: int) -> None:
         """Adds batch and codes, counted, with an audit entry."""
-        organisation, request = self.viewer.organisation_id, self.request
+        connection, organisation, request = transaction.connection, transaction.organisation, self.request
         order = db_batches.NewBatch(
             offer=request.offer,
             contact=request.contact,
@@ -183,8 +173,29 @@ class _Import:
         generated = RedemptionCounts(generated=number)
         await counts.move(connection, organisation, {(request.offer, request.contact): generated})
         details: dict[str, object] = {"offer": str(order.offer), "contact": str(order.contact), "quantity": number}
-        entry = audit.NewAuditEntry(self.viewer.actor, "importCodes", "CodeBatch", batch, details)
-        await audit.record(connection, organisation, entry)
+        await record(transaction, self.viewer.actor, "importCodes", "CodeBatch", batch, details)
+
+
+async def _take_in(transaction: Transaction, taking: _Import) -> Done[None]:
+    problems = Problems()
+    batch = await taking.run(transaction, problems.note)
+    if batch is None:
+        raise InvalidInput(problems)
+    return Done({"batch": batch})
+
+
+async def _take_in_file(transaction: Transaction, taking: _Import, report: Callable[[Problem], None]) -> UUID:
+    found = 0
+
+    def counted(problem: Problem) -> None:
+        nonlocal found
+        found += 1
+        report(problem)
+
+    batch = await taking.run(transaction, counted)
+    if batch is None:
+        raise InvalidInput([Problem((), text("nothing_taken_in", number=found))])
+    return batch
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,6 @@ from itertools import islice
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
-from db.access import audit
 from db.codes import batches as db_batches
 from db.codes import codes as db
 from db.codes import pages as code_pages
@@ -21,12 +18,13 @@ from db.codes.batches import BatchState
 from db.codes.codes import CodeFilter, CodeStatus, Invalidated
 from db.core.ids import new_id
 from db.core.sessions import Sessions
-from services.access.shares import share_of
+from services.access.audit import record
+from services.access.permissions import share_of
 from services.codes.format import check_entered, normalise
 from services.codes.tracking import checked_reason, narrowed, require_invalidator, settle
 from services.core.errors import Conflict, InvalidInput, NotFound, Problem
 from services.core.texts import text
-from services.core.transactions import Transactions
+from services.core.transactions import Transaction, Transactions
 from services.core.viewer import Viewer
 
 MOST_LISTED: Final = 10_000
@@ -103,7 +101,9 @@ class Invalidation:
         invalidated = held = 0
         async for ids in chosen.open_ones:
             details = {**chosen.said, "reason": reason} if not invalidated else None
-            done = await self._invalidate(viewer, ids, reason, now, chosen.subject, details)
+            done = await self._transactions.run(
+                viewer.organisation_id, now, _invalidate, viewer, ids, reason, chosen.subject, details
+            )
             invalidated += len(done)
             held += sum(code.before is CodeStatus.HELD for code in done)
         return chosen.outcome(invalidated, held)
@@ -161,28 +161,28 @@ class Invalidation:
             tuple(code for code, plain in spelt.items() if plain not in found),
         )
 
-    async def _invalidate(
-        self,
-        viewer: Viewer,
-        ids: Sequence[UUID],
-        reason: str,
-        now: datetime,
-        subject: UUID,
-        details: Mapping[str, object] | None,
-    ) -> list[Invalidated]:
-        """One chunk; the first leaves the audit entry of all."""
-        organisation = viewer.organisation_id
 
-        async def attempt(connection: AsyncConnection, changed: set[UUID]) -> list[Invalidated]:
-            done = await db.invalidate_many(connection, organisation, ids, actor=viewer.actor, reason=reason, now=now)
-            if done and details is not None:
-                entry = audit.NewAuditEntry(viewer.actor, "invalidateCodes", "AdvantageCodes", subject, details)
-                await audit.record(connection, organisation, entry)
-            await settle(connection, organisation, done)
-            changed.update(code.offer for code in done)
-            return done
-
-        return await self._transactions.run(organisation, attempt)
+async def _invalidate(
+    transaction: Transaction,
+    viewer: Viewer,
+    ids: Sequence[UUID],
+    reason: str,
+    subject: UUID,
+    details: Mapping[str, object] | None,
+) -> list[Invalidated]:
+    """Invalidates one chunk; the first leaves the audit entry of all."""
+    done = await db.invalidate_many(
+        transaction.connection,
+        transaction.organisation,
+        ids,
+        actor=viewer.actor,
+        reason=reason,
+        now=transaction.now,
+    )
+    if done and details is not None:
+        await record(transaction, viewer.actor, "invalidateCodes", "AdvantageCodes", subject, details)
+    await settle(transaction, done)
+    return done
 
 
 async def _chunks(ids: Sequence[UUID], size: int) -> AsyncIterator[Sequence[UUID]]:

@@ -8,7 +8,6 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from db.access import audit
 from db.baskets import claims
 from db.codes import codes as db
 from db.codes import pages as code_pages
@@ -16,12 +15,13 @@ from db.codes.codes import Code, CodeFilter, CodeKind, CodeStatus, Invalidated
 from db.core.sessions import Sessions
 from db.counts import counts
 from db.counts.counts import Key, RedemptionCounts
-from services.access.shares import may_follow, require_follower, share_of
+from services.access.audit import record
+from services.access.permissions import may_follow, require_follower, share_of
 from services.codes.format import check_entered, display, is_mistyped, normalise
 from services.core.errors import Conflict, InvalidInput, NotFound, Problem
-from services.core.free_text import is_writable
+from services.core.text_checks import is_writable
 from services.core.texts import text
-from services.core.transactions import Overtaken, Transactions
+from services.core.transactions import Overtaken, Transaction, Transactions
 from services.core.viewer import Audience, StaffRole, Viewer
 
 __all__ = ["Code", "CodeFilter", "CodeKind", "CodeStatus", "Codes", "shown"]
@@ -75,30 +75,27 @@ class Codes:
         reason = checked_reason(reason)
         if check_entered(entered) is not None:
             raise NotFound(("code",), text("unknown_code"))
-        code = normalise(entered)
+        return await self._transactions.run(
+            viewer.organisation_id, now, self._invalidate, viewer, normalise(entered), reason
+        )
 
-        async def attempt(connection: AsyncConnection, changed: set[UUID]) -> Code:
-            done = await db.invalidate(
-                connection,
-                viewer.organisation_id,
-                code,
-                contact=share_of(viewer),
-                actor=viewer.actor,
-                reason=reason,
-                now=now,
-            )
-            if done is None:
-                await _explain(connection, viewer, code)
-            found, before = done
-            details: dict[str, object] = {"reason": reason, "statusBefore": before}
-            entry = audit.NewAuditEntry(viewer.actor, "invalidateCode", "AdvantageCode", found.id, details)
-            await audit.record(connection, viewer.organisation_id, entry)
-            one = Invalidated(found.id, found.kind, found.offer, found.contact, before)
-            await settle(connection, viewer.organisation_id, [one])
-            changed.add(found.offer)
-            return found
-
-        return await self._transactions.run(viewer.organisation_id, attempt)
+    async def _invalidate(self, transaction: Transaction, viewer: Viewer, code: str, reason: str) -> Code:
+        done = await db.invalidate(
+            transaction.connection,
+            transaction.organisation,
+            code,
+            contact=share_of(viewer),
+            actor=viewer.actor,
+            reason=reason,
+            now=transaction.now,
+        )
+        if done is None:
+            await _explain(transaction.connection, viewer, code)
+        found, before = done
+        details: dict[str, object] = {"reason": reason, "statusBefore": before}
+        await record(transaction, viewer.actor, "invalidateCode", "AdvantageCode", found.id, details)
+        await settle(transaction, [Invalidated(found.id, found.kind, found.offer, found.contact, before)])
+        return found
 
 
 def shown(code: Code) -> str:
@@ -136,8 +133,10 @@ def checked_reason(reason: str) -> str:
     return reason
 
 
-async def settle(connection: AsyncConnection, organisation: UUID, done: Sequence[Invalidated]) -> None:
+async def settle(transaction: Transaction, done: Sequence[Invalidated]) -> None:
     """Moves what the invalidation of single-use codes changes besides themselves: baskets, limits, counts."""
+    connection, organisation = transaction.connection, transaction.organisation
+    transaction.changed.update(code.offer for code in done)
     changes: dict[Key, RedemptionCounts] = {}
     held = []
     for code in done:

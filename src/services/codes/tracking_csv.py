@@ -14,7 +14,7 @@ from db.codes import pages as code_pages
 from db.codes.codes import CodeFilter
 from db.codes.pages import TrackedCode
 from db.core.sessions import Sessions
-from services.access.shares import require_follower, share_of
+from services.access.permissions import require_follower, share_of
 from services.catalogue.catalogues import Catalogues
 from services.codes.batch_csv import BYTE_ORDER_MARK, cells, local
 from services.codes.download_links import DownloadLinks

@@ -5,7 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 from db.contacts import contacts as db
-from db.contacts.contacts import Contact
+from db.contacts.contacts import Contact, ContactKind
 from db.core.sessions import Sessions
 from services.catalogue.snapshot import Catalogue
 from services.core.errors import InvalidInput, NotFound, Problem
@@ -13,7 +13,7 @@ from services.core.texts import text
 from services.core.viewer import Viewer
 from services.pricing.facts.offers import Advantage, CampaignTarget, IndicatorTarget, OfferState
 
-__all__ = ["Contact", "Contacts"]
+__all__ = ["Contact", "ContactKind", "Contacts"]
 
 _LONGEST_SEARCH = 200
 
@@ -33,7 +33,7 @@ class Contacts:
             return await db.find(connection, viewer.organisation_id, visible)
 
     async def search(
-        self, viewer: Viewer, part: str | None, kind: str | None, *, after: UUID | None, limit: int
+        self, viewer: Viewer, part: str | None, kind: ContactKind | None, *, after: UUID | None, limit: int
     ) -> list[Contact]:
         """Contacts with ``part`` in their name, e-mail address or code. Raises Forbidden for all but staff."""
         viewer.require_role()

@@ -13,7 +13,7 @@
 Everything else that escapes a service is a fault, and is masked at the edge.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from services.core.texts import Text
@@ -41,7 +41,7 @@ class Problem:
 class InvalidInput(Failure):
     """Every problem with the input at once."""
 
-    def __init__(self, problems: Sequence[Problem]) -> None:
+    def __init__(self, problems: Iterable[Problem]) -> None:
         super().__init__(Text("invalid_input"))
         self.problems = tuple(problems)
 

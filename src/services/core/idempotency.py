@@ -1,7 +1,6 @@
 """One effect a key: the same key and the same input give the same answer, however often they are sent."""
 
-import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
@@ -12,7 +11,9 @@ from pydantic import TypeAdapter
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.core import idempotency as db
+from services.core import unversioned_fingerprints
 from services.core.errors import CodeRefused, Conflict, Failure, Forbidden, InvalidInput, NotFound, Path, Problem
+from services.core.fingerprints import fingerprint
 from services.core.texts import Text, text
 from services.core.viewer import Viewer
 from services.pricing.facts.refusals import Refusal
@@ -47,7 +48,8 @@ _TOLD: Final = TypeAdapter(_StoredAnswer)
 class IdempotentRequest:
     """The effect of one request under its caller's idempotency key, if it has one; ``Transactions.once`` runs it.
 
-    ``request`` is the input as a value with a faithful ``repr``. Keys are kept for two days.
+    ``request`` is the input, of values that have a canonical form (``services.core.fingerprints``): one argument, or a
+    tuple of them in an order that stays. Keys are kept for two days, over upgrades too.
     """
 
     def __init__(self, viewer: Viewer, key: str | None, operation: str, request: object) -> None:
@@ -59,55 +61,75 @@ class IdempotentRequest:
         self._request = request
 
     @property
+    def organisation(self) -> UUID:
+        return self._viewer.organisation_id
+
+    @property
     def is_keyed(self) -> bool:
         return self._key is not None
 
     @cached_property
     def _fingerprint(self) -> bytes:
-        return hashlib.sha256(repr((self.operation, self._request)).encode("utf-8", "surrogatepass")).digest()
+        return fingerprint(self.operation, self._request)
 
-    async def earlier(self, connection: AsyncConnection) -> Answer | None:
-        """What was made before under this key. Raises the failure that was told before under it.
+    def _is_of(self, stored: bytes) -> bool:
+        """Whether a stored fingerprint is this request's; one of a version that is not known here never is."""
+        if len(stored) == unversioned_fingerprints.LENGTH:
+            return stored == unversioned_fingerprints.fingerprint(self.operation, self._request)
+        return stored == self._fingerprint
 
-        A second caller with the key of a first that still runs waits until that has committed or rolled back. Raises
-        Conflict where the key came with another input.
-        """
-        if self._key is None:
-            return None
-        found = await db.begin(
-            connection, self._viewer.organisation_id, self._viewer.actor, self._key, self._fingerprint
-        )
-        if found is None:
-            return None
-        if found.fingerprint != self._fingerprint:
-            raise Conflict(text("idempotency_key_reused"))
-        told = _TOLD.validate_python(found.answer)
-        if told.made is None:
-            raise _failure(told)
-        return told.made
+    @property
+    def name(self) -> tuple[str, str] | None:
+        """Caller and key, None where there is no key."""
+        return None if self._key is None else (self._viewer.actor, self._key)
 
-    async def answer(self, connection: AsyncConnection, answer: Answer | Failure) -> None:
-        """Keeps the answer, in the transaction of its effect."""
-        if self._key is not None:
-            kept = _value(answer)
-            await db.finish(connection, self._viewer.organisation_id, self._viewer.actor, self._key, kept)
+    def keyed(self) -> db.KeyedRequest | None:
+        """The request under its key, where it has one."""
+        return None if self._key is None else db.KeyedRequest(self._viewer.actor, self._key, self._fingerprint)
 
     def answered(self, answer: Answer | Failure) -> db.KeyedAnswer | None:
         """The answer under its key, where it has one."""
-        if self._key is None:
-            return None
-        return db.KeyedAnswer(self._viewer.actor, self._key, self._fingerprint, _value(answer))
+        return None if self._key is None else db.KeyedAnswer(self._viewer.actor, self._key, _value(answer))
+
+    def told(self, effect: db.StoredEffect) -> Answer | Failure:
+        """What was told under the key before: Conflict where it came with another input."""
+        if not self._is_of(effect.fingerprint):
+            return Conflict(text("idempotency_key_reused"))
+        told = _TOLD.validate_python(effect.answer)
+        return _failure(told) if told.made is None else told.made
 
 
-async def keep(
-    connection: AsyncConnection, organisation: UUID, answers: Sequence[tuple[IdempotentRequest, Answer | Failure]]
-) -> bool:
-    """Keeps the answers of several requests after their effects, in the same transaction.
+async def begin(
+    connection: AsyncConnection, organisation: UUID, requests: Sequence[IdempotentRequest], *, waits: bool = True
+) -> list[Answer | Failure | None]:
+    """Takes the keys of requests for this transaction; what each was answered before under its key, None for new ones.
 
-    False where one of the keys names another effect already: the caller must roll back.
+    A second caller with the key of a first that still runs waits until that has committed or rolled back. Where it does
+    not wait, the transaction from now on waits 300 ms at the most for what another one has locked, and then fails. No
+    two of the requests may have the same key.
     """
-    named = [each for each in (once.answered(answer) for once, answer in answers) if each is not None]
-    return await db.name(connection, organisation, named) if named else True
+    keyed = [each for each in (request.keyed() for request in requests) if each is not None]
+    effects = await db.begin(connection, organisation, keyed, waits=waits) if keyed else {}
+    return [
+        None if request.name is None or request.name not in effects else request.told(effects[request.name])
+        for request in requests
+    ]
+
+
+async def finish(
+    connection: AsyncConnection, organisation: UUID, answers: Iterable[tuple[IdempotentRequest, Answer | Failure]]
+) -> None:
+    """Keeps the answers of requests under their keys, in the transaction of their effects."""
+    keyed = [each for each in (request.answered(answer) for request, answer in answers) if each is not None]
+    if keyed:
+        await db.finish(connection, organisation, keyed)
+
+
+async def give_up(connection: AsyncConnection, organisation: UUID, requests: Sequence[IdempotentRequest]) -> None:
+    """Lets go of keys that ``begin`` took for requests that were not answered."""
+    names = [name for name in (request.name for request in requests) if name is not None]
+    if names:
+        await db.give_up(connection, organisation, names)
 
 
 def _value(answer: Answer | Failure) -> object:

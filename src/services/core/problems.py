@@ -1,32 +1,57 @@
-"""What is wrong with a draft, gathered."""
+"""What is wrong with an input, gathered."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 
 from services.core.errors import InvalidInput, Path, Problem
 from services.core.texts import Text
 
 
 class Problems:
-    """Everything that is wrong with one input; what was ``unread``, such as a broken id, needs no second complaint."""
+    """Everything that is wrong with one input, in the order in which it was found.
+
+    What was ``unread``, such as a broken id, needs no second complaint.
+    """
 
     def __init__(self, unread: Sequence[Problem] = ()) -> None:
         self._found = list(unread)
         self._unread = {problem.path for problem in unread}
 
+    def __iter__(self) -> Iterator[Problem]:
+        return iter(self._found)
+
+    def __len__(self) -> int:
+        return len(self._found)
+
     def add(self, path: Path, text: Text) -> None:
-        if path not in self._unread:
-            self._found.append(Problem(path, text))
+        self.note(Problem(path, text))
+
+    def note(self, problem: Problem) -> None:
+        if problem.path not in self._unread:
+            self._found.append(problem)
 
     def refuse(self, path: Path, reason: Text | None) -> None:
         """Adds the reason, if there is one."""
         if reason is not None:
             self.add(path, reason)
 
+    def refuse_each(self, path: Path, reasons: Iterable[Text | None]) -> None:
+        """Adds the reasons that there are for the entries of the list at ``path``, each at its position."""
+        for position, reason in enumerate(reasons):
+            self.refuse((*path, str(position)), reason)
+
     def extend(self, problems: Iterable[Problem]) -> None:
         for problem in problems:
-            self.add(problem.path, problem.text)
+            self.note(problem)
 
     def check(self) -> None:
         """Raises InvalidInput with all of them, if there are any."""
         if self._found:
             raise InvalidInput(self._found)
+
+
+def repeated(values: Iterable[Hashable]) -> Iterator[bool]:
+    """For each value in turn, whether it has stood before."""
+    seen: set[Hashable] = set()
+    for value in values:
+        yield value in seen
+        seen.add(value)

@@ -1,6 +1,7 @@
-"""What people name and point to things with: why a text cannot be taken, None where it can."""
+"""What people write, and name and point to things with: which texts can be taken, and why others cannot."""
 
 import re
+import unicodedata
 from typing import Final
 
 from services.core.texts import Text, text
@@ -11,6 +12,7 @@ LONGEST_URL: Final = 2_000
 
 _UNREADABLE: Final = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _URL: Final = re.compile(r"https?://[^\s/]+\S*")
+_UNWRITABLE: Final = frozenset({"Cc", "Cs"})
 
 
 def is_readable(value: str) -> bool:
@@ -39,3 +41,14 @@ def check_url(value: str) -> Text | None:
     """An address on the web."""
     reason = check_words(value, LONGEST_URL)
     return reason if reason or _URL.fullmatch(value) else text("url_malformed")
+
+
+def is_writable(written: str, *, least: int = 0, most: int) -> bool:
+    """Whether a remark or a reason has an acceptable number of characters, and none that a database or a mail could
+    not take.
+
+    Line breaks and tabs are welcome; other control characters and lone surrogates are not.
+    """
+    return least <= len(written) <= most and all(
+        letter in "\n\r\t" or unicodedata.category(letter) not in _UNWRITABLE for letter in written
+    )

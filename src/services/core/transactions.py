@@ -1,25 +1,53 @@
 """Writes: one transaction each, tried again where others were faster, published after the commit."""
 
 from collections.abc import Awaitable, Callable, Collection
-from typing import TypeVar
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Concatenate, Generic, ParamSpec, TypeVar
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.core.sessions import Sessions, is_transient
+from services.core import idempotency
 from services.core.errors import Failure
 from services.core.idempotency import Answer, IdempotentRequest
 
+P = ParamSpec("P")
 Result = TypeVar("Result")
 
 Publish = Callable[[UUID, Collection[UUID]], None]
-"""Tells watchers that the counts of an organisation's offers changed."""
+"""Tells watchers that the counts of an organisation's offers, or its batches, changed."""
 
 ATTEMPTS = 8
 
 
 class Overtaken(Exception):  # noqa: N818 - a signal to try again, not an error
-    """Somebody took what a price had counted on between its look and its claim."""
+    """Somebody took what a write had counted on between its look and its claim."""
+
+
+@dataclass(frozen=True, slots=True)
+class Transaction:
+    """One write under way, of one organisation, at the instant ``now``: what a use case is given to write with.
+
+    It is committed when the use case returns, and rolled back when that raises. ``changed`` are the offers whose counts
+    move in it and the batches that go on: watchers are told of them after the commit.
+    """
+
+    connection: AsyncConnection
+    organisation: UUID
+    now: datetime
+    changed: set[UUID] = field(default_factory=set)
+
+
+@dataclass(frozen=True, slots=True)
+class Done(Generic[Result]):
+    """What a write did: the ``answer`` that is kept under its idempotency key, and its ``value`` where there is more
+    to give to who asked first, None to who asks again.
+    """
+
+    answer: Answer
+    value: Result | None = None
 
 
 class Transactions:
@@ -30,55 +58,66 @@ class Transactions:
         self._publish = publish
 
     async def run(
-        self, organisation: UUID, attempt: Callable[[AsyncConnection, set[UUID]], Awaitable[Result]]
+        self,
+        organisation: UUID,
+        now: datetime,
+        write: Callable[Concatenate[Transaction, P], Awaitable[Result]],
+        *args: P.args,
+        **kwargs: P.kwargs,
     ) -> Result:
-        """What ``attempt`` returns once it is committed; its second argument takes the offers whose counts it changes.
+        """What ``write`` returns, given a transaction and the rest of the arguments, once that is committed.
 
-        An attempt that was overtaken, met a deadlock, or lost its connection before the commit is rolled back and runs
+        A write that was overtaken, met a deadlock, or lost its connection before the commit is rolled back and runs
         again with fresh facts, a bounded number of times. Every other failure rolls back and passes through. What never
         came through, or was lost in its commit, is a fault: no answer that the same key could contradict later.
         """
         for attempts_left in reversed(range(ATTEMPTS)):
-            changed: set[UUID] = set()
             try:
                 async with self._sessions.writing() as connection:
-                    result = await attempt(connection, changed)
+                    transaction = Transaction(connection, organisation, now)
+                    result = await write(transaction, *args, **kwargs)
             except Exception as error:
                 if attempts_left and (isinstance(error, Overtaken) or is_transient(error)):
                     continue
                 raise
-            if changed:
-                self._publish(organisation, changed)
+            if transaction.changed:
+                self._publish(organisation, transaction.changed)
             return result
         raise AssertionError("the last attempt returns or raises")
 
     async def once(
         self,
-        organisation: UUID,
-        once: IdempotentRequest,
-        attempt: Callable[[AsyncConnection, set[UUID]], Awaitable[Answer | Failure]],
-    ) -> Answer:
-        """Like ``run``, with one effect and one answer for an idempotency key.
+        request: IdempotentRequest,
+        now: datetime,
+        write: Callable[Concatenate[Transaction, P], Awaitable[Done[Result] | Failure]],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> Done[Result]:
+        """Like ``run``, with one effect and one answer for the request's idempotency key.
 
-        A failure that ``attempt`` raises undoes its effect; one that it returns keeps it. Either is raised here, and
+        A failure that ``write`` raises undoes its effect; one that it returns keeps it. Either is raised here, and
         kept under the key, so that who asks again hears the same.
         """
 
-        async def keyed(connection: AsyncConnection, changed: set[UUID]) -> Answer | Failure:
-            earlier = await once.earlier(connection)
+        async def keyed(transaction: Transaction) -> Done[Result] | Failure:
+            [earlier] = await idempotency.begin(transaction.connection, transaction.organisation, [request])
             if earlier is not None:
-                return earlier
-            answer: Answer | Failure
+                return earlier if isinstance(earlier, Failure) else Done(earlier)
+            done: Done[Result] | Failure
             try:
-                async with connection.begin_nested():
-                    answer = await attempt(connection, changed)
+                async with transaction.connection.begin_nested():
+                    done = await write(transaction, *args, **kwargs)
             except Failure as failure:
-                changed.clear()
-                answer = failure
-            await once.answer(connection, answer)
-            return answer
+                transaction.changed.clear()
+                done = failure
+            answer = done if isinstance(done, Failure) else done.answer
+            await idempotency.finish(transaction.connection, transaction.organisation, [(request, answer)])
+            return done
 
-        answer = await self.run(organisation, keyed if once.is_keyed else attempt)
-        if isinstance(answer, Failure):
-            raise answer
-        return answer
+        if request.is_keyed:
+            done = await self.run(request.organisation, now, keyed)
+        else:
+            done = await self.run(request.organisation, now, write, *args, **kwargs)
+        if isinstance(done, Failure):
+            raise done
+        return done

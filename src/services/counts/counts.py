@@ -6,7 +6,7 @@ from uuid import UUID
 from db.core.sessions import Sessions
 from db.counts import counts as db
 from db.counts.counts import RedemptionCounts
-from services.access.shares import share_of
+from services.access.permissions import share_of
 from services.core.errors import Forbidden
 from services.core.texts import text
 from services.core.viewer import Audience, Viewer

@@ -6,7 +6,7 @@ from uuid import UUID
 from db.core.sessions import Sessions
 from db.counts import counts as db
 from db.counts.counts import RedemptionCounts
-from services.access.shares import require_follower, share_of
+from services.access.permissions import require_follower, share_of
 from services.catalogue.catalogues import Catalogues
 from services.core.errors import NotFound
 from services.core.viewer import Viewer

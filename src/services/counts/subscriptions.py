@@ -11,7 +11,7 @@ from uuid import UUID
 from db.contacts import contacts as db_contacts
 from db.core.sessions import Sessions
 from db.counts.counts import RedemptionCounts
-from services.access.shares import share_of
+from services.access.permissions import share_of
 from services.catalogue.catalogues import Catalogues
 from services.catalogue.snapshot import Catalogue
 from services.codes.batches import Batch, Batches, BatchState

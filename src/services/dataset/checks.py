@@ -1,9 +1,11 @@
 """What the objects of a data file must be to each other, and to what the database holds already."""
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 
+from services.catalogue.checks import check_period, check_prices
 from services.catalogue.snapshot import by_code
-from services.core.errors import Problem
+from services.core.errors import Path
+from services.core.problems import Problems
 from services.core.texts import text
 from services.dataset import format as form
 from services.dataset.existing import Existing
@@ -11,53 +13,54 @@ from services.dataset.fields import shown
 from services.dataset.offer_checks import OfferChecks
 from services.dataset.outline import Outline
 from services.dataset.parsing import Document, Placed
-from services.dataset.rules import each_once, in_order
 from services.pricing.facts.tickets import FAMILIES_WITH_PERFORMANCES
 
 
-def check(document: Document, outline: Outline, existing: Existing) -> Iterator[Problem]:
-    """Everything that is wrong between sound objects."""
+def check(document: Document, outline: Outline, existing: Existing, problems: Problems) -> None:
+    """Notes everything that is wrong between sound objects."""
     if document.organisation is not None and existing.catalogue is not None:
         currency = existing.catalogue.organisation.currency
         if document.organisation.currency != currency:
-            yield Problem(("organisation", "currency"), text("fixed_once_loaded", value=currency))
+            problems.add(("organisation", "currency"), text("fixed_once_loaded", value=currency))
     for season in document.seasons:
-        yield from in_order(season.path, season.item.starts_on, season.item.ends_on, "endsOn")
+        problems.refuse((*season.path, "endsOn"), check_period(season.item.starts_on, season.item.ends_on))
     for campaign in document.campaigns:
-        yield from in_order(campaign.path, campaign.item.starts_on, campaign.item.ends_on, "endsOn")
-    products = _Products(outline, existing)
+        problems.refuse((*campaign.path, "endsOn"), check_period(campaign.item.starts_on, campaign.item.ends_on))
+    products = _Products(existing, problems)
     for product in document.products:
-        yield from products.problems(product)
+        products.check(product)
     for contact in document.contacts:
         for indicator, level in contact.item.indicators.items():
-            if not outline.has_level(indicator, level):
-                path = (*contact.path, "indicators", shown(indicator))
-                yield Problem(path, text("level_unknown", indicator=indicator, level=level))
-    yield from OfferChecks(outline, existing).problems(document)
+            problems.refuse((*contact.path, "indicators", shown(indicator)), outline.check_level(indicator, level))
+    OfferChecks(outline, existing, problems).check(document)
 
 
 class _Products:
-    def __init__(self, outline: Outline, existing: Existing) -> None:
+    def __init__(self, existing: Existing, problems: Problems) -> None:
         catalogue = existing.catalogue
         self._stored = {} if catalogue is None else by_code(catalogue.products)
         self._performances = {} if catalogue is None else by_code(catalogue.performances)
+        self._problems = problems
 
-    def problems(self, entry: Placed[form.ProductItem]) -> Iterator[Problem]:
-        product, stored = entry.item, self._stored.get(entry.item.code)
+    def check(self, entry: Placed[form.ProductItem]) -> None:
+        add, product, stored = self._problems.add, entry.item, self._stored.get(entry.item.code)
         if stored is not None and stored.family is not product.family:
-            yield Problem((*entry.path, "family"), text("fixed_once_loaded", value=stored.family))
+            add((*entry.path, "family"), text("fixed_once_loaded", value=stored.family))
         if product.family not in FAMILIES_WITH_PERFORMANCES:
             if product.performances:
-                yield Problem((*entry.path, "performances"), text("performances_misplaced", family=product.family))
+                add((*entry.path, "performances"), text("performances_misplaced", family=product.family))
         else:
             if product.prices:
-                yield Problem((*entry.path, "prices"), text("prices_misplaced", family=product.family))
+                add((*entry.path, "prices"), text("prices_misplaced", family=product.family))
             if not product.performances and not (stored and stored.performances):
-                yield Problem((*entry.path, "performances"), text("performances_missing", family=product.family))
-        yield from each_once((*entry.path, "prices"), product.prices)
+                add((*entry.path, "performances"), text("performances_missing", family=product.family))
+        self._check_prices((*entry.path, "prices"), product.prices)
         for position, performance in enumerate(product.performances):
             path = (*entry.path, "performances", str(position))
             before = self._performances.get(performance.code)
             if before is not None and (stored is None or before.product_id != stored.id):
-                yield Problem((*path, "code"), text("performance_of_another_product"))
-            yield from each_once((*path, "prices"), performance.prices)
+                add((*path, "code"), text("performance_of_another_product"))
+            self._check_prices((*path, "prices"), performance.prices)
+
+    def _check_prices(self, path: Path, prices: Sequence[form.PriceItem]) -> None:
+        self._problems.refuse_each(path, check_prices(price.combination for price in prices))

@@ -16,7 +16,7 @@ from db.core.ids import new_id
 from db.dataset import dataset as db
 from db.dataset.dataset import StoredBatch
 from db.offers import offers as db_offers
-from services.catalogue.offer_details import OfferKind
+from db.offers.offers import OfferKind
 from services.catalogue.snapshot import Catalogue, build
 from services.codes.format import normalise
 from services.core.text_checks import is_readable

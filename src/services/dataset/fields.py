@@ -192,7 +192,6 @@ _KEYS: Final = {
     "less_than_equal": "number_too_large",
     "too_short": "list_empty",
     "enum": "not_one_of",
-    "literal_error": "not_one_of",
 }
 
 

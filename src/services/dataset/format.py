@@ -1,10 +1,11 @@
 """The data file's catalogue and contacts, object by object. Every field is checked on its own here."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, Field, model_validator
 
+from db.contacts.contacts import ContactKind
 from services.catalogue.snapshot import SalesChannelKind
 from services.core.money import currencies
 from services.dataset.fields import (
@@ -28,7 +29,7 @@ Named = Field(strict=False)
 """An enum value, which JSON can only give by its name."""
 
 
-class Name(Item):
+class NameItem(Item):
     """A text in one language or more."""
 
     fr: Words | None = None
@@ -72,7 +73,7 @@ class OrganisationItem(Item):
 
 class SeasonItem(Item):
     code: Code
-    name: Name
+    name: NameItem
     starts_on: Instant
     ends_on: Instant
 
@@ -81,32 +82,32 @@ class CategoryItem(Item):
     """A seat category, or an audience sub-category."""
 
     code: Code
-    name: Name
+    name: NameItem
 
 
 class PointOfSaleItem(Item):
     code: Code
-    name: Name
+    name: NameItem
     url: Url | None = None
 
 
 class SalesChannelItem(Item):
     code: Code
     kind: Annotated[SalesChannelKind, Named]
-    name: Name
+    name: NameItem
     processing_fee: Amount = 0
     points_of_sale: list[PointOfSaleItem] = Field(default_factory=list)
 
 
 class DeliveryModeItem(Item):
     code: Code
-    name: Name
+    name: NameItem
     fee: Amount = 0
 
 
 class IndicatorItem(Item):
     code: Code
-    name: Name
+    name: NameItem
     levels: Annotated[list[Code], Field(min_length=1)]
 
 
@@ -131,7 +132,7 @@ class ProductItem(Item):
     code: Code
     season: SeasonRef
     family: Annotated[ProductFamily, Named]
-    name: Name
+    name: NameItem
     performances: list[PerformanceItem] = Field(default_factory=list)
     prices: list[PriceItem] = Field(default_factory=list)
 
@@ -141,7 +142,7 @@ class ProductItem(Item):
 
 class ContactItem(Item):
     code: Code
-    kind: Literal["INDIVIDUAL", "STRUCTURE"]
+    kind: Annotated[ContactKind, Named]
     name: Words
     email: Email | None = None
     balance: Amount = 0
@@ -152,7 +153,7 @@ class ContactItem(Item):
 
 class CampaignItem(Item):
     code: Code
-    name: Name
+    name: NameItem
     starts_on: Instant
     ends_on: Instant
     contacts: list[ContactRef] = Field(default_factory=list)

@@ -15,15 +15,18 @@ from db.core.sessions import Sessions, is_transient
 from db.dataset import dataset as db
 from services.core.errors import Conflict, InvalidInput, Problem
 from services.core.money import currencies
+from services.core.problems import Problems
 from services.core.texts import text
+from services.core.transactions import Overtaken, Transaction
 from services.dataset import format as form
 from services.dataset.checks import check
 from services.dataset.existing import Existing, Keys, look
 from services.dataset.fields import Known
-from services.dataset.limits import quota_problems
+from services.dataset.offer_checks import quotas
 from services.dataset.outline import Outline
 from services.dataset.parsing import Parser, codes_in, doubles, strings_at
-from services.dataset.writing import Overtaken, Writer
+from services.dataset.writing import Writer
+from services.offers.quotas import below_taken
 
 _ATTEMPTS: Final = 5
 
@@ -78,12 +81,16 @@ async def _load(
     ids = Keys(document, existing)
     parser = Parser(document, Known(_currency(document), ids.codes()))
     sound = parser.document()
-    problems = doubles(document) + parser.problems + list(check(sound, Outline(document, existing), existing))
+    problems = Problems()
+    problems.extend(doubles(document))
+    problems.extend(parser.problems)
+    check(sound, Outline(document, existing), existing, problems)
     if claimed is not None:
-        problems += await quota_problems(connection, claimed, sound, existing)
+        limited = {limited: (path, quota) for limited, path, quota in quotas(sound, existing)}
+        problems.extend(await below_taken(connection, claimed, limited))
     if problems or organisation is None or claimed is None:
         raise InvalidInput(sorted(problems, key=_place))
-    writer = Writer(connection, sound, existing, ids, now)
+    writer = Writer(Transaction(connection, claimed, now), sound, existing, ids)
     made = await writer.write(_row(organisation, claimed))
     return Loaded(
         organisation_id=claimed,

@@ -1,4 +1,4 @@
-"""What a data file's offers, codes and batches must be; the rules are those of docs/domain.md, Offers and Codes."""
+"""What a data file's offers, codes and batches must be; the rules are those of offers and codes in docs/domain.md."""
 
 from collections.abc import Iterator, Mapping
 from typing import Final
@@ -6,28 +6,31 @@ from uuid import UUID
 
 from pydantic.alias_generators import to_camel
 
-from db.codes.batches import DocumentType
 from db.codes.codes import CodeKind
-from services.catalogue.offer_details import OfferDetails, OfferKind
+from db.contacts.contacts import ContactKind
+from db.offers.limits import Limited
+from db.offers.offers import WHOLE_OFFER, OfferKind
+from services.catalogue.checks import check_period, check_prices
+from services.catalogue.offer_details import OfferDetails
+from services.codes.checks import (
+    check_address,
+    check_alive,
+    check_free,
+    check_max_uses,
+    check_structure,
+    check_takes_codes,
+)
 from services.codes.format import normalise
-from services.core.errors import Path, Problem
+from services.core.errors import Path
+from services.core.problems import Problems
 from services.core.texts import text
 from services.dataset import offer_format as form
 from services.dataset.existing import Existing
 from services.dataset.outline import Outline
 from services.dataset.parsing import Document, Placed
-from services.dataset.rules import each_once, in_order
-from services.pricing.facts.offers import OfferState, TargetType
-
-_RUNNING: Final = frozenset({OfferState.RUNNING, OfferState.SUSPENDED, OfferState.CLOSED})
-_LATER: Final[Mapping[OfferState, frozenset[OfferState]]] = {
-    OfferState.DRAFT: frozenset(OfferState),
-    OfferState.VALIDATED: _RUNNING | {OfferState.VALIDATED},
-    OfferState.RUNNING: _RUNNING,
-    OfferState.SUSPENDED: _RUNNING,
-    OfferState.CLOSED: frozenset({OfferState.CLOSED}),
-}
-"""The states that can be reached from each, through others where need be."""
+from services.offers.checks import Belonging, check_belonging, check_element_limits, check_elements, check_new_target
+from services.offers.states import REACHABLE
+from services.pricing.facts.offers import TargetType
 
 _TARGET_FIELDS: Final[Mapping[TargetType, frozenset[str]]] = {
     TargetType.PUBLIC: frozenset(),
@@ -41,138 +44,125 @@ _TARGET_FIELDS: Final[Mapping[TargetType, frozenset[str]]] = {
 class OfferChecks:
     """Looks at one file's offers."""
 
-    def __init__(self, outline: Outline, existing: Existing) -> None:
+    def __init__(self, outline: Outline, existing: Existing, problems: Problems) -> None:
         self._outline = outline
         self._existing = existing
+        self._problems = problems
         details = () if existing.catalogue is None else existing.catalogue.offer_details.values()
         self._stored = {(each.kind, each.code): each for each in details}
 
-    def problems(self, document: Document) -> Iterator[Problem]:
+    def check(self, document: Document) -> None:
+        """Notes everything that is wrong with them."""
         for advantage in document.advantages:
-            yield from self._offer(advantage, OfferKind.ADVANTAGE)
-            yield from self._target(advantage)
-            yield from self._family(advantage)
-            yield from each_once((*advantage.path, "benefit", "rates"), advantage.item.benefit.rates or ())
+            stored = self._stored.get((OfferKind.ADVANTAGE, advantage.item.code))
+            self._offer(advantage, stored)
+            self._target(advantage, stored)
+            self._belongings(advantage)
+            prices = advantage.item.benefit.rates or ()
+            combinations = (price.combination for price in prices)
+            self._problems.refuse_each((*advantage.path, "benefit", "rates"), check_prices(combinations))
         for promotion in document.promotional_codes:
-            yield from self._offer(promotion, OfferKind.PROMOTIONAL_CODE)
-            yield from self._promotion(promotion)
+            stored = self._stored.get((OfferKind.PROMOTIONAL_CODE, promotion.item.code))
+            self._offer(promotion, stored)
+            self._promotion(promotion, stored)
         for batch in document.batches:
-            yield from self._batch(batch)
+            self._batch(batch)
 
     def _offer(
-        self, entry: Placed[form.AdvantageItem] | Placed[form.PromotionalCodeItem], kind: OfferKind
-    ) -> Iterator[Problem]:
-        offer = entry.item
-        yield from in_order(entry.path, offer.valid_from, offer.valid_until, "validUntil")
-        stored = self._stored.get((kind, offer.code))
-        if stored is not None and offer.state not in _LATER[stored.state]:
-            yield Problem((*entry.path, "state"), text("state_unreachable", state=offer.state, now=stored.state))
-        seen = set()
-        for position, limit in enumerate(offer.limits.elements):
-            path = (*entry.path, "limits", "elements", str(position))
-            if limit.quota is None and limit.per_order is None and limit.per_contact is None:
-                yield Problem(path, text("limit_missing"))
-            if limit.element in seen:
-                yield Problem(path, text("limit_twice"))
-            seen.add(limit.element)
+        self, entry: Placed[form.AdvantageItem] | Placed[form.PromotionalCodeItem], stored: OfferDetails | None
+    ) -> None:
+        offer, elements = entry.item, entry.item.limits.elements
+        self._problems.refuse((*entry.path, "validUntil"), check_period(offer.valid_from, offer.valid_until))
+        if stored is not None and offer.state not in REACHABLE[stored.state]:
+            reason = text("state_unreachable", state=offer.state, now=stored.state)
+            self._problems.add((*entry.path, "state"), reason)
+        path = (*entry.path, "limits", "elements")
+        self._problems.refuse_each(path, (check_element_limits(limit.own) for limit in elements))
+        self._problems.refuse_each(path, check_elements(limit.element for limit in elements))
 
     # ── Advantages ───────────────────────────────────────────────────────────────────────────────
 
-    def _target(self, entry: Placed[form.AdvantageItem]) -> Iterator[Problem]:
-        """Exactly the fields that the target type asks for; single-use codes that were made keep theirs."""
+    def _target(self, entry: Placed[form.AdvantageItem], stored: OfferDetails | None) -> None:
+        """Exactly the fields that the target type asks for."""
         advantage, target = entry.item, entry.item.target
-        stored = self._stored.get((OfferKind.ADVANTAGE, advantage.code))
-        was_single_use = stored is not None and stored.target_type is TargetType.SINGLE_USE_CODE
-        if was_single_use and advantage.target_type is not TargetType.SINGLE_USE_CODE and self._is_generated(stored):
-            yield Problem((*entry.path, "targetType"), text("target_has_codes"))
+        before = None if stored is None else stored.target_type
+        reason = check_new_target(before, advantage.target_type, has_codes=self._has_batches(stored))
+        self._problems.refuse((*entry.path, "targetType"), reason)
         asked, given = _TARGET_FIELDS[advantage.target_type], target.model_fields_set
         for name in sorted(asked | given):
             path = (*entry.path, "target", to_camel(name))
             if name not in asked:
-                yield Problem(path, text("target_field_unused", target=advantage.target_type))
+                self._problems.add(path, text("target_field_unused", target=advantage.target_type))
             elif getattr(target, name) is None and name != "tickets_per_code":
-                yield Problem(path, text("target_field_missing", target=advantage.target_type))
+                self._problems.add(path, text("target_field_missing", target=advantage.target_type))
         if target.indicator is not None and target.level is not None:
-            yield from self._level((*entry.path, "target", "level"), target.indicator, target.level)
+            reason = self._outline.check_level(target.indicator, target.level)
+            self._problems.refuse((*entry.path, "target", "level"), reason)
         if target.access_code is not None:
             path = (*entry.path, "target", "accessCode")
-            yield from self._free(path, target.access_code, OfferKind.ADVANTAGE, advantage.code, is_on=True)
+            self._entered(path, target.access_code, stored, CodeKind.ACCESS, is_on=True)
 
-    def _level(self, path: Path, indicator: str, level: str) -> Iterator[Problem]:
-        if not self._outline.has_level(indicator, level):
-            yield Problem(path, text("level_unknown", indicator=indicator, level=level))
+    def _entered(self, path: Path, shown: str, offer: OfferDetails | None, kind: CodeKind, *, is_on: bool) -> None:
+        """A code that customers enter."""
+        found = self._existing.codes.get(normalise(shown))
+        code = None if found is None else found.chosen
+        reason = check_free(shown, code, None if offer is None else offer.id, kind)
+        if reason is None and is_on:
+            reason = check_alive(shown, code)
+        self._problems.refuse(path, reason)
 
-    def _free(self, path: Path, shown: str, kind: OfferKind, offer: str, *, is_on: bool) -> Iterator[Problem]:
-        """A code that customers enter is no other offer's, nor a random one, nor switched on where it is gone."""
-        code = self._existing.codes.get(normalise(shown))
-        stored = self._stored.get((kind, offer))
-        wanted = CodeKind.ACCESS if kind is OfferKind.ADVANTAGE else CodeKind.CUSTOM
-        if code is not None and (stored is None or code.chosen.offer_id != stored.id or code.chosen.kind is not wanted):
-            yield Problem(path, text("code_taken", code=shown))
-        elif code is not None and code.chosen.is_gone and is_on:
-            yield Problem(path, text("code_gone", code=shown))
-
-    def _family(self, entry: Placed[form.AdvantageItem]) -> Iterator[Problem]:
-        """What an advantage names is of its own family and season: it could apply to nothing else."""
+    def _belongings(self, entry: Placed[form.AdvantageItem]) -> None:
+        """What an advantage names, directly or by its performances, is of products that it can apply to."""
         advantage = entry.item
-        scope, path = advantage.scope, (*entry.path, "scope")
-        named = [((*path, "products", str(i)), code) for i, code in enumerate(scope.products)]
-        for position, code in enumerate(scope.performances):
-            named.append(((*path, "performances", str(position)), self._outline.product_of.get(code, "")))
-        for position, limit in enumerate(advantage.limits.elements):
-            section, code = limit.element
-            product = code if section == "products" else self._outline.product_of.get(code)
-            if section in {"products", "performances"} and product is not None:
-                named.append(((*entry.path, "limits", "elements", str(position)), product))
-        for place, product in named:
-            if self._outline.family_of.get(product, advantage.family) != advantage.family:
-                yield Problem(place, text("outside_family", family=advantage.family))
-            elif self._outline.season_of.get(product, advantage.season) != advantage.season:
-                yield Problem(place, text("outside_season", season=advantage.season))
+        scope, own = advantage.scope, Belonging(advantage.family, advantage.season)
+        lists = {
+            ("scope", "products"): [("products", code) for code in scope.products],
+            ("scope", "performances"): [("performances", code) for code in scope.performances],
+            ("limits", "elements"): [limit.element for limit in advantage.limits.elements],
+        }
+        for path, elements in lists.items():
+            reasons = (check_belonging(self._outline.belonging(*element), own) for element in elements)
+            self._problems.refuse_each((*entry.path, *path), reasons)
 
     # ── Promotional codes ────────────────────────────────────────────────────────────────────────
 
-    def _promotion(self, entry: Placed[form.PromotionalCodeItem]) -> Iterator[Problem]:
+    def _promotion(self, entry: Placed[form.PromotionalCodeItem], stored: OfferDetails | None) -> None:
         promotion = entry.item
         level = promotion.restricted_to.indicator
         if level is not None:
-            yield from self._level((*entry.path, "restrictedTo", "indicator", "level"), level.indicator, level.level)
-        if promotion.custom_codes and self._is_generated(
-            self._stored.get((OfferKind.PROMOTIONAL_CODE, promotion.code))
-        ):
-            yield Problem((*entry.path, "customCodes"), text("offer_has_random_codes"))
+            reason = self._outline.check_level(level.indicator, level.level)
+            self._problems.refuse((*entry.path, "restrictedTo", "indicator", "level"), reason)
+        if promotion.custom_codes and self._has_batches(stored):
+            self._problems.add((*entry.path, "customCodes"), text("offer_has_random_codes"))
         for position, custom in enumerate(promotion.custom_codes):
             path = (*entry.path, "customCodes", str(position))
-            is_on, kind = custom.active is True, OfferKind.PROMOTIONAL_CODE
-            yield from self._free((*path, "code"), custom.code, kind, promotion.code, is_on=is_on)
-            stored = self._existing.codes.get(normalise(custom.code))
-            if stored is not None and custom.max_uses is not None and custom.max_uses < stored.uses:
-                yield Problem((*path, "maxUses"), text("below_taken", taken=stored.uses))
+            self._entered((*path, "code"), custom.code, stored, CodeKind.CUSTOM, is_on=custom.active is True)
+            found = self._existing.codes.get(normalise(custom.code))
+            if found is not None:
+                self._problems.refuse((*path, "maxUses"), check_max_uses(custom.max_uses, found.uses))
 
     # ── Batches ──────────────────────────────────────────────────────────────────────────────────
 
-    def _batch(self, entry: Placed[form.BatchItem]) -> Iterator[Problem]:
-        batch, path = entry.item, entry.path
-        if not self._takes_codes(batch):
-            key = "promotionalCode" if batch.advantage is None else "advantage"
-            yield Problem((*path, key), text("offer_takes_no_codes"))
-        if self._outline.kind_of.get(batch.contact) == "INDIVIDUAL":
-            yield Problem((*path, "contact"), text("contact_is_no_structure"))
-        address = batch.destination or self._outline.email_of.get(batch.contact)
-        if batch.document_type is not DocumentType.NO_EMAIL and not address:
-            yield Problem((*path, "destination"), text("no_mail_address"))
+    def _batch(self, entry: Placed[form.BatchItem]) -> None:
+        batch, path, outline = entry.item, entry.path, self._outline
+        if batch.advantage is None:
+            key, has_custom_codes = "promotionalCode", batch.promotional_code in outline.with_custom_codes
+            reason = check_takes_codes(OfferKind.PROMOTIONAL_CODE, None, has_custom_codes=has_custom_codes)
+        else:
+            key, target_type = "advantage", outline.target_type_of.get(batch.advantage)
+            reason = check_takes_codes(OfferKind.ADVANTAGE, target_type, has_custom_codes=False)
+        self._problems.refuse((*path, key), reason)
+        contact_kind = outline.kind_of.get(batch.contact)
+        if contact_kind is not None:
+            self._problems.refuse((*path, "contact"), check_structure(ContactKind(contact_kind)))
+        has_address = bool(batch.destination or outline.email_of.get(batch.contact))
+        self._problems.refuse((*path, "destination"), check_address(batch.document_type, has_address=has_address))
         made = self._existing.batches.get(batch.code)
         if made is not None and (made.offer_id, made.contact_id, made.quantity) != self._wanted(batch):
-            yield Problem(path, text("batch_made", quantity=made.quantity))
+            self._problems.add(path, text("batch_made", quantity=made.quantity))
 
-    def _takes_codes(self, batch: form.BatchItem) -> bool:
-        """A promotional code is entered by codes that were chosen or by random ones, not by both."""
-        if batch.advantage is not None:
-            return self._outline.target_type_of.get(batch.advantage) == TargetType.SINGLE_USE_CODE
-        return batch.promotional_code not in self._outline.with_custom_codes
-
-    def _is_generated(self, stored: OfferDetails | None) -> bool:
-        """Whether codes were made of an offer."""
+    def _has_batches(self, stored: OfferDetails | None) -> bool:
+        """Whether codes were made of an offer, or taken in."""
         return stored is not None and stored.id in self._existing.generated
 
     def _wanted(self, batch: form.BatchItem) -> tuple[UUID | None, UUID | None, int]:
@@ -180,3 +170,24 @@ class OfferChecks:
         offer = self._stored.get((kind, batch.advantage or batch.promotional_code or ""))
         contact = self._existing.contacts.get(batch.contact)
         return offer.id if offer else None, contact.id if contact else None, batch.quantity
+
+
+def quotas(document: Document, existing: Existing) -> Iterator[tuple[Limited, Path, int]]:
+    """The quotas of offers that exist, on themselves and on elements that exist: nothing is taken of others."""
+    ids = existing.ids()
+    for section, entries in (
+        ("advantages", document.advantages),
+        ("promotionalCodes", document.promotional_codes),
+    ):
+        for entry in entries:
+            offer, limits = ids.get(section, {}).get(entry.item.code), entry.item.limits
+            if offer is None:
+                continue
+            path = (*entry.path, "limits")
+            if limits.quota is not None:
+                yield (offer, WHOLE_OFFER), (*path, "quota"), limits.quota
+            for position, each in enumerate(limits.elements):
+                kind, code = each.element
+                element = ids.get(kind, {}).get(code)
+                if element is not None and each.quota is not None:
+                    yield (offer, element), (*path, "elements", str(position), "quota"), each.quota

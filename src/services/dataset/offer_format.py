@@ -6,6 +6,7 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from db.codes.batches import DocumentType
+from services.codes.checks import MOST_CODES
 from services.core.texts import Language
 from services.dataset.fields import (
     AdvantageRef,
@@ -35,8 +36,9 @@ from services.dataset.fields import (
     Words,
     wrong,
 )
-from services.dataset.format import Name, Named, PriceItem
-from services.pricing.facts.offers import OfferState, TargetType
+from services.dataset.format import Named, NameItem, PriceItem
+from services.offers.target_and_benefit import LONGEST_TOLERANCE
+from services.pricing.facts.offers import Limits, OfferState, TargetType
 from services.pricing.facts.tickets import ProductFamily
 
 
@@ -54,14 +56,23 @@ class ScopeItem(Item):
     audience_sub_categories: list[AudienceSubCategoryRef] = Field(default_factory=list)
 
 
-class ElementLimitItem(Item):
+class OwnLimitsItem(Item):
+    """What an offer or an element itself is limited to, in tickets."""
+
+    quota: Count | None = None
+    per_order: Positive | None = None
+    per_contact: Positive | None = None
+
+    @property
+    def own(self) -> Limits:
+        return Limits(self.quota, self.per_order, self.per_contact)
+
+
+class ElementLimitItem(OwnLimitsItem):
     product: ProductRef | None = None
     performance: PerformanceRef | None = None
     seat_category: SeatCategoryRef | None = None
     audience_sub_category: AudienceSubCategoryRef | None = None
-    quota: Count | None = None
-    per_order: Positive | None = None
-    per_contact: Positive | None = None
 
     @model_validator(mode="after")
     def _names_one_element(self) -> Self:
@@ -80,10 +91,7 @@ class ElementLimitItem(Item):
         return next((section, code) for section, code in sections if code is not None)
 
 
-class LimitsItem(Item):
-    quota: Count | None = None
-    per_order: Positive | None = None
-    per_contact: Positive | None = None
+class LimitsItem(OwnLimitsItem):
     elements: list[ElementLimitItem] = Field(default_factory=list)
 
 
@@ -92,8 +100,8 @@ class OfferItem(Item):
 
     code: Code
     state: Annotated[OfferState, Named]
-    internal_name: Name
-    public_name: Name
+    internal_name: NameItem
+    public_name: NameItem
     picture: Url | None = None
     valid_from: Instant | None = None
     valid_until: Instant | None = None
@@ -128,7 +136,7 @@ class AdvantageBenefitItem(Item):
 
 
 class SaleEndItem(Item):
-    tolerance_minutes: Annotated[int, Field(ge=-525_600, le=525_600)]
+    tolerance_minutes: Annotated[int, Field(ge=-LONGEST_TOLERANCE, le=LONGEST_TOLERANCE)]
 
 
 class AdvantageItem(OfferItem):
@@ -187,7 +195,7 @@ class BatchItem(Item):
     advantage: AdvantageRef | None = None
     promotional_code: PromotionalCodeRef | None = None
     contact: ContactRef
-    quantity: Annotated[int, Field(ge=1, le=5_000_000)]
+    quantity: Annotated[int, Field(ge=1, le=MOST_CODES)]
     destination: Email | None = None
     document_type: Annotated[DocumentType, Named] = DocumentType.EMAIL_WITH_CODE_LIST
     language: Annotated[Language, Named] = Language.FR

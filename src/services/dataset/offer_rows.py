@@ -1,4 +1,4 @@
-"""The offers and chosen codes that a data file makes, in the form that pricing and the database take."""
+"""The offers that a data file makes, in the form that pricing and the database take."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -30,6 +30,7 @@ from services.pricing.facts.offers import (
     Scope,
     SingleUseTarget,
     Target,
+    TargetType,
 )
 from services.pricing.facts.tickets import Element, ElementKind
 
@@ -98,14 +99,14 @@ class OfferRows:
                 seat_categories=self._all("seatCategories", item.scope.seat_categories),
                 audience_sub_categories=self._all("audienceSubCategories", item.scope.audience_sub_categories),
             ),
-            limits=Limits(item.limits.quota, item.limits.per_order, item.limits.per_contact),
+            limits=item.limits.own,
             element_limits=tuple(sorted(elements, key=lambda each: each.element.id)),
         )
 
     def _element_limits(self, limit: form.ElementLimitItem) -> ElementLimits:
         section, code = limit.element
         element = Element(ELEMENT_KINDS[section], self._ids(section, code))
-        return ElementLimits(element, Limits(limit.quota, limit.per_order, limit.per_contact))
+        return ElementLimits(element, limit.own)
 
     def _all(self, section: str, codes: Sequence[str]) -> frozenset[UUID]:
         return frozenset(self._ids(section, code) for code in codes)
@@ -131,7 +132,7 @@ class OfferRows:
             return IndicatorTarget(self._ids("indicators", target.indicator), target.level)
         if target.access_code is not None:
             return PartnerTarget()
-        if item.target_type == "SINGLE_USE_CODE":
+        if item.target_type is TargetType.SINGLE_USE_CODE:
             return SingleUseTarget(target.tickets_per_code)
         return PublicTarget()
 

@@ -3,23 +3,27 @@
 from collections.abc import Container
 
 from db.codes.codes import CodeKind
-from services.catalogue.offer_details import OfferKind
+from db.contacts.contacts import ContactKind
+from services.catalogue.checks import check_level
+from services.core.texts import Text
 from services.dataset.existing import Existing
 from services.dataset.parsing import objects_at
+from services.offers.checks import Belonging
+from services.pricing.facts.offers import TargetType
 from services.pricing.facts.tickets import ProductFamily
 
 
 class Outline:
     """Looked up by codes. What the file says of a thing goes before what the database does; of a thing whose family,
-    season or levels the file has wrong, nothing is known of those, so that nothing else is blamed for it.
+    season, kind or levels the file has wrong, nothing is known of those, so that nothing else is blamed for it.
     """
 
     def __init__(self, document: object, existing: Existing) -> None:
         catalogue = existing.catalogue
         products = [] if catalogue is None else list(catalogue.products.values())
         offers = [] if catalogue is None else list(catalogue.offer_details.values())
-        self.family_of: dict[str, object] = {product.code: product.family for product in products}
-        self.season_of: dict[str, object] = {}
+        self.family_of: dict[str, str] = {product.code: product.family for product in products}
+        self.season_of: dict[str, str] = {}
         self.seasons = {code for code, _ in objects_at(document, "seasons")}
         self.product_of: dict[str, str] = {
             performance.code: product.code for product in products for performance in product.performances
@@ -29,10 +33,10 @@ class Outline:
             self.seasons |= {season.code for season in catalogue.seasons.values()}
             self.season_of |= {product.code: catalogue.seasons[product.season_id].code for product in products}
             self.levels_of |= {indicator.code: indicator.levels for indicator in catalogue.indicators.values()}
-        self.kind_of: dict[str, object] = {contact.code: contact.kind for contact in existing.contacts.values()}
+        self.kind_of: dict[str, str] = {contact.code: contact.kind for contact in existing.contacts.values()}
         self.email_of: dict[str, object] = {contact.code: contact.email for contact in existing.contacts.values()}
-        self.target_type_of: dict[str, object] = {
-            offer.code: offer.target_type for offer in offers if offer.kind is OfferKind.ADVANTAGE
+        self.target_type_of: dict[str, str] = {
+            offer.code: offer.target_type for offer in offers if offer.target_type is not None
         }
         chosen = {code.chosen.offer_id for code in existing.codes.values() if code.chosen.kind is CodeKind.CUSTOM}
         self.with_custom_codes = {offer.code for offer in offers if offer.id in chosen}
@@ -46,20 +50,28 @@ class Outline:
         for code, indicator in objects_at(document, "indicators"):
             self.levels_of[code] = indicator.get("levels")
         for code, contact in objects_at(document, "contacts"):
-            self.kind_of[code] = contact.get("kind")
+            _know(self.kind_of, code, contact.get("kind"), set(ContactKind))
             self.email_of[code] = contact.get("email")
         for code, advantage in objects_at(document, "advantages"):
-            self.target_type_of[code] = advantage.get("targetType")
+            _know(self.target_type_of, code, advantage.get("targetType"), set(TargetType))
         for code, promotion in objects_at(document, "promotionalCodes"):
             if promotion.get("customCodes"):
                 self.with_custom_codes.add(code)
 
-    def has_level(self, indicator: str, level: str) -> bool:
+    def check_level(self, indicator: str, level: str) -> Text | None:
+        """Why the indicator has no such level."""
         levels = self.levels_of.get(indicator)
-        return not levels or not isinstance(levels, list) or level in levels
+        return check_level(indicator, level, levels) if levels and isinstance(levels, list) else None
+
+    def belonging(self, section: str, code: str) -> Belonging:
+        """What a product, or the product of a performance, belongs to; nothing is known of other elements."""
+        product = {"products": code, "performances": self.product_of.get(code)}.get(section)
+        if product is None:
+            return Belonging(None, None)
+        return Belonging(self.family_of.get(product), self.season_of.get(product))
 
 
-def _know(facts: dict[str, object], code: str, value: object, possible: Container[object]) -> None:
+def _know(facts: dict[str, str], code: str, value: object, possible: Container[object]) -> None:
     facts.pop(code, None)
     if isinstance(value, str) and value in possible:
         facts[code] = value

@@ -1,14 +1,14 @@
 """From parsed JSON to the sections of a data file, with everything that is wrong with single fields."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
 from typing import Final, Generic, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from services.codes.format import normalise
 from services.core.errors import Path, Problem
+from services.core.problems import Problems, repeated
 from services.core.texts import text
 from services.dataset import format as form
 from services.dataset import offer_format as offer_form
@@ -99,21 +99,17 @@ def codes_in(document: object) -> dict[str, list[str]]:
     return {section: [code for _, code in strings_at(document, *pattern)] for section, pattern in _CODES.items()}
 
 
-def doubles(document: object) -> list[Problem]:
+def doubles(document: object) -> Iterator[Problem]:
     """Codes that the file gives twice to things of one kind, and codes to enter that are the same to a customer."""
-    problems = [each for pattern in _CODES.values() for each in _repeated(strings_at(document, *pattern), str)]
-    entered = chain.from_iterable(strings_at(document, *pattern) for pattern in _ENTERED)
-    return problems + _repeated(entered, normalise)
+    for pattern in _CODES.values():
+        yield from _doubles(list(strings_at(document, *pattern)), str)
+    yield from _doubles([each for pattern in _ENTERED for each in strings_at(document, *pattern)], normalise)
 
 
-def _repeated(found: Iterable[tuple[Path, str]], as_compared: Callable[[str], str]) -> list[Problem]:
-    seen: set[str] = set()
-    problems = []
-    for path, code in found:
-        if as_compared(code) in seen:
-            problems.append(Problem(path, text("code_twice", code=shown(code))))
-        seen.add(as_compared(code))
-    return problems
+def _doubles(found: Sequence[tuple[Path, str]], as_compared: Callable[[str], str]) -> Iterator[Problem]:
+    for (path, code), again in zip(found, repeated(as_compared(code) for _, code in found), strict=True):
+        if again:
+            yield Problem(path, text("code_twice", code=shown(code)))
 
 
 class Parser:
@@ -122,15 +118,13 @@ class Parser:
     def __init__(self, document: object, known: Known) -> None:
         self._document = document if isinstance(document, dict) else {}
         self._known = known
-        self.problems: list[Problem] = []
+        self.problems = Problems()
 
     def document(self) -> Document:
         """All that is sound."""
-        self.problems += [
-            Problem((shown(key),), text("field_unknown"))
-            for key in self._document
-            if key not in (*SECTIONS, "organisation")
-        ]
+        for key in self._document:
+            if key not in (*SECTIONS, "organisation"):
+                self.problems.add((shown(key),), text("field_unknown"))
         return Document(
             organisation=self.organisation(),
             seasons=self._section("seasons", form.SeasonItem),
@@ -150,14 +144,14 @@ class Parser:
     def organisation(self) -> form.OrganisationItem | None:
         path = ("organisation",)
         if "organisation" not in self._document:
-            self.problems.append(Problem(path, text("field_missing")))
+            self.problems.add(path, text("field_missing"))
             return None
         return self._item(path, form.OrganisationItem, self._document["organisation"])
 
     def _section(self, section: str, model: type[T]) -> list[Placed[T]]:
         values = self._document.get(section, [])
         if not isinstance(values, list):
-            self.problems.append(Problem((section,), text("not_list")))
+            self.problems.add((section,), text("not_list"))
             return []
         entries = []
         for position, value in enumerate(values):
@@ -171,5 +165,5 @@ class Parser:
         try:
             return model.model_validate(value, context=self._known)
         except ValidationError as error:
-            self.problems += [problem(path, each) for each in error.errors(include_url=False, include_input=False)]
+            self.problems.extend(problem(path, each) for each in error.errors(include_url=False, include_input=False))
             return None

@@ -1,11 +1,8 @@
 """Writes the rows of a data file that has no problems, in the transaction that looked for them."""
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
 from typing import TypeVar
 from uuid import UUID
-
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.catalogue.catalogue import (
     AudienceSubCategory,
@@ -33,6 +30,7 @@ from services.catalogue.offer_details import OfferDetails
 from services.catalogue.offer_rows import to_limit_rows, to_row
 from services.codes.batches import place
 from services.core.mail import plain_address
+from services.core.transactions import Overtaken, Transaction
 from services.dataset.chosen_codes import LOADER, chosen_codes, first_limited
 from services.dataset.existing import Existing, Keys
 from services.dataset.fields import Item
@@ -43,24 +41,21 @@ from services.pricing.facts.tickets import FAMILIES_WITH_PERFORMANCES
 T = TypeVar("T", bound=Item)
 
 
-class Overtaken(Exception):  # noqa: N818 - a signal to look again, not an error
-    """Somebody took of a limit what the file would have it lowered to, after the look and before the write."""
-
-
 class Writer:
     """Writes one file."""
 
-    def __init__(
-        self, connection: AsyncConnection, document: Document, existing: Existing, ids: Keys, now: datetime
-    ) -> None:
-        self._connection = connection
+    def __init__(self, transaction: Transaction, document: Document, existing: Existing, ids: Keys) -> None:
+        self._transaction = transaction
+        self._connection = transaction.connection
         self._document = document
         self._existing = existing
         self._ids = ids
-        self._now = now
 
     async def write(self, organisation: Organisation) -> dict[str, UUID]:
-        """Writes everything; the batches that were made, by code."""
+        """Writes everything; the batches that were made, by code.
+
+        Raises Overtaken where somebody took of a limit what the file would have it lowered to, since the look.
+        """
         for rows in (*self._catalogue(), *self._products(), self._contacts(), self._campaigns()):
             await db.save(self._connection, organisation.id, rows)
         await db.set_rates(self._connection, organisation.id, self._changed_rates())
@@ -210,7 +205,7 @@ class Writer:
     # ── Codes ────────────────────────────────────────────────────────────────────────────────────
 
     async def _write_codes(self, organisation_id: UUID) -> None:
-        codes = chosen_codes(self._document, self._existing, self._ids, self._now)
+        codes = chosen_codes(self._document, self._existing, self._ids, self._transaction.now)
         for code in first_limited(codes, self._existing):
             await db_codes.count_uses(self._connection, organisation_id, code.id)
             stored = await db_codes.lock(self._connection, organisation_id, code.id)
@@ -241,7 +236,7 @@ class Writer:
                 remark=batch.remark,
                 code=batch.code,
             )
-            await place(self._connection, organisation_id, made[batch.code], order, LOADER)
+            await place(self._transaction, made[batch.code], order, LOADER)
         return made
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import Final
 from uuid import UUID
 
@@ -22,7 +21,9 @@ from services.core.errors import Conflict, NotFound, Path
 from services.core.problems import Problems
 from services.core.text_checks import is_readable
 from services.core.texts import text
+from services.core.transactions import Transaction
 from services.core.viewer import Viewer
+from services.offers.checks import check_new_target
 from services.offers.forms import (
     AdvantageDraft,
     LimitsDraft,
@@ -33,7 +34,7 @@ from services.offers.forms import (
 )
 from services.offers.quotas import below_taken
 from services.offers.states import missing
-from services.pricing.facts.offers import Advantage, CampaignTarget, OfferState, SingleUseTarget
+from services.pricing.facts.offers import Advantage, CampaignTarget, OfferState
 
 MOST_CONTACTS: Final = 10_000
 """Whom a promotional code is restricted to one by one; more of them are a campaign or an indicator."""
@@ -43,19 +44,22 @@ MOST_CONTACTS: Final = 10_000
 class OfferChange:
     """A change by ``viewer``; ``catalogue`` may be older than the offer that is locked."""
 
-    connection: AsyncConnection
+    transaction: Transaction
     viewer: Viewer
     catalogue: Catalogue
-    now: datetime
+
+    @property
+    def connection(self) -> AsyncConnection:
+        return self.transaction.connection
 
     async def begin(self) -> None:
         """Moves the catalogue's version, first of all: loading does so too, and would otherwise meet us half-way."""
-        await db_catalogue.touch(self.connection, self.viewer.organisation_id)
+        await db_catalogue.touch(self.connection, self.transaction.organisation)
 
     async def lock(self, offer: UUID, expected_version: int | None, path: Path) -> OfferDetails:
         """The offer as it is now, kept from all other changes. Raises NotFound at ``path``, Conflict."""
         await self.begin()
-        found = await db.lock(self.connection, self.viewer.organisation_id, offer)
+        found = await db.lock(self.connection, self.transaction.organisation, offer)
         if found is None:
             raise NotFound(path, text("unknown_offer"))
         row, limits = found
@@ -68,7 +72,7 @@ class OfferChange:
     async def check_code(self, details: OfferDetails, problems: Problems) -> None:
         """An offer's code is its own among those of its kind."""
         if is_readable(details.code) and await db.has_code(
-            self.connection, self.viewer.organisation_id, details.kind, details.code
+            self.connection, self.transaction.organisation, details.kind, details.code
         ):
             problems.add(("code",), text("offer_code_taken", code=details.code))
 
@@ -79,7 +83,7 @@ class OfferChange:
         if len(wanted) > MOST_CONTACTS:
             problems.add(("restrictedTo", "contactIds"), text("list_too_long", most=MOST_CONTACTS))
             return
-        found = await db_contacts.find(self.connection, self.viewer.organisation_id, wanted)
+        found = await db_contacts.find(self.connection, self.transaction.organisation, wanted)
         for position, contact in enumerate(wanted):
             if contact not in found:
                 problems.add(("restrictedTo", "contactIds", str(position)), text("unknown_contact"))
@@ -88,9 +92,7 @@ class OfferChange:
         """What becomes of the advantage's access codes where its target is given."""
         if not (isinstance(draft, AdvantageDraft) and isinstance(draft.target, TargetDraft)):
             return AccessCodeExchange()
-        return await access_codes.plan(
-            self.connection, self.viewer, offer, draft.target.access_code, problems, self.now
-        )
+        return await access_codes.plan(self.transaction, self.viewer, offer, draft.target.access_code, problems)
 
     async def check_quotas(self, before: OfferDetails, draft: OfferDraft, problems: Problems) -> None:
         """No quota goes below what is taken of it; one that only rises needs no count."""
@@ -103,30 +105,25 @@ class OfferChange:
                 for limited, path, quota in _quotas(before.id, draft.limits)
                 if (known := stored.get(limited)) is None or quota < known
             }
-            problems.extend(await below_taken(self.connection, self.viewer.organisation_id, lowered))
+            problems.extend(await below_taken(self.connection, self.transaction.organisation, lowered))
 
     async def check_readiness(
         self, before: OfferDetails, after: OfferDetails, exchange: AccessCodeExchange, problems: Problems
     ) -> None:
-        """An offer that has been validated does not lose what it needs; one that lacked it may be changed still.
-
-        Codes that were made for a target keep it: customers have them.
-        """
+        """An offer that has been validated does not lose what it needs; one that lacked it may be changed still."""
         ready = await self.readiness(after)
-        if isinstance(before.offer, Advantage) and isinstance(before.offer.target, SingleUseTarget):
-            stays = isinstance(after.offer, Advantage) and isinstance(after.offer.target, SingleUseTarget)
-            if ready.has_batches and not stays:
-                problems.add(("target",), text("target_has_codes"))
+        reason = check_new_target(before.target_type, after.target_type, has_codes=ready.has_batches)
+        problems.refuse(("target",), reason)
         if before.state is not OfferState.DRAFT:
-            lacked = missing(before, self.catalogue, await self.readiness(before), self.now)
+            lacked = missing(before, self.catalogue, await self.readiness(before), self.transaction.now)
             ready = replace(ready, has_codes=ready.has_codes or exchange.opens)
-            lacks = missing(after, self.catalogue, ready, self.now)
+            lacks = missing(after, self.catalogue, ready, self.transaction.now)
             problems.extend(problem for problem in lacks if problem not in lacked)
 
     async def readiness(self, details: OfferDetails) -> Readiness:
         target = details.offer.target if isinstance(details.offer, Advantage) else None
         campaign = target.campaign if isinstance(target, CampaignTarget) else None
-        return await db.readiness(self.connection, self.viewer.organisation_id, details.id, campaign)
+        return await db.readiness(self.connection, self.transaction.organisation, details.id, campaign)
 
 
 def _quotas(offer: UUID, limits: LimitsDraft) -> Iterator[tuple[Limited, Path, int]]:

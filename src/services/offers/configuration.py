@@ -1,23 +1,21 @@
 """Configuring offers: making them, changing them, and taking them from state to state (docs/domain.md, Offers)."""
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
-from db.baskets import baskets, claims
 from db.core.ids import new_id
+from services.baskets.expiry import end_holding
 from services.catalogue.catalogues import Catalogues
 from services.catalogue.offer_details import OfferDetails
 from services.catalogue.snapshot import Catalogue
 from services.codes.access_codes import AccessCodeExchange
 from services.core.errors import Conflict, NotFound
-from services.core.idempotency import Answer, IdempotentRequest
+from services.core.idempotency import IdempotentRequest
 from services.core.problems import Problems
 from services.core.texts import text
-from services.core.transactions import Transactions
+from services.core.transactions import Done, Transaction, Transactions
 from services.core.viewer import StaffRole, Viewer
 from services.offers.change import OfferChange
 from services.offers.editing import Editor
@@ -108,43 +106,18 @@ class Configuration:
         To VALIDATED, and to RUNNING again, only where nothing is missing: InvalidInput lists everything that is.
         """
         catalogue = await self._begin(viewer)
-
-        async def attempt(connection: AsyncConnection, changed: set[UUID]) -> Answer:
-            change = OfferChange(connection, viewer, catalogue, now)
-            before = await change.lock(offer, expected_version, ("offerId",))
-            if before.state is OfferState.CLOSED:
-                raise Conflict(text("offer_closed"))
-            if state not in FOLLOWING[before.state]:
-                following = ", ".join(sorted(FOLLOWING[before.state]))
-                raise Conflict(text("state_does_not_follow", now=before.state, state=state, following=following))
-            if state in NEEDS_TO_BE_COMPLETE:
-                problems = Problems()
-                problems.extend(missing(before, catalogue, await change.readiness(before), now))
-                problems.check()
-            after = replace(before, offer=replace(before.offer, state=state), version=before.version + 1)
-            await save(connection, viewer, once.operation, before, after)
-            return {"offer": offer}
-
         once = IdempotentRequest(viewer, key, "changeOfferState", (offer, state, expected_version))
-        return (await self._transactions.once(viewer.organisation_id, once, attempt))["offer"]
+        done = await self._transactions.once(
+            once, now, _change_state, viewer, catalogue, offer, state, expected_version, once.operation
+        )
+        return done.answer["offer"]
 
     async def _create(
         self, viewer: Viewer, once: IdempotentRequest, draft: OfferDraft, make: Make, now: datetime
     ) -> UUID:
         catalogue = await self._begin(viewer)
-
-        async def attempt(connection: AsyncConnection, changed: set[UUID]) -> Answer:
-            change, problems = OfferChange(connection, viewer, catalogue, now), Problems(draft.unread)
-            await change.begin()
-            details = make(Editor(catalogue, problems), new_id())
-            await change.check_code(details, problems)
-            await change.check_contacts(draft, problems)
-            exchange = await change.exchange(details.id, draft, problems)
-            problems.check()
-            await save(connection, viewer, once.operation, None, details, exchange)
-            return {"offer": details.id}
-
-        return (await self._transactions.once(viewer.organisation_id, once, attempt))["offer"]
+        done = await self._transactions.once(once, now, _create, viewer, catalogue, draft, make, once.operation)
+        return done.answer["offer"]
 
     async def _update(
         self,
@@ -158,39 +131,84 @@ class Configuration:
     ) -> UUID:
         catalogue = await self._begin(viewer)
         if isinstance(draft.limits, LimitsDraft):
-            await self._end_expired(viewer.organisation_id, offer)
-
-        async def attempt(connection: AsyncConnection, changed: set[UUID]) -> Answer:
-            change, problems = OfferChange(connection, viewer, catalogue, now), Problems(draft.unread)
-            before = await change.lock(offer, expected_version, ("id",))
-            after = edit(Editor(catalogue, problems), before)
-            exchange = await change.exchange(offer, draft, problems)
-            _check_state(before, after, exchange)
-            await change.check_contacts(draft, problems)
-            await change.check_quotas(before, draft, problems)
-            await change.check_readiness(before, after, exchange, problems)
-            problems.check()
-            if after != before or not exchange.is_nothing:
-                after = replace(after, version=before.version + 1)
-                await save(connection, viewer, once.operation, before, after, exchange)
-            return {"offer": offer}
-
-        return (await self._transactions.once(viewer.organisation_id, once, attempt))["offer"]
+            # What baskets past their time hold is not taken.
+            await self._transactions.run(viewer.organisation_id, now, end_holding, [offer])
+        change = _Update(viewer, catalogue, offer, draft, edit, expected_version, once.operation)
+        return (await self._transactions.once(once, now, change.make)).answer["offer"]
 
     async def _begin(self, viewer: Viewer) -> Catalogue:
         viewer.require_role(StaffRole.CATALOGUE)
         # Before the transaction, which must not wait for another session while it has one.
         return await self._catalogues.current(viewer.organisation_id)
 
-    async def _end_expired(self, organisation: UUID, offer: UUID) -> None:
-        """Ends baskets past their time that hold the offer: what they hold is not taken."""
 
-        async def attempt(connection: AsyncConnection, changed: set[UUID]) -> None:
-            expired = await baskets.lock_expired_with(connection, organisation, [offer])
-            changed |= await claims.release(connection, organisation, expired)
-            await baskets.end(connection, organisation, expired, "EXPIRED")
+@dataclass(frozen=True, slots=True)
+class _Update:
+    """A change of an offer that somebody asked for."""
 
-        await self._transactions.run(organisation, attempt)
+    viewer: Viewer
+    catalogue: Catalogue
+    offer: UUID
+    draft: OfferDraft
+    edit: Edit
+    expected_version: int | None
+    action: str
+
+    async def make(self, transaction: Transaction) -> Done[None]:
+        """Checks the change against the offer as it is now, and writes it."""
+        draft, problems = self.draft, Problems(self.draft.unread)
+        change = OfferChange(transaction, self.viewer, self.catalogue)
+        before = await change.lock(self.offer, self.expected_version, ("id",))
+        after = self.edit(Editor(self.catalogue, problems), before)
+        exchange = await change.exchange(self.offer, draft, problems)
+        _check_state(before, after, exchange)
+        await change.check_contacts(draft, problems)
+        await change.check_quotas(before, draft, problems)
+        await change.check_readiness(before, after, exchange, problems)
+        problems.check()
+        if after != before or not exchange.is_nothing:
+            after = replace(after, version=before.version + 1)
+            await save(transaction, self.viewer, self.action, before, after, exchange)
+        return Done({"offer": self.offer})
+
+
+async def _create(
+    transaction: Transaction, viewer: Viewer, catalogue: Catalogue, draft: OfferDraft, make: Make, action: str
+) -> Done[None]:
+    change, problems = OfferChange(transaction, viewer, catalogue), Problems(draft.unread)
+    await change.begin()
+    details = make(Editor(catalogue, problems), new_id())
+    await change.check_code(details, problems)
+    await change.check_contacts(draft, problems)
+    exchange = await change.exchange(details.id, draft, problems)
+    problems.check()
+    await save(transaction, viewer, action, None, details, exchange)
+    return Done({"offer": details.id})
+
+
+async def _change_state(
+    transaction: Transaction,
+    viewer: Viewer,
+    catalogue: Catalogue,
+    offer: UUID,
+    state: OfferState,
+    expected_version: int | None,
+    action: str,
+) -> Done[None]:
+    change = OfferChange(transaction, viewer, catalogue)
+    before = await change.lock(offer, expected_version, ("offerId",))
+    if before.state is OfferState.CLOSED:
+        raise Conflict(text("offer_closed"))
+    if state not in FOLLOWING[before.state]:
+        following = ", ".join(sorted(FOLLOWING[before.state]))
+        raise Conflict(text("state_does_not_follow", now=before.state, state=state, following=following))
+    if state in NEEDS_TO_BE_COMPLETE:
+        problems = Problems()
+        problems.extend(missing(before, catalogue, await change.readiness(before), transaction.now))
+        problems.check()
+    after = replace(before, offer=replace(before.offer, state=state), version=before.version + 1)
+    await save(transaction, viewer, action, before, after)
+    return Done({"offer": offer})
 
 
 def _check_state(before: OfferDetails, after: OfferDetails, exchange: AccessCodeExchange) -> None:

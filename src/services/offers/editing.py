@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Final, TypeVar
 from uuid import UUID
 
+from services.catalogue.checks import check_period
 from services.catalogue.offer_details import OfferDetails
 from services.catalogue.snapshot import Catalogue
 from services.core.errors import Path
@@ -13,8 +14,9 @@ from services.core.problems import Problems
 from services.core.text_checks import check_label, check_url, check_words
 from services.core.texts import text
 from services.core.unset import UNSET, Given
+from services.offers.checks import Belonging
 from services.offers.forms import AdvantageDraft, NewAdvantage, NewPromotion, OfferDraft, PromotionDraft
-from services.offers.scope_and_limits import Belonging, ScopesAndLimits
+from services.offers.scope_and_limits import ScopesAndLimits
 from services.offers.target_and_benefit import TargetsAndBenefits
 from services.pricing.facts.offers import (
     Advantage,
@@ -63,8 +65,8 @@ class Editor:
 
     def advantage(self, stored: OfferDetails, offer: Advantage, draft: AdvantageDraft) -> OfferDetails:
         """``stored``, whose offer is ``offer``, with what the draft gives."""
-        of = None if offer.season is None else Belonging(offer.family, offer.season)
-        offer = self._offer(offer, draft, of)
+        season = None if offer.season is None else self._catalogue.seasons.get(offer.season)
+        offer = self._offer(offer, draft, Belonging(offer.family, None if season is None else season.code))
         offer = replace(
             offer,
             target=self._required(("target",), draft.target, offer.target, self._terms.target),
@@ -106,9 +108,8 @@ class Editor:
         )
         begins = _merged(draft.valid_from, offer.valid_from, None, lambda at: self._instant(("validFrom",), at))
         ends = _merged(draft.valid_until, offer.valid_until, None, lambda at: self._instant(("validUntil",), at))
-        if begins is not None and ends is not None and ends <= begins:
-            path = "validFrom" if draft.valid_until is UNSET else "validUntil"
-            self._problems.add((path,), text("ends_before_begins"))
+        path = "validFrom" if draft.valid_until is UNSET else "validUntil"
+        self._problems.refuse((path,), check_period(begins, ends))
         return replace(
             offer,
             valid_from=begins,

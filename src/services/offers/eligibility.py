@@ -13,7 +13,7 @@ from services.baskets.sale_input import check_codes, check_contact, check_delive
 from services.baskets.simulation import Simulation, check_simulation
 from services.catalogue.catalogues import Catalogues
 from services.catalogue.snapshot import Catalogue
-from services.core.errors import InvalidInput, Problem
+from services.core.problems import Problems
 from services.core.texts import text
 from services.core.viewer import Audience, Viewer
 from services.offers.visibility import is_for
@@ -120,13 +120,11 @@ class Eligibility:
 def _check_attempts(facts: PricingFacts) -> None:
     """Raises InvalidInput for codes that were not looked up: they could be anything's."""
     spent = text(f"refusal_{RefusalCode.TOO_MANY_ATTEMPTS}")
-    problems = [
-        Problem(("codes", str(position)), spent)
-        for position, code in enumerate(facts.codes)
-        if any(refusal.code is RefusalCode.TOO_MANY_ATTEMPTS for refusal in code.refusals)
-    ]
-    if problems:
-        raise InvalidInput(problems)
+    problems = Problems()
+    for position, code in enumerate(facts.codes):
+        if any(refusal.code is RefusalCode.TOO_MANY_ATTEMPTS for refusal in code.refusals):
+            problems.add(("codes", str(position)), spent)
+    problems.check()
 
 
 def _check(request: EligibilityRequest, viewer: Viewer, catalogue: Catalogue) -> _Circumstances:
@@ -134,7 +132,7 @@ def _check(request: EligibilityRequest, viewer: Viewer, catalogue: Catalogue) ->
 
     Everybody may ask about another instant, for that shows no offer that they could not see now.
     """
-    problems: list[Problem] = []
+    problems = Problems()
     check_simulation(Simulation(offers=request.include), viewer, catalogue, problems)
     asked = _Circumstances(
         point_of_sale=check_point_of_sale(request.point_of_sale, viewer, catalogue, problems),
@@ -147,13 +145,12 @@ def _check(request: EligibilityRequest, viewer: Viewer, catalogue: Catalogue) ->
     check_codes(request.codes, problems)
     performance = None if request.performance is None else catalogue.performances.get(request.performance)
     if request.product is not None and request.product not in catalogue.products:
-        problems.append(Problem(("productId",), text("unknown_product")))
+        problems.add(("productId",), text("unknown_product"))
     elif performance is not None and request.product not in {None, performance.product_id}:
-        problems.append(Problem(("performanceId",), text("performance_not_of_product")))
+        problems.add(("performanceId",), text("performance_not_of_product"))
     if request.performance is not None and performance is None:
-        problems.append(Problem(("performanceId",), text("unknown_performance")))
-    if problems:
-        raise InvalidInput(problems)
+        problems.add(("performanceId",), text("unknown_performance"))
+    problems.check()
     return asked
 
 

@@ -5,17 +5,16 @@ from typing import Final
 
 from pydantic.alias_generators import to_camel
 from pydantic_core import to_jsonable_python
-from sqlalchemy.ext.asyncio import AsyncConnection
 
-from db.access import audit
 from db.offers import limits as db_limits
 from db.offers import offers as db
-from db.offers.offers import LimitRow, OfferRow
-from services.catalogue.offer_details import OfferDetails, OfferKind
+from db.offers.offers import LimitRow, OfferKind, OfferRow
+from services.access.audit import record
+from services.catalogue.offer_details import OfferDetails
 from services.catalogue.offer_rows import to_limit_rows, to_row
 from services.codes import access_codes
 from services.codes.access_codes import AccessCodeExchange
-from services.core.transactions import Overtaken
+from services.core.transactions import Overtaken, Transaction
 from services.core.viewer import Viewer
 
 SUBJECTS: Final = {OfferKind.ADVANTAGE: "Advantage", OfferKind.PROMOTIONAL_CODE: "PromotionalCode"}
@@ -23,7 +22,7 @@ SUBJECTS: Final = {OfferKind.ADVANTAGE: "Advantage", OfferKind.PROMOTIONAL_CODE:
 
 
 async def save(
-    connection: AsyncConnection,
+    transaction: Transaction,
     viewer: Viewer,
     action: str,
     before: OfferDetails | None,
@@ -34,12 +33,11 @@ async def save(
 
     Raises Overtaken where a quota is below what somebody took since it was checked.
     """
-    organisation = viewer.organisation_id
+    connection, organisation = transaction.connection, transaction.organisation
     await db.save(connection, organisation, [to_row(after)])
-    await access_codes.carry_out(connection, viewer, exchange)
+    await access_codes.carry_out(transaction, exchange)
     details = _changes(before, after) | exchange.audited
-    entry = audit.NewAuditEntry(viewer.actor, action, SUBJECTS[after.kind], after.id, details)
-    await audit.record(connection, organisation, entry)
+    await record(transaction, viewer.actor, action, SUBJECTS[after.kind], after.id, details)
     limits = to_limit_rows(after.offer)
     if before is None:
         await db_limits.add(connection, organisation, limits)

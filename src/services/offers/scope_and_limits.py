@@ -1,7 +1,6 @@
 """Where an offer is sold, on what, and how often: the things of the catalogue that a draft names."""
 
 from collections.abc import Container, Mapping
-from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
@@ -9,9 +8,10 @@ from services.catalogue.snapshot import Catalogue
 from services.core.errors import Path
 from services.core.problems import Problems
 from services.core.texts import text
+from services.offers.checks import Belonging, check_belonging, check_element_limits, check_elements
 from services.offers.forms import ElementLimitDraft, LimitsDraft, ScopeDraft
 from services.pricing.facts.offers import ElementLimits, Limits, Scope
-from services.pricing.facts.tickets import Element, ElementKind, ProductFamily
+from services.pricing.facts.tickets import Element, ElementKind
 
 ELEMENT_FIELDS: Final[Mapping[ElementKind, str]] = {
     ElementKind.PRODUCT: "productId",
@@ -22,16 +22,8 @@ ELEMENT_FIELDS: Final[Mapping[ElementKind, str]] = {
 """What the API's inputs name an element by; lists have an s."""
 
 
-@dataclass(frozen=True, slots=True)
-class Belonging:
-    """The family and season of an advantage, which all products that it names belong to: it applies to no others."""
-
-    family: ProductFamily
-    season: UUID
-
-
 class ScopesAndLimits:
-    """Reads it; ``of`` is None for a promotional code, which belongs to no family and season."""
+    """Reads them; ``of`` is what an advantage belongs to, None for a promotional code, which belongs to nothing."""
 
     def __init__(self, catalogue: Catalogue, problems: Problems, of: Belonging | None) -> None:
         self._catalogue = catalogue
@@ -70,20 +62,19 @@ class ScopesAndLimits:
         """The limits of the offer itself and of its elements, in the order of the elements' keys."""
         self._numbers(("limits",), draft.own)
         found: dict[Element, ElementLimits] = {}
-        for position, limit in enumerate(draft.elements):
+        reasons = check_elements(limit.element for limit in draft.elements)
+        for position, (limit, reason) in enumerate(zip(draft.elements, reasons, strict=True)):
             path = ("limits", "elements", str(position))
             element = self._limited(path, limit)
             if element is None:
                 continue
-            if element in found:
-                self._problems.add(path, text("limit_twice"))
+            self._problems.refuse(path, reason)
             found[element] = ElementLimits(element, limit.limits)
         return draft.own, tuple(sorted(found.values(), key=lambda each: each.element.id))
 
     def _limited(self, path: Path, limit: ElementLimitDraft) -> Element | None:
         self._numbers(path, limit.limits)
-        if limit.limits == Limits():
-            self._problems.add(path, text("limit_missing"))
+        self._problems.refuse(path, check_element_limits(limit.limits))
         if limit.element is None:
             self._problems.add(path, text("exactly_one_of", names=", ".join(ELEMENT_FIELDS.values())))
             return None
@@ -107,10 +98,6 @@ class ScopesAndLimits:
             return
         performance = catalogue.performances.get(element.id)
         product = catalogue.products.get(performance.product_id if performance else element.id)
-        if self._of is None or product is None:
-            return
-        season = catalogue.seasons.get(self._of.season)
-        if product.family is not self._of.family:
-            self._problems.add(path, text("outside_family", family=self._of.family))
-        elif season is not None and product.season_id != season.id:
-            self._problems.add(path, text("outside_season", season=season.code))
+        if self._of is not None and product is not None:
+            belonging = Belonging(product.family, catalogue.seasons[product.season_id].code)
+            self._problems.refuse(path, check_belonging(belonging, self._of))

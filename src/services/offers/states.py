@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Final
 
 from db.offers.offers import Readiness
+from services.catalogue.checks import check_level
 from services.catalogue.offer_details import OfferDetails
 from services.catalogue.snapshot import Catalogue
 from services.core.errors import Path, Problem
@@ -30,6 +31,21 @@ FOLLOWING: Final[Mapping[OfferState, frozenset[OfferState]]] = {
     OfferState.SUSPENDED: frozenset({OfferState.RUNNING, OfferState.CLOSED}),
     OfferState.CLOSED: frozenset(),
 }
+"""The states that an offer may be taken to from each."""
+
+
+def _reachable(state: OfferState) -> frozenset[OfferState]:
+    found = {state}
+    ahead = [state]
+    while ahead:
+        new = FOLLOWING[ahead.pop()] - found
+        found |= new
+        ahead += new
+    return frozenset(found)
+
+
+REACHABLE: Final[Mapping[OfferState, frozenset[OfferState]]] = {state: _reachable(state) for state in OfferState}
+"""The states that an offer can be in some day, that it is in included: in one step or through others."""
 
 NEEDS_TO_BE_COMPLETE: Final = frozenset({OfferState.VALIDATED, OfferState.RUNNING})
 
@@ -47,8 +63,7 @@ _FIXED_WHILE_RUNNING: Final[Mapping[str, str]] = {
 def fixed_changes(before: OfferDetails, after: OfferDetails) -> list[str]:
     """The changed fields that decide who gets which price on what: customers see those of a running offer.
 
-    So are a sale end, a minimum basket, whether it combines, and a restriction, on which docs/domain.md, State, is
-    silent: what it does not list as free while RUNNING needs the offer SUSPENDED first.
+    What may not change while RUNNING needs the offer SUSPENDED first (docs/domain.md, Offers, State).
     """
     changed = [
         field
@@ -131,5 +146,6 @@ def _missing_beside(details: OfferDetails, catalogue: Catalogue, ready: Readines
 
 def _lost_level(path: Path, target: IndicatorTarget, catalogue: Catalogue) -> Iterator[Problem]:
     indicator = catalogue.indicators[target.indicator]
-    if target.level not in indicator.levels:
-        yield Problem(path, text("level_unknown", indicator=indicator.code, level=target.level))
+    reason = check_level(indicator.code, target.level, indicator.levels)
+    if reason is not None:
+        yield Problem(path, reason)

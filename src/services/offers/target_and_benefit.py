@@ -4,6 +4,7 @@ from decimal import Decimal
 from typing import Final
 from uuid import UUID
 
+from services.catalogue.checks import check_level, check_prices
 from services.catalogue.snapshot import Catalogue
 from services.codes.format import check_chosen
 from services.core.errors import Path
@@ -74,8 +75,7 @@ class TargetsAndBenefits:
         if indicator is None:
             self._problems.add((*path, "indicator"), text("unknown_indicator"))
             return IndicatorTarget(UUID(int=0), draft.level)
-        if draft.level not in indicator.levels:
-            self._problems.add((*path, "level"), text("level_unknown", indicator=indicator.code, level=draft.level))
+        self._problems.refuse((*path, "level"), check_level(indicator.code, draft.level, indicator.levels))
         return IndicatorTarget(indicator.id, draft.level)
 
     def restriction(self, draft: RestrictionDraft) -> Restriction:
@@ -119,15 +119,15 @@ class TargetsAndBenefits:
         if not drafts:
             self._problems.add(path, text("list_empty"))
         prices: dict[tuple[UUID | None, UUID], int] = {}
-        for position, draft in enumerate(drafts):
+        reasons = check_prices((draft.seat_category, draft.audience_sub_category) for draft in drafts)
+        for position, (draft, reason) in enumerate(zip(drafts, reasons, strict=True)):
             place = (*path, str(position))
             seat, audience = draft.seat_category, draft.audience_sub_category
             if seat is not None and seat not in self._catalogue.seat_categories:
                 self._problems.add((*place, "seatCategoryId"), text("unknown_seat_category"))
             if audience not in self._catalogue.audience_sub_categories:
                 self._problems.add((*place, "audienceSubCategoryId"), text("unknown_audience_sub_category"))
-            if (seat, audience) in prices:
-                self._problems.add(place, text("price_twice"))
+            self._problems.refuse(place, reason)
             prices[seat, audience] = self.amount((*place, "price"), draft.price)
         return prices
 

@@ -23,8 +23,8 @@ class Offers:
         """The offers that the viewer may list.
 
         Staff see all. Others see running public advantages and those reserved for their contact, by a campaign that
-        runs or by the level of an indicator; partners those of their own codes too, in any state (docs/domain.md, Who
-        may do what).
+        runs or by the level of an indicator; partners those of their own codes too, in any state (docs/domain.md, Which
+        offers are open).
         """
         if viewer.is_staff:
             return frozenset(catalogue.offers)

@@ -1,4 +1,4 @@
-"""Which ticket gets which advantage, and by which code (docs/domain.md, Pricing a basket, step 2)."""
+"""Which ticket gets which advantage, and by which code (docs/domain.md, Pricing a basket, Advantages)."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""How many tickets an offer may still take, on every level (docs/domain.md, Offers, Quotas and limits)."""
+"""How many tickets an offer may still take, on every level (docs/domain.md, Offers, Limits)."""
 
 from collections.abc import Iterator, Sequence
 from uuid import UUID

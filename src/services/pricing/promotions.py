@@ -1,4 +1,4 @@
-"""What promotional codes take off a basket (docs/domain.md, Pricing a basket, step 3)."""
+"""What promotional codes take off a basket (docs/domain.md, Pricing a basket, Promotional codes)."""
 
 from collections.abc import Iterator, Mapping, Sequence
 

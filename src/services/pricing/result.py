@@ -62,7 +62,7 @@ class Hold:
 @value
 class Pricing:
     """``total = subtotal - advantage_discount - promotion_discount + processing_fee + delivery_fee`` and
-    ``amount_due = total - balance_used`` (docs/domain.md, Pricing a basket).
+    ``amount_due = total - balance_used`` (docs/domain.md, Pricing a basket, Balance).
     """
 
     lines: tuple[PricedLine, ...]

@@ -1,4 +1,4 @@
-"""Which tickets an offer is for (docs/domain.md, Offers: scope, sale end, benefit)."""
+"""Which tickets an offer is for: scope, sale end and benefit (docs/domain.md, Offers)."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta

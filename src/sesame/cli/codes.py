@@ -5,6 +5,7 @@ import getpass
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Final, TypeVar
 from uuid import UUID
@@ -66,7 +67,7 @@ def generate(
     async def generated(desk: _Desk) -> None:
         batches = Batches(desk.own.sessions, desk.own.transactions, desk.own.links)
         request = BatchRequest(desk.offer, desk.contact, quantity, destination, document_type, language, remark)
-        batch = await batches.request(desk.viewer, request)
+        batch = await batches.request(desk.viewer, request, datetime.now(UTC))
         async with _working(desk.own, settings):
             row = await _watched(batches, desk.viewer, batch)
         if row.state is BatchState.FAILED:
@@ -93,7 +94,7 @@ def import_codes(
     async def imported(desk: _Desk) -> None:
         request = ImportRequest(desk.offer, desk.contact, remark, accept_guessable=accept_guessable)
         imports = Imports(desk.own.transactions)
-        batch = await imports.take_in_file(desk.viewer, request, _Lines(file), _report)
+        batch = await imports.take_in_file(desk.viewer, request, _Lines(file), datetime.now(UTC), _report)
         typer.echo(f"Took in the codes of {file} as batch {batch}.")
 
     _run(Settings.read(), organisation, offer, contact, imported)

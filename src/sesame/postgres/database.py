@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NoReturn
 
-from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
+from db.core import server
 from db.core.sessions import Sessions
 from db.migrations.migrate import NewerSchema, is_current, upgrade
 from sesame.errors import CommandError
@@ -51,7 +51,7 @@ async def connection_limit(url: str) -> int:
     sessions = Sessions(url, pool_size=1)
     try:
         async with sessions.reading() as session:
-            return int((await session.execute(text("SHOW max_connections"))).scalar_one())
+            return await server.connection_limit(session)
     finally:
         await sessions.close()
 

@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from typing import Final
 
 import structlog
-from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -17,6 +16,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.types import ASGIApp
 
+from db.core import server
 from db.core.sessions import Sessions
 from resolvers.runtime.context import Clock
 from resolvers.schema import schema
@@ -81,7 +81,7 @@ def _health(sessions: Sessions) -> Callable[[Request], Awaitable[JSONResponse]]:
     async def health(_: Request) -> JSONResponse:
         try:
             async with asyncio.timeout(_HEALTH_SECONDS), sessions.reading() as session:
-                await session.execute(text("SELECT 1"))
+                await server.reach(session)
         except (OSError, TimeoutError, SQLAlchemyError) as error:
             _log.warning("not healthy", reason=str(error))
             return JSONResponse({"status": "no database"}, status_code=503)

@@ -123,7 +123,7 @@ class Worker:
         """
         if job.attempts + 1 >= ATTEMPTS:
             with suppress(OSError, SQLAlchemyError):
-                await self._generation.fail(organisation, batch, reason)
+                await self._generation.fail(organisation, batch, reason, self._clock())
                 return
         pause = min(timedelta(seconds=2 ** min(job.attempts, ATTEMPTS)), _LONGEST_PAUSE)
         _log.info("batch put off", batch=str(batch), seconds=pause.total_seconds())

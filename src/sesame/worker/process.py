@@ -57,6 +57,6 @@ async def _sweep(sweeper: Sweeper) -> None:
     while True:
         await asyncio.sleep(_SWEEP_SECONDS)
         try:
-            await sweeper.sweep()
+            await sweeper.sweep(datetime.now(UTC))
         except (OSError, SQLAlchemyError) as error:
             _log.warning("not swept", reason=str(error))

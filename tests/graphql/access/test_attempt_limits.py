@@ -182,12 +182,14 @@ async def test_customers_by_ipv4_are_not_one_client_where_the_server_listens_to_
     assert not await attempts.are_spent(caller("::ffff:192.0.2.2"), None)
 
 
+@pytest.mark.processes
 async def test_processes_that_share_redis_count_together(redis: RedisServer) -> None:
     here, there = AttemptLimits(redis.url), AttemptLimits(redis.url)
     await here.failed(caller("192.0.2.1"), None, OF_CLIENT.amount)
     assert await there.are_spent(caller("192.0.2.1"), None)
 
 
+@pytest.mark.processes
 async def test_without_redis_each_process_counts_by_itself(redis: RedisServer) -> None:
     attempts = AttemptLimits(redis.url)
     redis.kill()
@@ -196,6 +198,7 @@ async def test_without_redis_each_process_counts_by_itself(redis: RedisServer) -
     assert await attempts.are_spent(caller("192.0.2.1"), None)
 
 
+@pytest.mark.processes
 async def test_nobody_waits_again_for_a_redis_that_hangs(redis: RedisServer) -> None:
     attempts = AttemptLimits(redis.url)
     redis.stop()
@@ -205,6 +208,7 @@ async def test_nobody_waits_again_for_a_redis_that_hangs(redis: RedisServer) -> 
     assert len(logs) == 1
 
 
+@pytest.mark.processes
 async def test_a_redis_that_is_back_is_asked_again(redis: RedisServer, monkeypatch: pytest.MonkeyPatch) -> None:
     here, there = AttemptLimits(redis.url), AttemptLimits(redis.url)
     redis.kill()

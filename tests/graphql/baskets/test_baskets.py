@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy import text
 from tests.back_door import change_offer, expire_baskets, set_quota
-from tests.conftest import Server
+from tests.conftest import NOW, Server
 from tests.graphql.operations import BackOffice, Client, Shop
 from tests.ledger import breaches
 from tests.wire import JsonObject
@@ -193,7 +193,7 @@ async def test_what_nobody_asks_for_is_swept(server: Server, loaded_url: str) ->
     baskets = [await shop.basket(SEATS), await shop.basket(CONCERT)]
     await shop.apply(baskets[0]["id"], code)
     await expire_baskets(server.own.sessions)
-    await Sweeper(server.own.sessions, server.own.transactions).sweep()
+    await Sweeper(server.own.sessions, server.own.transactions).sweep(NOW)
     assert await status(server, code) == "AVAILABLE"
     assert await breaches(loaded_url) == []
 

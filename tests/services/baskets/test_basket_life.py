@@ -15,7 +15,7 @@ from hypothesis import strategies as some
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 from pydantic import SecretStr
 from sqlalchemy import text
-from tests.conftest import Databases
+from tests.conftest import NOW, Databases
 from tests.gala import SECRET, build
 from tests.ledger import breaches
 
@@ -197,7 +197,7 @@ class Life(RuleBasedStateMachine):
 
     @rule()
     def sweep(self) -> None:
-        self.world.run(Sweeper(self.world.own.sessions, self.world.own.transactions).sweep())
+        self.world.run(Sweeper(self.world.own.sessions, self.world.own.transactions).sweep(NOW))
 
     @rule(sale=sales)
     def confirm(self, sale: Sale) -> None:
@@ -218,7 +218,7 @@ class Life(RuleBasedStateMachine):
     def cancel_order(self, sale: Sale) -> None:
         if sale.order is None:
             return
-        doing = self.world.services.orders.cancel(self.world.staff, sale.order, None)
+        doing = self.world.services.orders.cancel(self.world.staff, sale.order, None, NOW)
         if sale.state == "RETURNED":
             self._refused(doing, Conflict)
             return

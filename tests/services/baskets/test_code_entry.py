@@ -2,24 +2,28 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
 from sqlalchemy import text
+from structlog.testing import capture_logs
 from tests.back_door import set_quota
 from tests.conftest import NOW, Server
 from tests.counting import counted
 from tests.graphql.operations import BackOffice
 
-from services.baskets import code_entry as entering
+from services.baskets import code_entry
 from services.baskets.basket import Basket
 from services.baskets.basket_input import BasketRequest, LineRequest
 from services.baskets.lifecycle import Baskets
 from services.catalogue.snapshot import by_code
 from services.core.coalescing import MOST
 from services.core.errors import CodeRefused, Conflict
-from services.core.viewer import Viewer
+from services.core.transactions import Transaction
+from services.core.viewer import StaffRole, Viewer
 from sesame.composition import build_services
 
 Told = tuple[Basket, UUID] | BaseException
@@ -70,13 +74,16 @@ async def shop(server: Server) -> Shop:
 def alone(monkeypatch: pytest.MonkeyPatch) -> list[UUID]:
     """The baskets that were not done together with others."""
     done: list[UUID] = []
-    enter = Baskets._enter
+    write = code_entry.CodeEntries._write
 
-    async def noted(self: Baskets, entry: entering.CodeEntry) -> entering.CodeEntered:
-        done.append(entry.basket)
-        return await enter(self, entry)
+    async def noted(
+        self: code_entry.CodeEntries, entries: Sequence[code_entry.CodeEntry], *, waits: bool
+    ) -> list[code_entry.Answer]:
+        if waits:
+            done.extend(entry.basket for entry in entries)
+        return await write(self, entries, waits=waits)
 
-    monkeypatch.setattr(Baskets, "_enter", noted)
+    monkeypatch.setattr(code_entry.CodeEntries, "_write", noted)
     return done
 
 
@@ -188,7 +195,7 @@ async def test_who_asks_again_while_a_group_is_at_work_keeps_it_waiting_less_tha
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     at_work, go_on = asyncio.Event(), asyncio.Event()
-    hold = entering.hold
+    hold = code_entry.hold
 
     async def held_up(*arguments: Any) -> None:
         if not at_work.is_set():
@@ -200,7 +207,7 @@ async def test_who_asks_again_while_a_group_is_at_work_keeps_it_waiting_less_tha
         while not await shop.value("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"):  # noqa: ASYNC110 - a database has no event for it
             await asyncio.sleep(0)
 
-    monkeypatch.setattr(entering, "hold", held_up)
+    monkeypatch.setattr(code_entry, "hold", held_up)
     baskets = await shop.open(2)
     wanted = list(zip(baskets, shop.codes, strict=False))
     together = asyncio.create_task(shop.enter(*wanted, keys=["a", "b"]))
@@ -229,16 +236,56 @@ async def test_a_basket_that_another_transaction_keeps_delays_nobody_else(shop: 
 async def test_a_fault_of_one_is_its_own(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     first, second = await shop.open(2)
     broken = shop.codes[0]
-    price = entering.opened_offer
+    price = code_entry.opened_offer
 
     def fails(pricing: Any, code: str) -> UUID:
         if code == broken:
             raise RuntimeError("a fault")
         return price(pricing, code)
 
-    monkeypatch.setattr("services.baskets.lifecycle.opened_offer", fails)
-    monkeypatch.setattr(entering, "opened_offer", fails)
+    monkeypatch.setattr(code_entry, "opened_offer", fails)
     told = await shop.enter((first, broken), (second, shop.codes[1]))
     assert kinds(told) == {"RuntimeError": 1, "Applied": 1}
     assert isinstance(told[0], RuntimeError)
     assert told[0].__context__ is None, "the log of a fault would show what others entered"
+
+
+async def test_a_group_that_cannot_be_entered_together_is_logged_and_each_gets_its_own_answer(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, alone: list[UUID]
+) -> None:
+    carry_out = code_entry._carry_out
+
+    async def breaks_in_company(transaction: Transaction, changes: Sequence[Any]) -> list[Basket]:
+        if len(changes) > 1:
+            raise RuntimeError("the grouped path is broken")
+        return await carry_out(transaction, changes)
+
+    monkeypatch.setattr(code_entry, "_carry_out", breaks_in_company)
+    baskets = await shop.open(3)
+    with capture_logs() as lines:
+        told = await shop.enter(*zip(baskets, shop.codes, strict=False))
+    assert kinds(told) == {"Applied": 3}
+    assert sorted(alone) == sorted(baskets)
+    [line] = [line for line in lines if line["event"] == "codes were not entered together"]
+    assert (line["log_level"], line["entries"], str(line["exc_info"])) == ("error", 3, "the grouped path is broken")
+
+
+async def test_a_key_that_was_left_out_of_a_group_is_answered_by_itself(shop: Shop, alone: list[UUID]) -> None:
+    first, second = await shop.open(2)
+    wanted = [(first, shop.codes[0]), (second, shop.codes[0])]
+    once = await shop.enter(*wanted, keys=["k1", "k2"])
+    again = await shop.enter(*wanted, keys=["k1", "k2"])
+    assert kinds(once) == kinds(again) == {"Applied": 1, "CODE_HELD": 1}
+    assert alone == [second]
+
+
+async def test_what_staff_enters_in_company_leaves_an_entry_of_each(shop: Shop) -> None:
+    until = NOW + timedelta(hours=1)
+    token = await shop.server.own.credentials.staff_token(
+        "theatre", [StaffRole.SALES], until, point_of_sale="SHOP", name="ada"
+    )
+    shop.viewer = await shop.server.own.credentials.viewer(f"Bearer {token}", NOW)
+    baskets = await shop.open(3)
+    assert kinds(await shop.enter(*zip(baskets, shop.codes, strict=False))) == {"Applied": 3}
+    entries = "SELECT count(DISTINCT subject_id) FROM audit_entries WHERE action = 'applyAdvantageCode'"
+    assert await shop.value(entries) == 3

@@ -14,6 +14,8 @@ from tests.gala import BALANCE, Gala, build, send
 from tests.ledger import breaches, connect
 from tests.servers import two_processes
 
+pytestmark = pytest.mark.processes
+
 Answer = dict[str, Any]
 
 

@@ -10,6 +10,7 @@ from db.core.ids import new_id
 from db.core.sessions import Sessions
 from services.codes.batches import BatchState, DocumentType, place
 from services.core.errors import Conflict, Forbidden, InvalidInput, NotFound
+from services.core.transactions import Transaction
 from services.core.viewer import StaffRole
 
 
@@ -95,12 +96,12 @@ async def test_only_staff_who_follow_codes_have_them_made(house: House) -> None:
     theatre = house.theatre
     for viewer in (theatre.staff(StaffRole.VIEWER), theatre.partner(theatre.secutix), theatre.shopper()):
         with pytest.raises(Forbidden):
-            await house.batches.request(viewer, house.wanted())
+            await house.batches.request(viewer, house.wanted(), NOW)
 
 
 async def test_the_same_key_makes_one_batch(house: House) -> None:
-    first = await house.batches.request(house.staff, house.wanted(), "key")
-    assert await house.batches.request(house.staff, house.wanted(), "key") == first
+    first = await house.batches.request(house.staff, house.wanted(), NOW, "key")
+    assert await house.batches.request(house.staff, house.wanted(), NOW, "key") == first
 
 
 async def test_a_request_leaves_an_audit_entry(house: House) -> None:
@@ -116,7 +117,7 @@ async def test_a_batch_and_its_job_are_made_together_or_not_at_all(house: House)
 
     async def interrupted() -> None:
         async with house.sessions.writing() as connection:
-            await place(connection, theatre.organisation, new_id(), order, "staff:ada")
+            await place(Transaction(connection, theatre.organisation, NOW), new_id(), order, "staff:ada")
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):

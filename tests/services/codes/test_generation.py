@@ -175,6 +175,7 @@ asyncio.run(main())
 """
 
 
+@pytest.mark.processes
 async def test_a_killed_worker_loses_and_doubles_no_code(house: House, database_url: str) -> None:
     batch = await house.request(quantity=200_000)
     worker = await asyncio.create_subprocess_exec(sys.executable, "-c", KILLED_WORKER, database_url, stdout=PIPE)

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 from sqlalchemy import select
-from tests.services.theatre import House, build
+from tests.services.theatre import NOW, House, build
 
 from db.core import tables
 from db.core.sessions import Sessions
@@ -27,7 +27,7 @@ class Desk(House):
 
     async def take_in(self, *codes: str, key: str | None = None, **changes: object) -> UUID:
         wanted = ImportRequest(**{"offer": self.theatre.promotyd, "contact": self.theatre.secutix, **changes})  # type: ignore[arg-type]
-        return await self.imports.take_in(self.staff, wanted, codes, key)
+        return await self.imports.take_in(self.staff, wanted, codes, NOW, key)
 
     async def problems(self, *codes: str, **changes: object) -> list[tuple[str, str]]:
         with pytest.raises(InvalidInput) as caught:
@@ -138,7 +138,7 @@ async def test_only_staff_who_follow_codes_take_codes_in(desk: Desk) -> None:
     theatre = desk.theatre
     for viewer in (theatre.staff(StaffRole.VIEWER), theatre.partner(theatre.secutix), theatre.shopper()):
         with pytest.raises(Forbidden):
-            await desk.imports.take_in(viewer, desk.request_, ["GOOD-1"])
+            await desk.imports.take_in(viewer, desk.request_, ["GOOD-1"], NOW)
 
 
 async def test_codes_of_another_organisation_are_no_obstacle(desk: Desk) -> None:
@@ -173,19 +173,21 @@ async def test_an_import_leaves_an_audit_entry(desk: Desk) -> None:
 
 
 async def test_a_file_has_one_code_a_line_and_may_have_empty_ones(desk: Desk) -> None:
-    batch = await desk.imports.take_in_file(desk.staff, desk.request_, ["MEMBER-1\n", "\n", " MEMBER-2 \n"], print)
+    batch = await desk.imports.take_in_file(desk.staff, desk.request_, ["MEMBER-1\n", "\n", " MEMBER-2 \n"], NOW, print)
     assert await desk.codes(batch) == ["MEMBER1", "MEMBER2"]
 
 
 async def test_problems_with_a_file_are_reported_one_by_one_with_the_line_that_people_count(desk: Desk) -> None:
     reported: list[Problem] = []
     with pytest.raises(InvalidInput) as caught:
-        await desk.imports.take_in_file(desk.staff, desk.request_, ["A-1\n", "\n", "x\n", "a 1\n"], reported.append)
+        await desk.imports.take_in_file(
+            desk.staff, desk.request_, ["A-1\n", "\n", "x\n", "a 1\n"], NOW, reported.append
+        )
     assert said(reported) == [("line 1", "code_too_short"), ("line 3", "code_too_short"), ("line 4", "code_too_short")]
     assert said(caught.value.problems) == [("", "nothing_taken_in")]
 
 
 async def test_a_file_may_be_longer_than_a_call(desk: Desk) -> None:
     lines = [f"MEMBER-{number:09}\n" for number in range(25_000)]
-    batch = await desk.imports.take_in_file(desk.staff, desk.request_, lines, print)
+    batch = await desk.imports.take_in_file(desk.staff, desk.request_, lines, NOW, print)
     assert len(await desk.codes(batch)) == 25_000

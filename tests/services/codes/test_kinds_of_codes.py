@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import update
 from tests import back_door
-from tests.services.theatre import House, build
+from tests.services.theatre import NOW, House, build
 
 from db.codes import chosen_codes
 from db.codes.batches import DocumentType, NewBatch
@@ -18,11 +18,12 @@ from db.core import tables
 from db.core.ids import new_id
 from db.core.sessions import Sessions
 from db.offers import offers
-from services.codes.batch_checks import receiver
 from services.codes.batches import place
+from services.codes.checks import receiver
 from services.codes.custom_codes import CustomCodes
 from services.codes.imports import ImportRequest, Imports
 from services.core.errors import Conflict, InvalidInput
+from services.core.transactions import Transaction
 from services.core.viewer import StaffRole
 
 
@@ -35,10 +36,10 @@ class Desk(House):
         self.imports = Imports(self.transactions)
 
     async def choose(self, offer: UUID, code: str) -> UUID:
-        return await self.custom.add(self.theatre.staff(StaffRole.CATALOGUE), offer, code, None)
+        return await self.custom.add(self.theatre.staff(StaffRole.CATALOGUE), offer, code, None, NOW)
 
     async def take_in(self, offer: UUID, code: str) -> UUID:
-        return await self.imports.take_in(self.staff, ImportRequest(offer, self.theatre.secutix), [code])
+        return await self.imports.take_in(self.staff, ImportRequest(offer, self.theatre.secutix), [code], NOW)
 
     @asynccontextmanager
     async def generating(self, offer: UUID) -> AsyncIterator[None]:
@@ -47,7 +48,7 @@ class Desk(House):
         order = NewBatch(offer, contact, 1, None, DocumentType.NO_EMAIL, "FR")
         async with self.sessions.writing() as connection:
             await receiver(connection, organisation, offer, contact)
-            await place(connection, organisation, new_id(), order, "staff:ada")
+            await place(Transaction(connection, organisation, NOW), new_id(), order, "staff:ada")
             yield
 
     @asynccontextmanager

@@ -136,7 +136,7 @@ async def test_a_mail_whose_sending_was_recorded_is_not_sent_again(desk: Desk) -
 
 async def test_a_list_is_mailed_again_where_somebody_asks(desk: Desk) -> None:
     batch = await desk.made(document_type=MAILED)
-    await desk.batches.resend(desk.staff, batch.id)
+    await desk.batches.resend(desk.staff, batch.id, None, NOW)
     assert (await desk.finished(batch.id)).state is BatchState.DONE
     first, second = desk.post.sent
     assert first["To"] == second["To"] == "codes@example.org"
@@ -147,7 +147,7 @@ async def test_a_worker_takes_up_what_is_to_be_mailed_again(desk: Desk) -> None:
     batch = await desk.made(document_type=MAILED)
     generation = desk.generation()
     async with working(desk, generation):
-        await desk.batches.resend(desk.staff, batch.id, "tresorerie@example.org")
+        await desk.batches.resend(desk.staff, batch.id, "tresorerie@example.org", NOW)
         async with asyncio.timeout(30):
             while len(desk.post.sent) < 2:
                 await generation.states.get()
@@ -180,21 +180,21 @@ async def test_a_batch_that_was_given_up_is_mailed_when_the_server_is_well_again
     assert (failed.generated, (await desk.counts()).available) == (150, 150)
     assert "127.0.0.1" in (failed.error or "")
     async with desk.letterbox.open():
-        await desk.batches.resend(desk.staff, batch)
+        await desk.batches.resend(desk.staff, batch, None, NOW)
         assert (await desk.finished(batch, desk.posting())).state is BatchState.DONE
     assert len(desk.letterbox.received) == 1
 
 
 async def test_a_batch_without_a_mail_can_be_mailed_later(desk: Desk) -> None:
     batch = await desk.made()
-    await desk.batches.resend(desk.staff, batch.id)
+    await desk.batches.resend(desk.staff, batch.id, None, NOW)
     assert (await desk.finished(batch.id)).sent_at == NOW
 
 
 async def test_a_batch_whose_mail_was_refused_is_mailed_to_another_address(desk: Desk) -> None:
     desk.post.trouble = [MailRefused("550 no such user")]
     failed = await desk.made(document_type=MAILED)
-    await desk.batches.resend(desk.staff, failed.id, "right@example.org")
+    await desk.batches.resend(desk.staff, failed.id, "right@example.org", NOW)
     done = await desk.finished(failed.id)
     assert (done.state, done.error, done.destination) == (BatchState.DONE, None, "right@example.org")
     assert len(await desk.codes(failed.id)) == 150
@@ -206,7 +206,7 @@ async def test_a_batch_that_failed_half_made_goes_on_where_it_stopped(desk: Desk
     await generation.advance(desk.theatre.organisation, batch, NOW)
     async with desk.sessions.writing() as connection:
         await connection.execute(text("UPDATE batches SET state = 'FAILED', error = 'fault'"))
-    await desk.batches.resend(desk.staff, batch)
+    await desk.batches.resend(desk.staff, batch, None, NOW)
     done = await desk.finished(batch, generation)
     assert (done.state, done.generated, done.error) == (BatchState.DONE, 30, None)
     assert len(set(await desk.codes(batch))) == (await desk.counts()).generated == 30
@@ -214,7 +214,7 @@ async def test_a_batch_that_failed_half_made_goes_on_where_it_stopped(desk: Desk
 
 async def test_a_batch_under_way_is_not_taken_up(desk: Desk) -> None:
     with pytest.raises(Conflict):
-        await desk.batches.resend(desk.staff, await desk.request())
+        await desk.batches.resend(desk.staff, await desk.request(), None, NOW)
 
 
 async def test_a_batch_that_is_being_sent_is_not_waited_for(desk: Desk) -> None:
@@ -222,36 +222,36 @@ async def test_a_batch_that_is_being_sent_is_not_waited_for(desk: Desk) -> None:
     async with desk.sessions.writing() as connection:
         await connection.execute(text("SELECT FROM batches FOR UPDATE"))
         with pytest.raises(Conflict):
-            await desk.batches.resend(desk.staff, batch.id)
+            await desk.batches.resend(desk.staff, batch.id, None, NOW)
 
 
 async def test_an_address_with_a_line_break_is_refused(desk: Desk) -> None:
     batch = await desk.made()
     with pytest.raises(InvalidInput):
-        await desk.batches.resend(desk.staff, batch.id, "a@example.org\nBcc: b@example.org")
+        await desk.batches.resend(desk.staff, batch.id, "a@example.org\nBcc: b@example.org", NOW)
 
 
 async def test_a_batch_without_an_address_anywhere_is_not_mailed(desk: Desk) -> None:
     batch = await desk.made(contact=desk.theatre.tyd)
     with pytest.raises(InvalidInput):
-        await desk.batches.resend(desk.staff, batch.id)
+        await desk.batches.resend(desk.staff, batch.id, None, NOW)
 
 
 async def test_an_unknown_batch_is_not_found(desk: Desk) -> None:
     with pytest.raises(NotFound):
-        await desk.batches.resend(desk.staff, new_id())
+        await desk.batches.resend(desk.staff, new_id(), None, NOW)
 
 
 async def test_only_staff_who_follow_codes_have_lists_mailed_again(desk: Desk) -> None:
     theatre, batch = desk.theatre, await desk.made()
     for viewer in (theatre.staff(StaffRole.VIEWER), theatre.partner(theatre.secutix), theatre.shopper()):
         with pytest.raises(Forbidden):
-            await desk.batches.resend(viewer, batch.id)
+            await desk.batches.resend(viewer, batch.id, None, NOW)
 
 
 async def test_the_same_key_mails_once_more(desk: Desk) -> None:
     batch = await desk.made(document_type=MAILED)
     for _ in range(2):
-        await desk.batches.resend(desk.staff, batch.id, key="key")
+        await desk.batches.resend(desk.staff, batch.id, None, NOW, key="key")
         await desk.finished(batch.id)
     assert len(desk.post.sent) == 2

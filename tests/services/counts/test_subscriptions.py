@@ -19,6 +19,8 @@ from services.codes.batches import Batch, BatchState
 from services.core.errors import Forbidden, NotFound
 from services.core.viewer import StaffRole
 
+pytestmark = pytest.mark.alone
+
 
 @pytest.fixture
 async def theatre(sessions: Sessions) -> Theatre:

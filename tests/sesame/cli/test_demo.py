@@ -12,8 +12,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import httpx
+import pytest
 from tests.sesame.waiting import wait_for
 from tests.wire import Json
+
+pytestmark = pytest.mark.processes
 
 TOKENS = 4
 

@@ -15,6 +15,8 @@ from sesame.errors import CommandError
 from sesame.postgres.cluster import Cluster
 from sesame.postgres.embedded import running
 
+pytestmark = pytest.mark.processes
+
 HOLDER = """
 import sys
 from pathlib import Path

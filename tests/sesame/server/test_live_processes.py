@@ -20,6 +20,8 @@ from tests.wire import Json
 
 from resolvers.runtime.ids import decode
 
+pytestmark = [pytest.mark.alone, pytest.mark.processes]
+
 FOUND_BY_VERSION = 2
 SIGNALLED = 5
 STARTING = 20

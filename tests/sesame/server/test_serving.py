@@ -15,6 +15,8 @@ from tests.sesame.waiting import wait_for
 
 from sesame.postgres.embedded import running
 
+pytestmark = pytest.mark.processes
+
 
 class Serve:
     """A ``sesame serve`` of its own, with all the processes that it started."""

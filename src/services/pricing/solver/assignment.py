@@ -1,4 +1,4 @@
-"""Which tickets get which advantage: the exact optimum under all limits (docs/domain.md, Pricing a basket, step 2).
+"""Which tickets get which advantage: the exact optimum under all limits (docs/domain.md, Pricing a basket, Advantages).
 
 Like tickets are numbered kinds, in a canonical order, and offers are numbered in the order of preference. Usually each
 kind takes its best option and no limit minds; what a limit does mind is left to ``integer_program``.
