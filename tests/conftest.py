@@ -16,6 +16,7 @@ from pathlib import Path
 from shutil import disk_usage
 from socket import IPPROTO_TCP, socket
 from tempfile import TemporaryDirectory
+from typing import Any
 from uuid import uuid4
 
 import asyncpg

@@ -20,9 +20,9 @@ from tests.gala import SECRET, build
 from tests.ledger import breaches
 
 from resolvers.runtime.context import Services
+from services.baskets.basket import Basket
 from services.baskets.basket_input import BasketChange, BasketRequest, LineRequest
 from services.baskets.expiry import Sweeper
-from services.baskets.lifecycle import Basket
 from services.catalogue.snapshot import Catalogue, by_code
 from services.core.errors import CodeRefused, Conflict, NotFound
 from services.core.viewer import Audience, StaffRole, Viewer
