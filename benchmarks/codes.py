@@ -161,14 +161,14 @@ async def reads(shop: Shop, folder: Path) -> None:
     await download(shop, batch)
 
 
-def looks(shop: Shop) -> dict[str, dict[str, UUID] | None]:
+def looks(shop: Shop) -> dict[str, CodeFilter | None]:
     """What each look filters by; None is the dashboard."""
     return {
         "dashboard": None,
-        "first page": {},
-        "first page of an offer": {"offer": shop.offer},
-        "first page of a contact": {"contact": shop.contact},
-        "first page of a season": {"season": shop.season},
+        "first page": CodeFilter(),
+        "first page of an offer": CodeFilter(offer=shop.offer),
+        "first page of a contact": CodeFilter(contact=shop.contact),
+        "first page of a season": CodeFilter(season=shop.season),
     }
 
 

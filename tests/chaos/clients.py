@@ -1,7 +1,7 @@
 """Clients who buy, change their minds, lose their connections, and ask again by the same key until they are answered."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from random import Random

@@ -1,6 +1,8 @@
 """Following codes, and invalidating them."""
 
 from datetime import timedelta
+from typing import Any
+from uuid import UUID
 
 import pytest
 from sqlalchemy import select
