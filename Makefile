@@ -13,7 +13,7 @@ help:
 	@echo "make demo     serve the example on http://127.0.0.1:8000; Ctrl-C stops it"
 	@echo "make test     run the tests"
 	@echo "make chaos    sell while everything is being killed, with twelve seeds"
-	@echo "make check    formatting, lint, types, import contracts"
+	@echo "make check    formatting, lint, types, import contracts, dead code"
 	@echo "make schema   export schema/schema.graphql from the code"
 	@echo "make bench    run the benchmarks"
 	@echo "make setup    only make .venv; the others do it by themselves"
@@ -43,6 +43,7 @@ check: $(READY)
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/vulture
 
 schema: $(READY)
 	$(BIN)/sesame schema > schema/schema.graphql.new
