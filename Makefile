@@ -21,7 +21,7 @@ help:
 	@echo "make test-random  the tests in another order each time"
 	@echo "make test-all     the tests on every Python of 3.11 to 3.14 that this machine has"
 	@echo "make chaos    sell while everything is being killed, with twelve seeds"
-	@echo "make check    formatting, lint, types, import contracts"
+	@echo "make check    formatting, lint, types, import contracts, dead code"
 	@echo "make schema   export schema/schema.graphql from the code"
 	@echo "make bench    run the benchmarks"
 	@echo "make setup    only make .venv; the others do it by themselves"
@@ -61,6 +61,7 @@ check: $(READY)
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/vulture
 
 schema: $(READY)
 	$(BIN)/sesame schema > schema/schema.graphql.new

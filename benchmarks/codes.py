@@ -153,29 +153,31 @@ async def reads(shop: Shop, folder: Path) -> None:
     for name, wanted in looks(shop).items():
         few, many = await medians([look(small, wanted), look(shop, wanted)])
         compared(name, few, FEW, many, MANY)
-    first, last = await medians([look(shop, {"offer": shop.offer}), look(shop, {"offer": shop.offer}, deep)])
+    first, last = await medians(
+        [look(shop, CodeFilter(offer=shop.offer)), look(shop, CodeFilter(offer=shop.offer), deep)]
+    )
     compared("page of an offer", first, 100, last, MANY)
     await small.sessions.close()
     await download(shop, batch)
 
 
-def looks(shop: Shop) -> dict[str, dict[str, UUID] | None]:
+def looks(shop: Shop) -> dict[str, CodeFilter | None]:
     """What each look filters by; None is the dashboard."""
     return {
         "dashboard": None,
-        "first page": {},
-        "first page of an offer": {"offer": shop.offer},
-        "first page of a contact": {"contact": shop.contact},
-        "first page of a season": {"season": shop.season},
+        "first page": CodeFilter(),
+        "first page of an offer": CodeFilter(offer=shop.offer),
+        "first page of a contact": CodeFilter(contact=shop.contact),
+        "first page of a season": CodeFilter(season=shop.season),
     }
 
 
-def look(shop: Shop, wanted: dict[str, UUID] | None, after: UUID | None = None) -> Look:
+def look(shop: Shop, wanted: CodeFilter | None, after: UUID | None = None) -> Look:
     codes = Codes(shop.sessions, Transactions(shop.sessions, lambda *_: None))
     dashboards = Dashboards(shop.sessions, Catalogues(shop.sessions))
 
     async def page() -> None:
-        assert len(await codes.page(shop.viewer, CodeFilter(**(wanted or {})), after, 100)) == 100
+        assert len(await codes.page(shop.viewer, wanted or CodeFilter(), after, 100)) == 100
 
     async def dashboard() -> None:
         await dashboards.of_season(shop.viewer, shop.season, by_contact=True)
@@ -193,7 +195,7 @@ async def copied(shop: Shop, name: str) -> Shop:
     """The same shop in a copy of the database, with what it has by now."""
     await shop.sessions.close()
     url = make_url(shop.url)
-    connection = await asyncpg.connect(host=url.query["host"], user="postgres", database="template1")
+    connection = await asyncpg.connect(host=str(url.query["host"]), user="postgres", database="template1")
     await connection.execute(f"CREATE DATABASE {name} TEMPLATE {url.database}")
     await connection.close()
     return replace(shop, sessions=Sessions(url.set(database=name).render_as_string()))

@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from statistics import median
 from time import perf_counter
+from typing import Any
 from uuid import UUID
 
 from services.pricing.engine import price
@@ -71,7 +72,7 @@ def basket(tickets: int) -> list[Line]:
     return [Line(kind(place), tickets // kinds + (place < tickets % kinds)) for place in range(kinds)]
 
 
-def advantage(place: int, target: Target, **parts: object) -> Advantage:
+def advantage(place: int, target: Target, **parts: Any) -> Advantage:
     offer = Advantage(
         id=number(10, place),
         code=f"OFFER{place:05}",

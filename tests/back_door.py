@@ -1,7 +1,6 @@
 """What tests change in the example's data, and see of the database, behind the services' back."""
 
 import asyncio
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Table, insert, select, text, update
@@ -13,7 +12,7 @@ from db.core.ids import new_id
 from db.core.sessions import Sessions
 
 
-async def change_offer(sessions: Sessions, code: str, **values: Any) -> None:
+async def change_offer(sessions: Sessions, code: str, **values: object) -> None:
     """Sets columns of the offer with this code."""
     async with sessions.writing() as connection:
         await connection.execute(update(tables.offers).where(tables.offers.c.code == code).values(**values))
@@ -26,7 +25,7 @@ async def touch(sessions: Sessions) -> None:
         await catalogue.touch(connection, await organisation(connection))
 
 
-async def limit_offer(sessions: Sessions, code: str, **values: Any) -> None:
+async def limit_offer(sessions: Sessions, code: str, **values: object) -> None:
     """Gives the offer a limit: of its own, or of one element."""
     async with sessions.writing() as connection:
         own = await organisation(connection)
@@ -50,7 +49,7 @@ async def expire_baskets(sessions: Sessions) -> None:
         await connection.execute(text("UPDATE baskets SET expires_at = now() - interval '1 second'"))
 
 
-async def copy(connection: AsyncConnection, table: Table, code: str, number: int, **changes: Any) -> list[UUID]:
+async def copy(connection: AsyncConnection, table: Table, code: str, number: int, **changes: object) -> list[UUID]:
     """So many copies of the row with this code, with codes of their own; their keys, in ascending order."""
     query = select(table).where(table.c.code == code)
     row = dict((await connection.execute(query)).mappings().one())
@@ -61,12 +60,14 @@ async def copy(connection: AsyncConnection, table: Table, code: str, number: int
 
 
 async def key_of(connection: AsyncConnection, table: Table, code: str) -> UUID:
-    return (await connection.execute(select(table.c.id).where(table.c.code == code))).scalar_one()
+    key: UUID = (await connection.execute(select(table.c.id).where(table.c.code == code))).scalar_one()
+    return key
 
 
 async def organisation(connection: AsyncConnection) -> UUID:
     """The example's own."""
-    return (await connection.execute(select(tables.organisations.c.id))).scalar_one()
+    key: UUID = (await connection.execute(select(tables.organisations.c.id))).scalar_one()
+    return key
 
 
 async def somebody_waits(sessions: Sessions) -> None:

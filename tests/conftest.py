@@ -27,6 +27,7 @@ from pydantic import SecretStr
 from sqlalchemy.engine import make_url
 from starlette.applications import Starlette
 from starlette.types import ASGIApp
+from tests.wire import Json, JsonObject
 
 from db.core.sessions import Sessions
 from db.migrations.migrate import upgrade
@@ -158,7 +159,7 @@ class Databases:
 
     @asynccontextmanager
     async def _connected(self) -> AsyncIterator[asyncpg.Connection]:
-        connection = await asyncpg.connect(host=self._url.query["host"], user="postgres", database="postgres")
+        connection = await asyncpg.connect(host=str(self._url.query["host"]), user="postgres", database="postgres")
         try:
             yield connection
         finally:
@@ -193,8 +194,8 @@ class Server:
         return self.address.replace("http://", "ws://") + "/graphql"
 
     async def ask(
-        self, document: str, variables: dict[str, Any] | None = None, *, token: str | None = None, **headers: str
-    ) -> Any:
+        self, document: str, variables: JsonObject | None = None, *, token: str | None = None, **headers: str
+    ) -> Json:
         """What the server answers to an operation; to the shopper where no other token is given."""
         bearer = {"Authorization": f"Bearer {token or self.shopper}", **headers}
         request = {"query": document, "variables": variables}

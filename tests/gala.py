@@ -5,16 +5,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 from uuid import UUID
 
 import httpx
+from tests.wire import Json, JsonObject
 
 from db.core.sessions import Sessions
 from resolvers.runtime.ids import encode
 from services.access.credentials import Credentials
 from services.catalogue.catalogues import Catalogues
-from services.catalogue.snapshot import Catalogue, by_code
+from services.catalogue.snapshot import AudienceSubCategory, Performance, SeatCategory, by_code
 from services.codes.batches import BatchState
 from services.codes.download_links import DownloadLinks
 from services.codes.format import display
@@ -58,7 +58,7 @@ query basket($id: ID!) {{ answer: basket(id: $id) {{ __typename {_BASKET} order 
 """
 
 
-def document(now: datetime) -> dict[str, object]:
+def document(now: datetime) -> JsonObject:
     """Its data file. Each performance has an offer of its own kind."""
     start = {"startsOn": (now - timedelta(days=30)).isoformat()}
     season = {"code": "S", "name": {"en": "S"}, **start, "endsOn": (now + timedelta(days=300)).isoformat()}
@@ -71,15 +71,15 @@ def document(now: datetime) -> dict[str, object]:
         for code in ("BY-CODE", "FEW", "ELEMENTS", "SHARES", "COUPONS", "PLAIN")
     ]
 
-    def offer(code: str, **parts: object) -> dict[str, object]:
+    def offer(code: str, **parts: Json) -> JsonObject:
         names = {"internalName": {"en": code}, "publicName": {"en": code}}
         return {"code": code, "state": "RUNNING", **names, **parts}
 
-    def advantage(code: str, performance: str, **parts: object) -> dict[str, object]:
+    def advantage(code: str, performance: str, **parts: Json) -> JsonObject:
         rest = {"targetType": "PUBLIC", "benefit": {"amountOff": "10.00"}, **parts}
         return offer(code, season="S", family="EVENT", scope={"performances": [performance]}, **rest)
 
-    def coupon(code: str, limits: object, **custom: object) -> dict[str, object]:
+    def coupon(code: str, limits: JsonObject, **custom: Json) -> JsonObject:
         customs = [{"code": f"{code}-CODE", **custom}]
         rest = {"benefit": {"amountOffPerTicket": "5.00"}, "combinable": True, "limits": limits, "customCodes": customs}
         return offer(code, scope={"performances": ["COUPONS"]}, **rest)
@@ -133,7 +133,7 @@ class Gala:
     seats: Mapping[str, str]
     tariff: str
 
-    def line(self, performance: str, seat: str = "CAT1", quantity: int = 1) -> dict[str, object]:
+    def line(self, performance: str, seat: str = "CAT1", quantity: int = 1) -> JsonObject:
         return {
             "performanceId": self.performances[performance],
             "seatCategoryId": self.seats[seat],
@@ -170,28 +170,24 @@ async def build(url: str) -> Gala:
             staff=await credentials.staff_token("gala", list(StaffRole), until, point_of_sale="HALL", name="ada"),
             customers=tuple(customers),
             codes=tuple(display(code.code) for code in codes),
-            **_ids(catalogue),
+            performances=_encoded("Performance", catalogue.performances),
+            seats=_encoded("SeatCategory", catalogue.seat_categories),
+            tariff=_encoded("AudienceSubCategory", catalogue.audience_sub_categories)["FULL"],
         )
     finally:
         await sessions.close()
 
 
-def _ids(catalogue: Catalogue) -> dict[str, Any]:
-    def encoded(kind: str, things: Mapping[UUID, Any]) -> dict[str, str]:
-        return {code: encode(kind, thing.id) for code, thing in by_code(things).items()}
-
-    return {
-        "performances": encoded("Performance", catalogue.performances),
-        "seats": encoded("SeatCategory", catalogue.seat_categories),
-        "tariff": encoded("AudienceSubCategory", catalogue.audience_sub_categories)["FULL"],
-    }
+def _encoded(kind: str, things: Mapping[UUID, Performance | SeatCategory | AudienceSubCategory]) -> Mapping[str, str]:
+    """Ids on the wire by code."""
+    return {code: encode(kind, thing.id) for code, thing in by_code(things).items()}
 
 
 class Fault(Exception):  # noqa: N818 - an answer, not a bug of the client
     """The server said that something went wrong on its side: what became of the request is not known."""
 
 
-async def send(client: httpx.AsyncClient, token: str, operation: str, variables: Mapping[str, object]) -> Any:
+async def send(client: httpx.AsyncClient, token: str, operation: str, variables: JsonObject) -> Json:
     """The answer to one operation of DOCUMENT. Raises Fault, or httpx.TransportError where the connection broke."""
     response = await client.post(
         "/graphql",

@@ -119,7 +119,7 @@ RULES: Final = {
 async def connect(url: str) -> asyncpg.Connection:
     """A plain connection to the database of a SQLAlchemy URL."""
     parsed = make_url(url)
-    return await asyncpg.connect(host=parsed.query["host"], port=5432, user="postgres", database=parsed.database)
+    return await asyncpg.connect(host=str(parsed.query["host"]), port=5432, user="postgres", database=parsed.database)
 
 
 async def breaches(url: str) -> list[str]:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from socket import socket
 from tempfile import TemporaryDirectory
@@ -32,7 +33,7 @@ def two_processes(url: str, **settings: str) -> Iterator[list[str]]:
             try:
                 addresses = [f"http://127.0.0.1:{port}" for port in ports]
                 for address in addresses:
-                    wait_for(lambda address=address: is_healthy(address), 60)
+                    wait_for(partial(is_healthy, address), 60)
                 yield addresses
             finally:
                 for process in processes:

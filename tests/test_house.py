@@ -52,7 +52,7 @@ def test_kinds_and_states_are_enums_that_are_defined_once() -> None:
     members = {node for each in enums for node in _texts(each)}
     values = {node.value for node in members if str(node.value).isupper()}
     bare = [
-        f"{path}:{node.lineno} {node.value}"
+        f"{path}:{node.lineno} {node.value!r}"
         for path, tree in trees.items()
         for node in _texts(tree)
         if node.value in values and node not in members

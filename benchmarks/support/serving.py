@@ -30,6 +30,7 @@ def sesame(workers: int = WORKERS, changed: Callable[[dict[str, Any]], None] | N
         environment = {**os.environ, "SESAME_DATA_DIR": f"{folder}/data", "SESAME_LOG_LEVEL": "warning"}
         data = Path(folder) / "data.json"
         document = moved_to(json.loads(EXAMPLE.read_text()), datetime.now(UTC))
+        assert isinstance(document, dict)
         if changed is not None:
             changed(document)
         data.write_text(json.dumps(document))

@@ -45,7 +45,12 @@ def main(port: int, token: str, number: int, file: Path) -> None:
                 watcher.take(watcher.receive())
     print("ready", flush=True)
     stopping = threading.Event()
-    threading.Thread(target=lambda: (sys.stdin.read(), stopping.set()), daemon=True).start()
+
+    def stop_at_the_end_of_input() -> None:
+        sys.stdin.read()
+        stopping.set()
+
+    threading.Thread(target=stop_at_the_end_of_input, daemon=True).start()
     seen = _watch(watchers, stopping)
     file.write_text(json.dumps({"seen": seen, "last": [[each.offer, each.version] for each in watchers]}))
 

@@ -1,7 +1,7 @@
 """Clients who buy, change their minds, lose their connections, and ask again by the same key until they are answered."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from random import Random
@@ -204,7 +204,7 @@ class Client:
         answer = await self.ask("applyAdvantageCode", basketId=basket["id"], code=code)
         return answer["basket"] if answer["__typename"] == "AdvantageCodeApplied" else basket
 
-    async def _changed(self, basket: Answer, **change: object) -> Answer:
+    async def _changed(self, basket: Answer, **change: Any) -> Answer:
         answer = await self.ask("updateBasket", basketId=basket["id"], **change)
         return answer if answer["__typename"] == "Basket" else basket
 
@@ -223,7 +223,9 @@ class Client:
         rivals: list[Sequence[str]] = [("confirmBasket",)]
         if chance < 0.5:
             rivals.append(self._random.choice((("confirmBasket",), ("cancelBasket",))))
-        racing = [self.ask(operation, token, **wanted) for (operation,) in rivals]
+        racing: list[Coroutine[Any, Any, Answer | None]] = [
+            self.ask(operation, token, **wanted) for (operation,) in rivals
+        ]
         if chance < 0.4:
             racing.append(self._expire(basket))
         answers = [answer for answer in await asyncio.gather(*racing) if answer is not None]

@@ -84,7 +84,7 @@ class Postgres:
 
     async def _execute(self, *statements: str) -> None:
         parsed = make_url(self.url)
-        connection = await asyncpg.connect(host=parsed.query["host"], user="postgres", database="postgres")
+        connection = await asyncpg.connect(host=str(parsed.query["host"]), user="postgres", database="postgres")
         for statement in statements:
             await connection.execute(statement)
         await connection.close()
@@ -142,9 +142,10 @@ class Service:
 
     def end(self) -> None:
         children = psutil.Process(self._process.pid).children(recursive=True)
-        for process in (self._process, *children):
+        self._process.kill()
+        for child in children:
             with suppress(psutil.NoSuchProcess):
-                process.kill()
+                child.kill()
         self._process.wait()
 
     def _workers(self) -> list[psutil.Process]:

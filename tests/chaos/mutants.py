@@ -10,8 +10,11 @@ import sqlalchemy
 from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.types import ASGIApp
 
-from db.baskets import claims
+from db.baskets import claims as db_claims
+from db.baskets.claims import Claim, Claimed
 from db.core import sessions
+from services.core import idempotency
+from services.core.errors import Failure
 from services.core.idempotency import IdempotentRequest
 from sesame.server import app
 
@@ -23,41 +26,47 @@ SELECT count(*) FROM codes WHERE organisation_id = :organisation AND id = ANY(:c
 
 def check_before_write() -> None:
     """A claim looks whether the codes are free, and then takes them whatever has happened since."""
-    unconditional = str(claims._CLAIM).replace(
+    unconditional = str(db_claims._CLAIM).replace(
         "AND (c.status = 'AVAILABLE' OR (c.status = 'HELD' AND c.basket_id = ANY(:baskets)))", ""
     )
-    assert unconditional != str(claims._CLAIM)
-    claims._CLAIM = sqlalchemy.text(unconditional)
-    write = claims.claim
+    assert unconditional != str(db_claims._CLAIM)
+    db_claims._CLAIM = sqlalchemy.text(unconditional)
+    write = db_claims.claim
 
     async def claim(
-        connection: AsyncConnection, organisation: UUID, wanted: Sequence[claims.Claim], ending: Sequence[UUID] = ()
-    ) -> claims.Claimed:
-        baskets = [*(each.basket for each in wanted), *ending]
-        codes = [hold.code for each in wanted for hold in each.holds if hold.code is not None]
+        connection: AsyncConnection, organisation: UUID, claims: Sequence[Claim], ending: Sequence[UUID] = ()
+    ) -> Claimed:
+        baskets = [*(each.basket for each in claims), *ending]
+        codes = [hold.code for each in claims for hold in each.holds if hold.code is not None]
         parameters = {"organisation": organisation, "baskets": baskets, "codes": codes}
         if await connection.scalar(_TAKEN_CODES, parameters):
-            return claims.Claimed(frozenset(codes), frozenset(), frozenset())
+            return Claimed(frozenset(codes), frozenset(), frozenset())
         await asyncio.sleep(0.03)
-        return await write(connection, organisation, wanted, ending)
+        return await write(connection, organisation, claims, ending)
 
-    claims.claim = claim
+    db_claims.claim = claim
 
 
 def ignored_keys() -> None:
     """Every request is new."""
-    IdempotentRequest.is_keyed = property(lambda _: False)  # type: ignore[assignment,method-assign]
+
+    async def begin(
+        connection: AsyncConnection, organisation: UUID, requests: Sequence[IdempotentRequest], *, waits: bool = True
+    ) -> list[idempotency.Answer | Failure | None]:
+        return [None for _ in requests]
+
+    idempotency.begin = begin
 
 
 def no_synchronous_commit() -> None:
     """A commit is told before it is written."""
-    make = sessions.create_async_engine
+    make = sessions.create_async_engine  # type: ignore[attr-defined]  # a mutant reaches inside
 
     def careless(*arguments: Any, connect_args: Any, **options: Any) -> Any:
         settings = {**connect_args["server_settings"], "synchronous_commit": "off"}
         return make(*arguments, **options, connect_args={"server_settings": settings})
 
-    sessions.create_async_engine = careless
+    sessions.create_async_engine = careless  # type: ignore[attr-defined, assignment]  # a mutant reaches inside
 
 
 MUTANTS: dict[str, Callable[[], None]] = {

@@ -2,9 +2,9 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 from tests.conftest import Server
+from tests.wire import Json, JsonObject
 
 OPERATIONS = Path(__file__).parents[2] / "schema" / "operations"
 
@@ -18,7 +18,7 @@ class Client:
         self._token = token
         self._language = language
 
-    async def send(self, operation: str, **variables: Any) -> Any:
+    async def send(self, operation: str, **variables: Json) -> Json:
         """The whole answer."""
         response = await self._server.client.post(
             "/graphql",
@@ -32,7 +32,7 @@ class Client:
         )
         return response.json()
 
-    async def ask(self, operation: str, **variables: Any) -> Any:
+    async def ask(self, operation: str, **variables: Json) -> Json:
         """The data of an answer that must be without errors."""
         answer = await self.send(operation, **variables)
         assert "errors" not in answer, answer
@@ -45,7 +45,7 @@ class Shop(Client):
     def __init__(self, server: Server, token: str | None = None) -> None:
         super().__init__(server, "shop", token or server.shopper)
 
-    async def lines(self, *wanted: tuple[str, str | None, str, int]) -> list[dict[str, Any]]:
+    async def lines(self, *wanted: tuple[str, str | None, str, int]) -> list[JsonObject]:
         """Lines for (performance or product, seat category, audience sub-category, quantity), by code."""
         prices = await self._prices()
         found = []
@@ -54,25 +54,25 @@ class Shop(Client):
             found.append({**line, "quantity": quantity})
         return found
 
-    async def price(self, *wanted: tuple[str, str | None, str, int], **others: Any) -> Any:
+    async def price(self, *wanted: tuple[str, str | None, str, int], **others: Json) -> Json:
         """The price of a basket of these lines."""
         return (await self.ask("PriceBasket", input={"lines": await self.lines(*wanted), **others}))["priceBasket"]
 
-    async def basket(self, *wanted: tuple[str, str | None, str, int], **others: Any) -> Any:
+    async def basket(self, *wanted: tuple[str, str | None, str, int], **others: Json) -> Json:
         """A new basket of these lines."""
         data = await self.ask("CreateBasket", input={"lines": await self.lines(*wanted), **others})
         assert data["createBasket"]["__typename"] == "Basket", data
         return data["createBasket"]
 
-    async def apply(self, basket: str, code: str, **others: Any) -> Any:
+    async def apply(self, basket: str, code: str, **others: Json) -> Json:
         wanted = {"basketId": basket, "code": code, **others}
         return (await self.ask("ApplyAdvantageCode", input=wanted))["applyAdvantageCode"]
 
-    async def confirm(self, basket: str, **others: Any) -> Any:
+    async def confirm(self, basket: str, **others: Json) -> Json:
         return (await self.ask("ConfirmBasket", input={"basketId": basket, **others}))["confirmBasket"]
 
-    async def _prices(self) -> dict[tuple[str, str | None, str], dict[str, Any]]:
-        lines: dict[tuple[str, str | None, str], dict[str, Any]] = {}
+    async def _prices(self) -> dict[tuple[str, str | None, str], JsonObject]:
+        lines: dict[tuple[str, str | None, str], JsonObject] = {}
         for product in (await self.ask("Products", first=100))["products"]["edges"]:
             node = product["node"]
             elements = [(node["code"], {"productId": node["id"]}, node["prices"])]
@@ -101,16 +101,16 @@ class BackOffice(Client):
     async def offer_id(self, code: str) -> str:
         data = await self.ask("BackOfficeOffers", first=100)
         edges = data["advantages"]["edges"] + data["promotionalCodes"]["edges"]
-        return next(edge["node"]["id"] for edge in edges if edge["node"]["code"] == code)
+        return str(next(edge["node"]["id"] for edge in edges if edge["node"]["code"] == code))
 
     async def contact_id(self, code: str) -> str:
         data = await self._counter.ask("FindContacts", search=code)
-        return next(edge["node"]["id"] for edge in data["contacts"]["edges"] if edge["node"]["code"] == code)
+        return str(next(edge["node"]["id"] for edge in data["contacts"]["edges"] if edge["node"]["code"] == code))
 
     async def season_id(self) -> str:
-        return (await self._shop.ask("Season"))["seasons"][0]["id"]
+        return str((await self._shop.ask("Season"))["seasons"][0]["id"])
 
-    async def codes(self, count: int, **wanted: Any) -> list[str]:
+    async def codes(self, count: int, **wanted: Json) -> list[str]:
         """So many codes, the oldest first."""
         data = await self.ask("Codes", first=count, filter=wanted or None)
         return [edge["node"]["code"] for edge in data["codes"]["edges"]]

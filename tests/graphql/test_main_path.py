@@ -1,15 +1,14 @@
 """From the catalogue to an order, over HTTP, with the documents that clients send."""
 
-from typing import Any
-
 import pytest
 from tests.conftest import Server
 from tests.graphql.operations import BackOffice, Shop
+from tests.wire import Json
 
 SEATS = ("HELENE-1217", "CAT1", "FULL", 2)
 
 
-def amounts(pricing: Any) -> dict[str, str]:
+def amounts(pricing: Json) -> dict[str, str]:
     names = ("subtotal", "advantageDiscount", "promotionDiscount", "processingFee", "total", "amountDue")
     return {name: pricing[name]["amount"] for name in names}
 

@@ -1,8 +1,9 @@
 """A theatre of plain values: names become ids, and what a test leaves out is as simple as can be."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import TypedDict, Unpack
 from uuid import NAMESPACE_OID, UUID, uuid5
 
 from services.pricing.engine import eligibility, price
@@ -10,11 +11,16 @@ from services.pricing.facts.offers import (
     Advantage,
     AdvantageBenefit,
     CampaignTarget,
+    ElementLimits,
     IndicatorTarget,
+    Limits,
     Offer,
+    OfferState,
     PromotionalCode,
     PromotionBenefit,
     PublicTarget,
+    Restriction,
+    Scope,
     Target,
 )
 from services.pricing.facts.refusals import EnteredCode, Refusal, RefusalCode
@@ -60,13 +66,46 @@ def ticket(
     )
 
 
-def advantage(code: str, benefit: AdvantageBenefit, target: Target | None = None, **parts: object) -> Advantage:
-    given = {"id": an_id(code), "code": code, "family": ProductFamily.EVENT, "target": target or PublicTarget()}
-    return Advantage(**(given | {"benefit": benefit} | parts))
+class OfferParts(TypedDict, total=False):
+    """What a test may say of any offer."""
+
+    state: OfferState
+    valid_from: datetime | None
+    valid_until: datetime | None
+    channels: frozenset[UUID]
+    points_of_sale: frozenset[UUID]
+    delivery_modes: frozenset[UUID]
+    scope: Scope
+    limits: Limits
+    element_limits: tuple[ElementLimits, ...]
 
 
-def promotion(code: str, benefit: PromotionBenefit, **parts: object) -> PromotionalCode:
-    return PromotionalCode(**({"id": an_id(code), "code": code, "benefit": benefit, "combinable": True} | parts))
+class AdvantageParts(OfferParts, total=False):
+    """And of an advantage."""
+
+    family: ProductFamily
+    season: UUID | None
+    sale_end_tolerance: int | None
+
+
+class PromotionParts(OfferParts, total=False):
+    """And of a promotional code."""
+
+    minimum_basket: int
+    combinable: bool
+    restriction: Restriction
+
+
+def advantage(
+    code: str, benefit: AdvantageBenefit, target: Target | None = None, **parts: Unpack[AdvantageParts]
+) -> Advantage:
+    target = target or PublicTarget()
+    given = Advantage(id=an_id(code), code=code, family=ProductFamily.EVENT, target=target, benefit=benefit)
+    return replace(given, **parts)
+
+
+def promotion(code: str, benefit: PromotionBenefit, **parts: Unpack[PromotionParts]) -> PromotionalCode:
+    return replace(PromotionalCode(id=an_id(code), code=code, benefit=benefit, combinable=True), **parts)
 
 
 def entered(text: str, offer: str, *refusals: RefusalCode) -> EnteredCode:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from random import Random
 
-from tests.pricing.playhouse import NOW, advantage, an_id, element, ids, promotion, ticket
+from tests.pricing.playhouse import NOW, OfferParts, advantage, an_id, element, ids, promotion, ticket
 
 from services.pricing.engine import price
 from services.pricing.facts.offers import (
@@ -87,7 +87,7 @@ def scope(random: Random) -> Scope:
     )
 
 
-def shared(random: Random, odd: float) -> dict[str, object]:
+def shared(random: Random, odd: float) -> OfferParts:
     """What advantages and promotional codes have in common; ``odd`` is how likely each condition on the sale is."""
     rare = random.random
     return {
@@ -111,20 +111,20 @@ def benefit(random: Random, unit: int) -> AdvantageBenefit:
         for tariff in map(an_id, TARIFFS)
         if random.random() < 0.8
     }
-    return random.choice(
-        [
-            PercentOff(random.choice([100_000, 250_000, 333_333, 500_000, 1_000_000])),
-            AmountOff(random.randint(0, 12) * unit // 4),
-            FixedPrice(random.randint(0, 15) * unit // 4),
-            Rates(rates),
-        ]
-    )
+    benefits: list[AdvantageBenefit] = [
+        PercentOff(random.choice([100_000, 250_000, 333_333, 500_000, 1_000_000])),
+        AmountOff(random.randint(0, 12) * unit // 4),
+        FixedPrice(random.randint(0, 15) * unit // 4),
+        Rates(rates),
+    ]
+    return random.choice(benefits)
 
 
 def promotion_benefit(random: Random, unit: int) -> PromotionBenefit:
     amount = random.randint(0, 60) * unit // 4
     part = PercentOff(random.choice([30_000, 125_000, 500_000, 1_000_000]))
-    return random.choice([part, AmountOff(amount), AmountOffPerTicket(amount // 4)])
+    benefits: list[PromotionBenefit] = [part, AmountOff(amount), AmountOffPerTicket(amount // 4)]
+    return random.choice(benefits)
 
 
 def target(random: Random) -> Target:
@@ -133,7 +133,9 @@ def target(random: Random) -> Target:
     )
     covers = random.choice([1, 1, 2, None])
     regular = IndicatorTarget(an_id("LEVELS"), random.choice(["HIGH", "HIGH", "HIGH", "LOW"]))
-    return random.choice([PublicTarget(), PublicTarget(), regular, campaign, PartnerTarget(), SingleUseTarget(covers)])
+    single = SingleUseTarget(covers)
+    targets: list[Target] = [PublicTarget(), PublicTarget(), regular, campaign, PartnerTarget(), single]
+    return random.choice(targets)
 
 
 def contact(random: Random) -> ContactFacts | None:

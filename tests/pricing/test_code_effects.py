@@ -1,11 +1,14 @@
 """What each entered code does: what it took off, or every reason why not."""
 
+from typing import Unpack
+
 import pytest
 from tests.pricing.playhouse import (
     BLANDINE,
     NOW,
     PERCENT,
     REGULARS,
+    AdvantageParts,
     Shop,
     advantage,
     an_id,
@@ -38,7 +41,7 @@ from services.pricing.facts.tickets import ElementKind
 ONE, TWO, THREE = (entered(text, "S") for text in ("S1", "S2", "S3"))
 
 
-def single_use(covers: int | None = 1, off: int = 4000, **parts: object) -> Shop:
+def single_use(covers: int | None = 1, off: int = 4000, **parts: Unpack[AdvantageParts]) -> Shop:
     return Shop([advantage("S", AmountOff(off), SingleUseTarget(covers), **parts)])
 
 

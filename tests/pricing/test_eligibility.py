@@ -1,7 +1,8 @@
 """Who may have an offer, where, when and on which tickets; and what was required and found."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Unpack
 
 import pytest
 from tests.pricing.playhouse import (
@@ -11,6 +12,7 @@ from tests.pricing.playhouse import (
     REGULARS,
     REVIVAL,
     SHOW,
+    AdvantageParts,
     Shop,
     advantage,
     an_id,
@@ -35,6 +37,7 @@ from services.pricing.facts.offers import (
     Restriction,
     Scope,
     SingleUseTarget,
+    Target,
 )
 from services.pricing.facts.refusals import Instant, Refusal, RefusalCode, Things, Tickets, Words
 from services.pricing.facts.sale import ContactFacts
@@ -44,13 +47,15 @@ FIVE_OFF = AmountOff(500)
 SECOND = timedelta(seconds=1)
 
 
-def offered(**parts: object) -> Shop:
-    return Shop([advantage("A", FIVE_OFF, **parts)])
+def offered(target: Target | None = None, **parts: Unpack[AdvantageParts]) -> Shop:
+    return Shop([advantage("A", FIVE_OFF, target, **parts)])
 
 
-def restricted(contact: ContactFacts | None = None, profile: str | None = None, **parts: object) -> list[str | None]:
+def restricted(
+    restriction: Restriction, contact: ContactFacts | None = None, profile: str | None = None
+) -> list[str | None]:
     """What a restricted promotional code says to this contact: the details of its refusals."""
-    shop = Shop([promotion("P", FIVE_OFF, restriction=Restriction(**parts))], contact, counter_profile=profile)
+    shop = Shop([promotion("P", FIVE_OFF, restriction=restriction)], contact, counter_profile=profile)
     return [refusal.detail for refusal in shop.refusals(ticket(), codes=[entered("C", "P")])]
 
 
@@ -132,7 +137,7 @@ def test_an_offer_of_a_campaign_is_for_its_target(contact: ContactFacts | None, 
         (REVIVAL.ends_at + SECOND, False),
     ],
 )
-def test_an_offer_of_a_campaign_is_open_while_the_campaign_runs(now: object, is_open: bool) -> None:
+def test_an_offer_of_a_campaign_is_open_while_the_campaign_runs(now: datetime, is_open: bool) -> None:
     found = replace(offered(target=REVIVAL), contact=BLANDINE, now=now).refusals(ticket())
     assert reasons(found) == ([] if is_open else ["NOT_TARGETED"])
 
@@ -170,37 +175,37 @@ def test_a_promotional_code_is_for_who_enters_it() -> None:
 
 
 def test_a_restriction_to_a_level() -> None:
-    assert restricted(BLANDINE, indicator=REGULARS) == []
-    assert restricted(NEWCOMER, indicator=REGULARS) == ["level"]
+    assert restricted(Restriction(indicator=REGULARS), BLANDINE) == []
+    assert restricted(Restriction(indicator=REGULARS), NEWCOMER) == ["level"]
 
 
 def test_a_restriction_to_who_has_ordered() -> None:
-    assert restricted(replace(NEWCOMER, has_ordered=True), has_ordered=True) == []
-    assert restricted(NEWCOMER, has_ordered=True) == ["has_ordered"]
-    assert restricted(None, has_ordered=True) == ["has_ordered"]
+    assert restricted(Restriction(has_ordered=True), replace(NEWCOMER, has_ordered=True)) == []
+    assert restricted(Restriction(has_ordered=True), NEWCOMER) == ["has_ordered"]
+    assert restricted(Restriction(has_ordered=True)) == ["has_ordered"]
 
 
 def test_a_restriction_to_subscribers() -> None:
-    assert restricted(BLANDINE, newsletter=True) == []
-    assert restricted(NEWCOMER, newsletter=True) == ["newsletter"]
-    assert restricted(None, newsletter=True) == ["newsletter"]
+    assert restricted(Restriction(newsletter=True), BLANDINE) == []
+    assert restricted(Restriction(newsletter=True), NEWCOMER) == ["newsletter"]
+    assert restricted(Restriction(newsletter=True)) == ["newsletter"]
 
 
 def test_a_restriction_to_a_list_of_contacts_does_not_disclose_it() -> None:
-    assert restricted(BLANDINE, contacts=ids("BLANDINE")) == []
+    assert restricted(Restriction(contacts=ids("BLANDINE")), BLANDINE) == []
     shop = Shop([promotion("P", FIVE_OFF, restriction=Restriction(contacts=ids("BLANDINE")))], NEWCOMER)
     found = shop.refusals(ticket(), codes=[entered("C", "P")])
     assert found == (Refusal(RefusalCode.NOT_TARGETED, detail="contacts"),)
 
 
 def test_a_restriction_to_counter_profiles() -> None:
-    assert restricted(profile="HALL", counter_profiles=frozenset({"HALL", "PHONE"})) == []
-    assert restricted(profile="INTERN", counter_profiles=frozenset({"HALL"})) == ["counter_profile"]
-    assert restricted(counter_profiles=frozenset({"HALL"})) == ["counter_profile"]
+    assert restricted(Restriction(counter_profiles=frozenset({"HALL", "PHONE"})), profile="HALL") == []
+    assert restricted(Restriction(counter_profiles=frozenset({"HALL"})), profile="INTERN") == ["counter_profile"]
+    assert restricted(Restriction(counter_profiles=frozenset({"HALL"}))) == ["counter_profile"]
 
 
 def test_every_part_of_a_restriction_must_hold() -> None:
-    assert restricted(NEWCOMER, has_ordered=True, newsletter=True) == ["has_ordered", "newsletter"]
+    assert restricted(Restriction(has_ordered=True, newsletter=True), NEWCOMER) == ["has_ordered", "newsletter"]
 
 
 def test_an_offer_with_a_limit_per_contact_is_not_for_an_unknown_one() -> None:
@@ -279,7 +284,7 @@ def test_an_offer_that_lowers_no_price_has_no_benefit() -> None:
         (-60, SHOW - timedelta(minutes=60) + SECOND, False),
     ],
 )
-def test_the_sale_ends_at_the_start_and_its_tolerance(tolerance: int | None, now: object, is_open: bool) -> None:
+def test_the_sale_ends_at_the_start_and_its_tolerance(tolerance: int | None, now: datetime, is_open: bool) -> None:
     found = replace(offered(sale_end_tolerance=tolerance), now=now).refusals(ticket())
     assert reasons(found) == ([] if is_open else ["SALE_CLOSED"])
 

@@ -2,7 +2,7 @@ import io
 import json
 import logging
 import sys
-from typing import Any
+from collections.abc import Iterator
 
 import httpx
 import pytest
@@ -11,6 +11,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
+from tests.wire import JsonObject
 
 from sesame import logs
 
@@ -23,7 +24,7 @@ async def answer(request: Request) -> PlainTextResponse:
 
 
 @pytest.fixture
-def written(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
+def written(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
     stream = io.StringIO()
     monkeypatch.setattr(sys, "stderr", stream)
     root = logging.getLogger()
@@ -42,7 +43,7 @@ async def get(path: str, **headers: str) -> httpx.Response:
         return await client.get(path, headers=headers)
 
 
-def lines(written: io.StringIO) -> list[dict[str, Any]]:
+def lines(written: io.StringIO) -> list[JsonObject]:
     return [json.loads(line) for line in written.getvalue().splitlines()]
 
 

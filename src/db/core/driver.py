@@ -1,33 +1,14 @@
 """The asyncpg connection beneath a session, for what SQLAlchemy does not speak: COPY, and the queue itself."""
 
-from collections.abc import AsyncIterable, Callable, Iterable, Sequence
-from typing import Protocol, cast
+from typing import TypeAlias, cast
 
-from asyncpg.exceptions import (  # type: ignore[import-untyped]  # asyncpg comes without types
-    UniqueViolationError as UniqueViolation,
-)
+from asyncpg import Connection, Record
+from asyncpg.exceptions import UniqueViolationError as UniqueViolation
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 __all__ = ["Driver", "UniqueViolation", "driver_within"]
 
-
-class Driver(Protocol):
-    """The part of ``asyncpg.Connection`` that is used directly."""
-
-    def is_in_transaction(self) -> bool: ...
-
-    def add_termination_listener(self, callback: Callable[[object], None]) -> None: ...
-
-    async def copy_to_table(
-        self,
-        table_name: str,
-        *,
-        source: AsyncIterable[bytes],
-        columns: Sequence[str],
-        format: str,  # noqa: A002
-    ) -> str: ...
-
-    async def copy_records_to_table(self, table_name: str, *, records: Iterable[tuple[object, ...]]) -> str: ...
+Driver: TypeAlias = "Connection[Record]"
 
 
 async def driver_within(connection: AsyncConnection) -> Driver:

@@ -112,13 +112,6 @@ class Catalogue:
     def timezone(self) -> str:
         return self.organisation.timezone
 
-    def name_of(self, thing: UUID) -> Mapping[str, str] | None:
-        """The names of what a refusal may mention; None for a thing that is none of these."""
-        for things in (self.sales_channels, self.points_of_sale, self.delivery_modes):
-            if thing in things:
-                return things[thing].name
-        return None
-
     def ticket_kind(self, element: UUID, seat_category: UUID | None, audience_sub_category: UUID) -> TicketKind | None:
         """A ticket for a performance, or for a product of a family without; None where that is not sold."""
         sold = (element, seat_category, audience_sub_category)

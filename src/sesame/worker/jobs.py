@@ -8,7 +8,7 @@ from typing import Final
 from uuid import UUID, uuid4
 
 import structlog
-from asyncpg.exceptions import InterfaceError, PostgresError  # type: ignore[import-untyped]  # comes without types
+from asyncpg.exceptions import InterfaceError, PostgresError
 from pgqueuer import Job, QueueManager, RetryRequested
 from pgqueuer.errors import FailingListenerError
 from sqlalchemy.exc import SQLAlchemyError

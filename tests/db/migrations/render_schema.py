@@ -1,14 +1,13 @@
 """Renders ``db.core.tables`` as the SQL of a first migration: ``python tests/db/migrations/render_schema.py``."""
 
-from sqlalchemy import Sequence, Table
-from sqlalchemy.dialects.postgresql import dialect
+from sqlalchemy import URL, Sequence, Table
 from sqlalchemy.schema import CreateIndex, CreateSequence, CreateTable
 
 from db.core.tables import metadata
 
 
 def render() -> str:
-    postgresql = dialect()
+    postgresql = URL.create("postgresql").get_dialect()()
     elements: list[CreateTable | CreateIndex | CreateSequence] = [
         CreateSequence(sequence) for sequence in metadata._sequences.values() if isinstance(sequence, Sequence)
     ]

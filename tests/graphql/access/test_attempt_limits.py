@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Iterator
-from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -10,8 +9,9 @@ from limits.aio.storage import memory
 from structlog.testing import capture_logs
 from tests.conftest import Server
 from tests.graphql.operations import BackOffice, Shop
-from tests.graphql.transport.streams import BOTH
+from tests.graphql.transport.streams import BOTH, Watch
 from tests.redis_server import RedisServer, redis_server
+from tests.wire import JsonObject
 
 from services.access.attempt_limits import OF_BASKET, OF_CLIENT, PAUSE, AttemptLimits
 from services.core.viewer import Audience, Viewer
@@ -63,7 +63,7 @@ async def try_for(shop: Shop, basket: str) -> None:
 
 async def price_with(shop: Shop, codes: list[str]) -> set[str]:
     """Why codes were refused by a basket that is kept nowhere."""
-    pricing: dict[str, Any] = await shop.price(SEATS, codes=codes)
+    pricing: JsonObject = await shop.price(SEATS, codes=codes)
     return {refusal["code"] for code in pricing["codes"] for refusal in code["refusals"]}
 
 
@@ -126,7 +126,7 @@ async def test_a_client_that_tried_too_many_cannot_ask_what_a_code_opens(shop: S
 
 
 @pytest.mark.parametrize("transport", BOTH)
-async def test_a_client_is_the_same_by_every_way(server: Server, shop: Shop, code: str, transport: Any) -> None:
+async def test_a_client_is_the_same_by_every_way(server: Server, shop: Shop, code: str, transport: Watch) -> None:
     await try_all(shop)
     wanted = {"input": {"lines": await shop.lines(SEATS), "codes": [code]}}
     query = "query($input: BasketInput!) { priceBasket(input: $input) { codes { refusals { code } } } }"

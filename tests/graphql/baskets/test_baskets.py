@@ -2,7 +2,6 @@
 
 import json
 from datetime import datetime, timedelta
-from typing import Any
 
 import pytest
 from sqlalchemy import text
@@ -10,6 +9,7 @@ from tests.back_door import change_offer, expire_baskets, set_quota
 from tests.conftest import NOW, Server
 from tests.graphql.operations import BackOffice, Client, Shop
 from tests.ledger import breaches
+from tests.wire import JsonObject
 
 from services.baskets.expiry import Sweeper
 
@@ -17,7 +17,7 @@ SEATS = ("HELENE-1217", "CAT1", "FULL", 2)
 OTHER_SEATS = ("HELENE-1217", "CAT2", "FULL", 2)
 CONCERT = ("ZINMAN-0119", "CAT1", "FULL", 3)
 
-Answer = dict[str, Any]
+Answer = JsonObject
 
 
 class Counter(Client):
@@ -48,7 +48,7 @@ async def status(server: Server, code: str) -> str:
 async def remaining(server: Server, code: str) -> int:
     data = await BackOffice(server).ask("BackOfficeOffers", first=100)
     edges = data["advantages"]["edges"] + data["promotionalCodes"]["edges"]
-    return next(edge["node"]["remaining"] for edge in edges if edge["node"]["code"] == code)
+    return int(next(edge["node"]["remaining"] for edge in edges if edge["node"]["code"] == code))
 
 
 async def update(shop: Shop, basket: str, **change: object) -> Answer:

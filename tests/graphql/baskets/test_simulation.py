@@ -1,12 +1,12 @@
 """Trying offers on baskets before they are put into operation."""
 
 from datetime import datetime, timedelta
-from typing import Any
 
 import pytest
 from tests.back_door import change_offer
 from tests.conftest import NOW, Server
 from tests.graphql.operations import BackOffice, Shop
+from tests.wire import Json, JsonObject
 
 from db.core.ids import new_id
 from resolvers.runtime.ids import encode
@@ -18,17 +18,19 @@ AFTER_SALE_END = "2027-01-19T19:30:01+01:00"
 END = datetime.fromisoformat("2026-12-01T00:00:00+01:00")
 
 
-async def tried(server: Server, *offers: str, seats: tuple[str, str, str, int] = SEATS, **asked: Any) -> Any:
+async def tried(server: Server, *offers: str, seats: tuple[str, str, str, int] = SEATS, **asked: Json) -> Json:
     """The price of a basket at the online shop for staff who try these offers."""
     office = BackOffice(server)
-    asked_of_basket = {name: asked.pop(name) for name in ("contactId", "codes", "deliveryModeId") if name in asked}
+    asked_of_basket: JsonObject = {
+        name: asked.pop(name) for name in ("contactId", "codes", "deliveryModeId") if name in asked
+    }
     point = (await server.ask("{ viewer { pointOfSale { id } } }"))["data"]["viewer"]["pointOfSale"]["id"]
     basket = {"lines": await Shop(server).lines(seats), "pointOfSaleId": point, **asked_of_basket}
     included = [await office.offer_id(offer) for offer in offers]
     return (await office.ask("TryBasket", input=basket, includeOfferIds=included, **asked))["priceBasket"]
 
 
-async def refusals(server: Server, *offers: str, **asked: Any) -> dict[str, list[str]]:
+async def refusals(server: Server, *offers: str, **asked: Json) -> dict[str, list[str]]:
     """Why each offer is not open to staff who try these ones."""
     office = BackOffice(server)
     included = [await office.offer_id(offer) for offer in offers]
@@ -37,7 +39,7 @@ async def refusals(server: Server, *offers: str, **asked: Any) -> dict[str, list
     return {node["offer"]["code"]: [refusal["code"] for refusal in node["refusals"]] for node in nodes}
 
 
-def advantages(pricing: Any) -> list[str | None]:
+def advantages(pricing: Json) -> list[str | None]:
     tickets = pricing["lines"][0]["tickets"]
     return [ticket["advantage"] and ticket["advantage"]["code"] for ticket in tickets]
 
@@ -145,9 +147,7 @@ async def test_the_ends_of_time_are_instants_too(server: Server) -> None:
 
 @pytest.mark.parametrize("audience", ["shopper", "contact", "partner"])
 @pytest.mark.parametrize("supposed", [{"at": AFTER_SALE_END}, {"includeOfferIds": True}])
-async def test_customers_and_partners_may_not_try_a_price(
-    server: Server, audience: str, supposed: dict[str, Any]
-) -> None:
+async def test_customers_and_partners_may_not_try_a_price(server: Server, audience: str, supposed: JsonObject) -> None:
     office = BackOffice(server, getattr(server, audience))
     basket = {"lines": await Shop(server).lines(SEATS)}
     if "includeOfferIds" in supposed:

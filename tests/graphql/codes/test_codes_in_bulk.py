@@ -2,12 +2,12 @@
 
 import csv
 from io import StringIO
-from typing import Any
 
 import pytest
 from sqlalchemy import update
 from tests.conftest import Server
 from tests.graphql.operations import BackOffice, Client, Shop
+from tests.wire import Json, JsonObject
 
 from db.core import tables
 
@@ -17,11 +17,11 @@ def office(server: Server) -> BackOffice:
     return BackOffice(server)
 
 
-async def wanted(office: BackOffice, **others: Any) -> dict[str, Any]:
+async def wanted(office: BackOffice, **others: Json) -> JsonObject:
     return {"offerId": await office.offer_id("PROMOTYD"), "contactId": await office.contact_id("SECUTIX"), **others}
 
 
-async def taken_in(office: BackOffice, *codes: str) -> Any:
+async def taken_in(office: BackOffice, *codes: str) -> Json:
     return (await office.ask("ImportCodes", input=await wanted(office, codes=codes)))["importCodes"]
 
 

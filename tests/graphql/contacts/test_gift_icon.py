@@ -1,7 +1,6 @@
 """The gift icon: whether at least one advantage is reserved for a contact."""
 
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from sqlalchemy import delete, update
@@ -50,7 +49,7 @@ async def test_a_campaign_or_a_level_alone_gives_it(server: Server, left: str) -
         ({"valid_until": NOW - SECOND}, False),
     ],
 )
-async def test_the_advantage_must_run_and_be_valid_now(server: Server, change: dict[str, Any], *, has: bool) -> None:
+async def test_the_advantage_must_run_and_be_valid_now(server: Server, change: dict[str, object], *, has: bool) -> None:
     await without(server, "contact_indicators")
     await change_offer(server.own.sessions, "REVIVAL", **{"state": "RUNNING", **change})
     assert (await gifts(server))["BLANDINE"] is has
@@ -65,7 +64,7 @@ async def test_the_advantage_must_run_and_be_valid_now(server: Server, change: d
         ({"ends_at": NOW - SECOND}, False),
     ],
 )
-async def test_its_campaign_must_run_now(server: Server, change: dict[str, Any], *, has: bool) -> None:
+async def test_its_campaign_must_run_now(server: Server, change: dict[str, object], *, has: bool) -> None:
     await without(server, "contact_indicators")
     async with server.own.sessions.writing() as connection:
         await connection.execute(update(tables.campaigns).values(**change))

@@ -3,20 +3,20 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
-from typing import Any
 
 import httpx
 from gql import Client, GraphQLRequest
 from gql.transport.websockets import WebsocketsTransport
 from tests.conftest import Server
 from tests.graphql.operations import OPERATIONS, BackOffice, Shop
+from tests.wire import Json
 
 SEATS = ("HELENE-1217", "CAT1", "FULL", 2)
 PATIENCE = 10
 
 
 @asynccontextmanager
-async def watching(server: Server, operation: str, **variables: Any) -> AsyncIterator[Any]:
+async def watching(server: Server, operation: str, **variables: Json) -> AsyncIterator[Json]:
     """The events of a subscription of the back office."""
     transport = WebsocketsTransport(
         url=server.websocket,

@@ -1,9 +1,10 @@
 """The back office's form for offers: what can be chosen, by code, and the answers to what was sent."""
 
-from typing import Any, Self
+from typing import Self
 
 from tests.conftest import Server
 from tests.graphql.operations import BackOffice
+from tests.wire import Json, JsonObject
 
 NAMES = {"fr": "Offre", "en": "Offer"}
 
@@ -30,7 +31,7 @@ class Form(BackOffice):
             form.ids |= {each["node"]["code"]: each["node"]["id"] for each in [product, *performances]}
         return form
 
-    def advantage(self, **changes: Any) -> dict[str, Any]:
+    def advantage(self, **changes: Json) -> JsonObject:
         """A sound input: 20 % off for everyone, on the theatre's events."""
         return {
             "seasonId": self.ids["2026-27"],
@@ -43,7 +44,7 @@ class Form(BackOffice):
             **changes,
         }
 
-    def promotion(self, **changes: Any) -> dict[str, Any]:
+    def promotion(self, **changes: Json) -> JsonObject:
         """A sound input: 10.00 off the basket."""
         return {
             "code": "NEW",
@@ -53,28 +54,28 @@ class Form(BackOffice):
             **changes,
         }
 
-    async def create(self, **changes: Any) -> Any:
+    async def create(self, **changes: Json) -> Json:
         return (await self.ask("CreateAdvantage", input=self.advantage(**changes)))["createAdvantage"]
 
-    async def create_promotion(self, **changes: Any) -> Any:
+    async def create_promotion(self, **changes: Json) -> Json:
         return (await self.ask("CreatePromotionalCode", input=self.promotion(**changes)))["createPromotionalCode"]
 
-    async def update(self, offer: str, **changes: Any) -> Any:
+    async def update(self, offer: str, **changes: Json) -> Json:
         return (await self.ask("UpdateAdvantage", input={"id": offer, **changes}))["updateAdvantage"]
 
-    async def update_promotion(self, offer: str, **changes: Any) -> Any:
+    async def update_promotion(self, offer: str, **changes: Json) -> Json:
         wanted = {"id": offer, **changes}
         return (await self.ask("UpdatePromotionalCode", input=wanted))["updatePromotionalCode"]
 
-    async def add_code(self, offer: str, code: str, **others: Any) -> Any:
+    async def add_code(self, offer: str, code: str, **others: Json) -> Json:
         wanted = {"promotionalCodeId": offer, "code": code, **others}
         return (await self.ask("AddCustomCode", input=wanted))["addCustomCode"]
 
-    async def update_code(self, offer: str, code: str, **changes: Any) -> Any:
+    async def update_code(self, offer: str, code: str, **changes: Json) -> Json:
         wanted = {"promotionalCodeId": offer, "code": code, **changes}
         return (await self.ask("UpdateCustomCode", input=wanted))["updateCustomCode"]
 
-    async def take_to(self, offer: str, *states: str, **others: Any) -> Any:
+    async def take_to(self, offer: str, *states: str, **others: Json) -> Json:
         """The answer to the last of these states."""
         answer = None
         for state in states:
@@ -82,12 +83,12 @@ class Form(BackOffice):
             answer = (await self.ask("ChangeOfferState", input=wanted))["changeOfferState"]
         return answer
 
-    async def configured(self, code: str) -> Any:
+    async def configured(self, code: str) -> Json:
         """The offer with this code, with all that was configured."""
         return (await self.ask("OfferConfiguration", id=await self.offer_id(code)))["node"]
 
 
-def places(answer: Any) -> set[str]:
+def places(answer: Json) -> set[str]:
     """Where the problems of an answer are."""
     assert answer["__typename"] == "InvalidInput", answer
     return {".".join(problem["path"]) for problem in answer["problems"]}

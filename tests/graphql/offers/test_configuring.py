@@ -1,12 +1,12 @@
 """Configuring offers in the back office, over HTTP, with the documents that it sends."""
 
 import asyncio
-from typing import Any
 
 from tests.conftest import NOW, Server
 from tests.graphql.offers.configuring import NAMES, Form, places
 from tests.graphql.operations import Shop
 from tests.ledger import breaches
+from tests.wire import Json, JsonObject
 
 from db.core.ids import new_id
 from resolvers.runtime.ids import encode
@@ -177,7 +177,7 @@ async def test_a_running_offer_changes_what_its_customers_were_not_promised(serv
 async def test_what_a_running_offer_promises_waits_until_it_is_suspended(server: Server) -> None:
     form = await Form.open(server)
     offer = await form.offer_id("OPENING")
-    promises: dict[str, Any] = {
+    promises: JsonObject = {
         "scope": {},
         "benefit": {"amountOff": "6.00"},
         "target": {"accessCode": "OPENING-SESAME"},
@@ -332,7 +332,7 @@ async def test_a_quota_that_is_lowered_while_baskets_claim_it_is_never_passed(se
     offer = await form.offer_id("OPENING")
     elements = [{"seatCategoryId": form.ids["CAT1"], "quota": 30}]
 
-    async def lower() -> Any:
+    async def lower() -> Json:
         await form.update(offer, limits={"quota": 60, "elements": elements})
         return await form.update(offer, limits={"quota": 25})
 
@@ -501,7 +501,7 @@ async def test_a_percentage_out_of_range_is_named(server: Server) -> None:
         assert places(await form.create_promotion(benefit={"percentOff": percentage})) == {"benefit.percentOff"}
 
 
-BAD: dict[str, tuple[dict[str, Any], set[str]]] = {
+BAD: dict[str, tuple[JsonObject, set[str]]] = {
     "more decimals than the currency": ({"benefit": {"amountOff": "5.001"}}, {"benefit.amountOff"}),
     "an amount of nothing": ({"benefit": {"amountOff": "0.00"}}, {"benefit.amountOff"}),
     "a negative price": ({"benefit": {"fixedPrice": "-1.00"}}, {"benefit.fixedPrice"}),
@@ -630,7 +630,7 @@ async def test_a_refused_update_changes_nothing(server: Server) -> None:
 
 async def test_exactly_one_of_several_is_given(server: Server) -> None:
     form = await Form.open(server)
-    wrong: tuple[tuple[str, dict[str, Any]], ...] = (
+    wrong: tuple[tuple[str, JsonObject], ...] = (
         ("target", {"public": True, "accessCode": "X-Y-Z"}),
         ("target", {}),
         ("benefit", {"percentOff": "5", "amountOff": "5.00"}),

@@ -4,13 +4,13 @@ import json
 from datetime import timedelta
 from importlib.resources import files
 from itertools import product as combinations
-from typing import Any
 
 import pytest
 from sqlalchemy import delete, update
 from tests.back_door import change_offer, expire_baskets, key_of, limit_offer, set_quota, touch
 from tests.conftest import NOW, Server
 from tests.graphql.operations import BackOffice, Client, Shop
+from tests.wire import Json, JsonObject
 
 from db.core import tables
 from db.core.ids import new_id
@@ -24,7 +24,7 @@ ALL = {"OPENING", *RESERVED}
 TOMORROW = NOW + timedelta(days=1)
 
 
-async def eligible(server: Server, token: str | None = None, **asked: Any) -> dict[str, list[dict[str, Any]]]:
+async def eligible(server: Server, token: str | None = None, **asked: Json) -> dict[str, list[JsonObject]]:
     """The refusals of each offer of an answer, by its code."""
     answer = await Shop(server, token).ask("EligibleOffers", first=100, **asked)
     nodes = [edge["node"] for edge in answer["eligibleOffers"]["edges"]]
@@ -32,13 +32,13 @@ async def eligible(server: Server, token: str | None = None, **asked: Any) -> di
     return {node["offer"]["code"]: node["refusals"] for node in nodes}
 
 
-async def for_contact(server: Server, **asked: Any) -> dict[str, list[dict[str, Any]]]:
+async def for_contact(server: Server, **asked: Json) -> dict[str, list[JsonObject]]:
     """The same for staff at the counter."""
     answer = await Client(server, "counter", server.staff).ask("ContactOffers", first=100, **asked)
     return {edge["node"]["offer"]["code"]: edge["node"]["refusals"] for edge in answer["eligibleOffers"]["edges"]}
 
 
-async def problems(server: Server, token: str, **asked: Any) -> list[str]:
+async def problems(server: Server, token: str, **asked: Json) -> list[str]:
     """The paths of the problems of a question."""
     answer = await Shop(server, token).send("EligibleOffers", **asked)
     [error] = answer["errors"]
@@ -54,13 +54,13 @@ async def code_of(server: Server, offer: str) -> str:
 
 async def performance(server: Server, code: str) -> str:
     [line] = await Shop(server).lines((code, "CAT1", "FULL", 1))
-    return line["performanceId"]
+    return str(line["performanceId"])
 
 
 async def point_of_sale(server: Server, code: str) -> str:
     channels = (await Client(server, "counter", server.staff).ask("Counter"))["salesChannels"]
     [found] = [place["id"] for channel in channels for place in channel["pointsOfSale"] if place["code"] == code]
-    return found
+    return str(found)
 
 
 async def cursors(server: Server) -> list[str]:
@@ -70,7 +70,7 @@ async def cursors(server: Server) -> list[str]:
     return [edge["cursor"] for edge in answer["data"]["eligibleOffers"]["edges"]]
 
 
-def codes(refusals: list[dict[str, Any]]) -> list[str]:
+def codes(refusals: list[JsonObject]) -> list[str]:
     return [refusal["code"] for refusal in refusals]
 
 
@@ -115,7 +115,7 @@ async def test_a_shopper_is_told_why_their_code_does_not_open(server: Server) ->
 
 async def test_a_contact_sees_the_offers_reserved_for_them(server: Server) -> None:
     assert set(await eligible(server, server.contact)) == {"OPENING", "REGULARS", "REVIVAL"}
-    asked = {"performanceId": await performance(server, "ZINMAN-0119"), "includeIneligible": True}
+    asked: JsonObject = {"performanceId": await performance(server, "ZINMAN-0119"), "includeIneligible": True}
     found = await eligible(server, server.contact, **asked)
     assert {offer: codes(refusals) for offer, refusals in found.items()} == {
         "OPENING": [],
@@ -252,7 +252,7 @@ async def test_only_staff_may_name_another_point_of_sale(server: Server) -> None
 
 async def test_a_quota_that_baskets_hold_is_exhausted_until_they_expire(server: Server) -> None:
     await set_quota(server.own.sessions, "OPENING", 4)
-    asked = {"performanceId": await performance(server, "ZINMAN-0119"), "includeIneligible": True}
+    asked: JsonObject = {"performanceId": await performance(server, "ZINMAN-0119"), "includeIneligible": True}
     await Shop(server).basket((*OPENING_SEATS, 4))
     [refusal] = (await eligible(server, **asked))["OPENING"]
     assert (refusal["code"], refusal["required"], refusal["actual"]) == ("QUOTA_EXHAUSTED", "0", "1")
@@ -293,7 +293,7 @@ async def test_what_is_open_is_what_a_basket_gets(server: Server) -> None:
 
 async def test_the_sale_end_is_asked_at_the_instant(server: Server) -> None:
     """OPENING is sold until an hour before its performance."""
-    asked = {"performanceId": await performance(server, "ZINMAN-0119"), "includeIneligible": True}
+    asked: JsonObject = {"performanceId": await performance(server, "ZINMAN-0119"), "includeIneligible": True}
     assert (await eligible(server, **asked, at="2027-01-19T19:30:00+01:00"))["OPENING"] == []
     [refusal] = (await eligible(server, **asked, at="2027-01-19T19:30:01+01:00"))["OPENING"]
     assert (refusal["code"], refusal["required"]) == ("SALE_CLOSED", "2027-01-19T19:30:00+01:00")
@@ -354,7 +354,7 @@ async def test_a_page_is_filled_with_open_offers(server: Server) -> None:
     ],
 )
 async def test_refusals_are_told_in_the_language_asked_for(server: Server, language: str, message: str) -> None:
-    asked = {"performanceId": await performance(server, "HELENE-1217"), "includeIneligible": True}
+    asked: JsonObject = {"performanceId": await performance(server, "HELENE-1217"), "includeIneligible": True}
     [refusal] = (await eligible(server, **asked, language=language))["OPENING"]
     assert refusal["message"].startswith(message)
 

@@ -1,10 +1,9 @@
 """Whatever a client sends, the answer names what is wrong; nothing is done by half, and nothing is a fault."""
 
-from typing import Any
-
 import pytest
 from tests.conftest import Server
 from tests.graphql.operations import BackOffice, Shop
+from tests.wire import Json
 
 from db.core.ids import new_id
 from resolvers.runtime.ids import encode
@@ -12,7 +11,7 @@ from resolvers.runtime.ids import encode
 SEATS = ("HELENE-1217", "CAT1", "FULL", 2)
 
 
-def problems(answer: Any) -> dict[str, str]:
+def problems(answer: Json) -> dict[str, str]:
     """The problems of a refused query by path."""
     [error] = answer["errors"]
     assert error["extensions"]["code"] == "BAD_USER_INPUT", error
@@ -21,7 +20,7 @@ def problems(answer: Any) -> dict[str, str]:
 
 @pytest.mark.parametrize("token", ["nonsense", "a.b.c", "sesame.theatre.nokey", "é"])
 async def test_a_broken_token_is_told_so(server: Server, token: str) -> None:
-    headers = {"Authorization": f"Bearer {token}".encode()}
+    headers = {b"Authorization": f"Bearer {token}".encode()}
     response = await server.client.post("/graphql", json={"query": "{ seasons { id } }"}, headers=headers)
     [error] = response.json()["errors"]
     assert error["extensions"]["code"] == "UNAUTHENTICATED"

@@ -1,12 +1,12 @@
 """How failures reach clients: as members of result unions, or as top-level errors with a code."""
 
 import asyncio
-from typing import Any
 from uuid import UUID
 
 import pytest
 from structlog.testing import capture_logs
 from tests.graphql.runtime.toy import KEYS, SCHEMA, Probe, context
+from tests.wire import Json, JsonObject
 
 from resolvers.runtime.ids import encode
 
@@ -20,18 +20,22 @@ FULL = """
 """
 
 
-async def ask(query: str, variables: dict[str, Any] | None = None, probe: Probe | None = None, **headers: str) -> Any:
-    headers = {"authorization": "Bearer x", "accept-language": "en", **headers}
-    result = await SCHEMA.execute(query, variables, context_value=context(probe or Probe(), **headers))
+async def ask(
+    query: str, variables: JsonObject | None = None, probe: Probe | None = None, **headers: str | None
+) -> Json:
+    """The data and the errors. A header that is None is not sent."""
+    wanted = {"authorization": "Bearer x", "accept-language": "en", **headers}
+    sent = {name: value for name, value in wanted.items() if value is not None}
+    result = await SCHEMA.execute(query, variables, context_value=context(probe or Probe(), **sent))
     return result.data, [error.formatted for error in result.errors or ()]
 
 
-async def only_error(query: str, variables: dict[str, Any] | None = None, **headers: str) -> Any:
-    _, [error] = await ask(query, variables, **headers)
+async def only_error(query: str, variables: JsonObject | None = None, **headers: str | None) -> Json:
+    _, [error] = await ask(query, variables, None, **headers)
     return error
 
 
-async def save(key: str, failure: str | None = None) -> Any:
+async def save(key: str, failure: str | None = None) -> Json:
     query = f"mutation ($id: ID!, $failure: String) {{ save(id: $id, failure: $failure) {{ {FULL} }} }}"
     data, errors = await ask(query, {"id": key, "failure": failure})
     assert errors == []
@@ -106,7 +110,7 @@ async def test_a_refused_code_gives_every_reason_with_its_findings() -> None:
 
 
 async def test_missing_credentials_are_unauthenticated_in_the_language_of_the_request() -> None:
-    error = await only_error("{ who }", authorization=None, **{"accept-language": "it"})  # type: ignore[arg-type]
+    error = await only_error("{ who }", None, authorization=None, **{"accept-language": "it"})
     assert error["extensions"] == {"code": "UNAUTHENTICATED"}
     assert error["message"].startswith("Accedi")
 
@@ -175,7 +179,7 @@ async def test_the_same_wrong_document_is_told_the_same_twice() -> None:
 
 
 async def test_variables_may_nest_to_any_depth_without_a_fault() -> None:
-    deep: list[Any] = []
+    deep: list[object] = []
     for _ in range(900):
         deep = [deep]
     error = await only_error("query ($input: BasketInput!) { price(input: $input) }", {"input": {"lines": deep}})

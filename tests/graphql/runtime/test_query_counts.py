@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 from pydantic import SecretStr
@@ -12,11 +11,12 @@ from sqlalchemy import insert
 from tests.back_door import copy, key_of, organisation
 from tests.conftest import NOW, SECRET
 from tests.counting import counted
+from tests.wire import Json
 
 from db.catalogue import catalogue
 from db.core import tables
 from db.counts import counts
-from db.counts.counts import RedemptionCounts
+from db.counts.counts import Key, RedemptionCounts
 from resolvers.runtime.context import Context, Services
 from resolvers.runtime.ids import encode
 from resolvers.schema import schema
@@ -91,7 +91,7 @@ class Counter:
     async def viewer(self, audience: str) -> Viewer:
         return await self.services.credentials.viewer(f"Bearer {await self.token(audience)}", NOW)
 
-    async def cost(self, document: str, audience: str = "staff") -> tuple[int, Any]:
+    async def cost(self, document: str, audience: str = "staff") -> tuple[int, Json]:
         """How many statements an answer takes where the catalogue is at hand, and the edges of its connection, or its rows."""
         headers = {"authorization": f"Bearer {await self.token(audience)}"}
         await schema.execute(document, context_value=Context(self.services, lambda: NOW, headers))
@@ -143,7 +143,7 @@ class Counter:
         async with self.own.sessions.writing() as connection:
             own, offer = await organisation(connection), await key_of(connection, tables.offers, "PROMOTYD")
             structures = await copy(connection, tables.contacts, "SECUTIX", contacts)
-            made = {(offer, structure): RedemptionCounts(generated=1) for structure in structures}
+            made: dict[Key, RedemptionCounts] = {(offer, each): RedemptionCounts(generated=1) for each in structures}
             await counts.move(connection, own, made)
 
 

@@ -2,20 +2,19 @@
 
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
-from typing import Any
 
 import pytest
 
 from resolvers.runtime.scalars import SCALARS, Currency, money
 
 
-def read(scalar: object, value: Any) -> Any:
+def read(scalar: object, value: object) -> object:
     parse = SCALARS[scalar].parse_value
     assert parse is not None
     return parse(value)
 
 
-def written(scalar: object, value: Any) -> Any:
+def written(scalar: object, value: object) -> object:
     serialize = SCALARS[scalar].serialize
     assert serialize is not None
     return serialize(value)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 from types import SimpleNamespace
-from typing import Annotated, Any, cast
+from typing import Annotated, cast
 from uuid import UUID
 
 import strawberry
@@ -59,7 +59,7 @@ class Probe:
 
 
 def probe_of(context: Context) -> Probe:
-    return cast(Any, context.services).probe
+    return cast(Probe, context.services.credentials)
 
 
 async def doubled(context: Context, keys: Sequence[UUID]) -> Mapping[UUID, int]:
@@ -235,7 +235,7 @@ class Subscription:
 
 
 def services(probe: Probe) -> Services:
-    return cast(Services, SimpleNamespace(credentials=probe, catalogues=probe, probe=probe))
+    return cast(Services, SimpleNamespace(credentials=probe, catalogues=probe))
 
 
 def context(probe: Probe, **headers: str) -> Context:

@@ -2,20 +2,21 @@
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing, asynccontextmanager
-from typing import Any
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
+from typing import TypeAlias
 
 import httpx
 import websockets
 from tests.graphql.operations import OPERATIONS
+from tests.wire import Json, JsonObject
 
 PATIENCE = 10
 PROTOCOL = websockets.Subprotocol("graphql-transport-ws")
 DOCUMENT = (OPERATIONS / "back-office.graphql").read_text(encoding="utf-8")
 
 
-def asked(operation: str, **variables: Any) -> dict[str, Any]:
+def asked(operation: str, **variables: Json) -> JsonObject:
     return {"query": DOCUMENT, "operationName": operation, "variables": variables}
 
 
@@ -30,7 +31,7 @@ async def chunks(response: httpx.Response) -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def event_stream(address: str, token: str | None, operation: dict[str, Any]) -> AsyncIterator[Any]:
+async def event_stream(address: str, token: str | None, operation: JsonObject) -> AsyncIterator[Json]:
     """The results that a stream brings, and None when it says that it is complete."""
     headers = {"Accept": "text/event-stream", "Accept-Language": "en"}
     if token is not None:
@@ -41,7 +42,7 @@ async def event_stream(address: str, token: str | None, operation: dict[str, Any
     ):
         assert response.headers["content-type"].startswith("text/event-stream"), await response.aread()
 
-        async def results() -> AsyncGenerator[Any, None]:
+        async def results() -> AsyncGenerator[Json, None]:
             async for chunk in chunks(response):
                 event, _, data = chunk.partition("\n")
                 if event == "event: next":
@@ -54,7 +55,7 @@ async def event_stream(address: str, token: str | None, operation: dict[str, Any
 
 
 @asynccontextmanager
-async def socket(address: str, token: str | None, operation: dict[str, Any]) -> AsyncIterator[Any]:
+async def socket(address: str, token: str | None, operation: JsonObject) -> AsyncIterator[Json]:
     """The same by WebSocket."""
     url = address.replace("http://", "ws://") + "/graphql"
     async with websockets.connect(url, subprotocols=[PROTOCOL]) as connection:
@@ -63,7 +64,7 @@ async def socket(address: str, token: str | None, operation: dict[str, Any]) -> 
         assert json.loads(await connection.recv())["type"] == "connection_ack"
         await connection.send(json.dumps({"type": "subscribe", "id": "1", "payload": operation}))
 
-        async def results() -> AsyncGenerator[Any, None]:
+        async def results() -> AsyncGenerator[Json, None]:
             while True:
                 message = json.loads(await asyncio.wait_for(connection.recv(), PATIENCE))
                 if message["type"] == "complete":
@@ -78,4 +79,7 @@ async def socket(address: str, token: str | None, operation: dict[str, Any]) -> 
             yield events
 
 
-BOTH = [event_stream, socket]
+Watch: TypeAlias = Callable[[str, str | None, JsonObject], AbstractAsyncContextManager[AsyncIterator[Json]]]
+"""One way to take a subscription: the results of an operation at an address, for a token."""
+
+BOTH: list[Watch] = [event_stream, socket]

@@ -4,18 +4,18 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
 
 import httpx
 import pytest
 import websockets
 from tests.graphql.runtime.toy import KEYS, Probe, serving
+from tests.wire import Json, JsonObject
 from websockets.asyncio.client import ClientConnection
 
 from resolvers.runtime import document_limits as limits
 from resolvers.runtime.ids import encode
 
-PROTOCOL = "graphql-transport-ws"
+PROTOCOL = websockets.Subprotocol("graphql-transport-ws")
 SPECIFIED = "application/graphql-response+json"
 
 
@@ -34,7 +34,7 @@ def address(served: tuple[str, Probe]) -> str:
 @pytest.fixture
 async def probe(served: tuple[str, Probe]) -> Probe:
     """What the server's resolvers did during this test."""
-    served[1].__init__()  # type: ignore[misc]
+    Probe.__init__(served[1])
     return served[1]
 
 
@@ -45,8 +45,8 @@ async def client(address: str) -> AsyncIterator[httpx.AsyncClient]:
 
 
 @asynccontextmanager
-async def connected(address: str, **init: Any) -> AsyncIterator[ClientConnection]:
-    async with websockets.connect(f"ws://{address}/", subprotocols=[PROTOCOL]) as socket:  # type: ignore[list-item]
+async def connected(address: str, **init: Json) -> AsyncIterator[ClientConnection]:
+    async with websockets.connect(f"ws://{address}/", subprotocols=[PROTOCOL]) as socket:
         await send(socket, {"type": "connection_init", "payload": init})
         assert await receive(socket) == {"type": "connection_ack"}
         yield socket
@@ -56,13 +56,13 @@ async def send(socket: ClientConnection, message: object) -> None:
     await socket.send(json.dumps(message))
 
 
-async def receive(socket: ClientConnection) -> dict[str, Any]:
+async def receive(socket: ClientConnection) -> Json:
     message = await asyncio.wait_for(socket.recv(), 5)
     assert isinstance(message, str), "a binary frame"
     return json.loads(message)
 
 
-def subscribe(query: str, key: str = "1") -> dict[str, Any]:
+def subscribe(query: str, key: str = "1") -> JsonObject:
     return {"type": "subscribe", "id": key, "payload": {"query": query}}
 
 
@@ -318,14 +318,14 @@ async def test_a_message_that_is_none_closes_the_connection(
 
 
 async def test_the_legacy_protocol_is_off(address: str) -> None:
-    async with websockets.connect(f"ws://{address}/", subprotocols=["graphql-ws"]) as socket:  # type: ignore[list-item]
+    async with websockets.connect(f"ws://{address}/", subprotocols=[websockets.Subprotocol("graphql-ws")]) as socket:
         with pytest.raises(websockets.ConnectionClosed):
             await asyncio.wait_for(socket.recv(), 5)
         assert socket.close_code == 4406
 
 
 async def test_operations_wait_for_the_connection_to_be_initialised(address: str) -> None:
-    async with websockets.connect(f"ws://{address}/", subprotocols=[PROTOCOL]) as socket:  # type: ignore[list-item]
+    async with websockets.connect(f"ws://{address}/", subprotocols=[PROTOCOL]) as socket:
         await send(socket, subscribe("{ hello }"))
         with pytest.raises(websockets.ConnectionClosed):
             await asyncio.wait_for(socket.recv(), 5)

@@ -1,10 +1,9 @@
 """Live counts by server-sent events and by WebSocket: the same content, rights and ends."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from datetime import datetime, timedelta
-from typing import Any
 
 import httpx
 import pytest
@@ -12,7 +11,8 @@ from sqlalchemy import text
 from starlette.applications import Starlette
 from tests.conftest import NOW, Server
 from tests.graphql.operations import BackOffice, Shop
-from tests.graphql.transport.streams import BOTH, DOCUMENT, asked, chunks, event_stream, socket
+from tests.graphql.transport.streams import BOTH, DOCUMENT, Watch, asked, chunks, event_stream, socket
+from tests.wire import Json
 
 from db.core.ids import new_id
 from resolvers.runtime.ids import encode
@@ -21,8 +21,6 @@ from resolvers.transport import reauthentication as vigil
 from sesame.server.app import ANY_ORIGIN, routes
 
 SEATS = ("HELENE-1217", "CAT1", "FULL", 2)
-
-Watch = Callable[..., Any]
 
 
 @pytest.fixture
@@ -42,12 +40,12 @@ async def sold_offer(server: Server) -> str:
     return await BackOffice(server).offer_id("COUPON3")
 
 
-def counts(result: Any) -> Any:
+def counts(result: Json) -> Json:
     assert "errors" not in result, result
     return result["data"]["redemptionCounts"]["counts"]
 
 
-async def until_sold(events: AsyncIterator[Any], tickets: int) -> list[Any]:
+async def until_sold(events: AsyncIterator[Json], tickets: int) -> list[Json]:
     seen = [await anext(events)]
     while counts(seen[-1])["ticketsSold"] < tickets:
         seen.append(await anext(events))
@@ -113,7 +111,7 @@ async def test_a_batch_is_followed_to_its_end(server: Server, watch: Watch) -> N
     assert results[-1]["data"]["codeBatchProgress"]["state"] == "DONE"
 
 
-async def until_complete(events: AsyncIterator[Any]) -> AsyncIterator[Any]:
+async def until_complete(events: AsyncIterator[Json]) -> AsyncIterator[Json]:
     async for event in events:
         if event is None:
             return

@@ -1,4 +1,3 @@
-from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,7 +16,7 @@ HOUR = timedelta(hours=1)
 
 
 @pytest.fixture
-async def credentials(loaded: Sessions) -> AsyncIterator[Credentials]:
+async def credentials(loaded: Sessions) -> Credentials:
     return Credentials(loaded, SECRET)
 
 

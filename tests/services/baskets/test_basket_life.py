@@ -20,9 +20,9 @@ from tests.gala import SECRET, build
 from tests.ledger import breaches
 
 from resolvers.runtime.context import Services
+from services.baskets.basket import Basket
 from services.baskets.basket_input import BasketChange, BasketRequest, LineRequest
 from services.baskets.expiry import Sweeper
-from services.baskets.lifecycle import Basket
 from services.catalogue.snapshot import Catalogue, by_code
 from services.core.errors import CodeRefused, Conflict, NotFound
 from services.core.viewer import Audience, StaffRole, Viewer
@@ -30,6 +30,7 @@ from sesame.composition import House, build_services, house
 from sesame.settings import Settings
 
 Result = TypeVar("Result")
+Failed = TypeVar("Failed", bound=Exception)
 
 FULL, BY_CODE, OFF, COUPON = 10_000, 5_000, 1_000, 500
 UNITS, USES = 2, 5
@@ -256,10 +257,10 @@ class Life(RuleBasedStateMachine):
         assert basket.pricing.total == sale.total
         assert {priced.text for priced in basket.pricing.codes if priced.applied} == sale.applied
 
-    def _refused(self, doing: Coroutine[Any, Any, Any], kind: type[Result]) -> Result:
-        with pytest.raises(kind) as raised:  # type: ignore[type-var]
+    def _refused(self, doing: Coroutine[Any, Any, Any], kind: type[Failed]) -> Failed:
+        with pytest.raises(kind) as raised:
             self.world.run(doing)
-        return raised.value  # type: ignore[no-any-return]
+        return raised.value
 
     def _against(self, sale: Sale, code: str) -> str | None:
         """Why the code does not apply to an open basket."""

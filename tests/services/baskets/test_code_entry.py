@@ -15,7 +15,7 @@ from tests.conftest import NOW, Server
 from tests.counting import counted
 from tests.graphql.operations import BackOffice
 
-from services.baskets import code_entry
+from services.baskets import code_entry, holds
 from services.baskets.basket import Basket
 from services.baskets.basket_input import BasketRequest, LineRequest
 from services.baskets.lifecycle import Baskets
@@ -195,7 +195,7 @@ async def test_who_asks_again_while_a_group_is_at_work_keeps_it_waiting_less_tha
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     at_work, go_on = asyncio.Event(), asyncio.Event()
-    hold = code_entry.hold
+    hold = holds.hold
 
     async def held_up(*arguments: Any) -> None:
         if not at_work.is_set():

@@ -245,8 +245,8 @@ async def test_a_balance_that_two_baskets_count_on_is_spent_once(crowd: Crowd) -
 async def test_one_key_at_two_processes_at_once_makes_one_basket(crowd: Crowd) -> None:
     lines = [crowd.gala.line("PLAIN")]
     for number in range(10):
-        create = lambda key=f"same-{number}": crowd.ask("createBasket", lines=lines, idempotencyKey=key)  # noqa: E731
-        first, second = await asyncio.gather(create(), create())
+        twice = (crowd.ask("createBasket", lines=lines, idempotencyKey=f"same-{number}") for _ in range(2))
+        first, second = await asyncio.gather(*twice)
         assert first == second
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -25,11 +26,11 @@ class Desk(House):
         self.imports = Imports(self.transactions)
         self.request_ = ImportRequest(self.theatre.promotyd, self.theatre.secutix)
 
-    async def take_in(self, *codes: str, key: str | None = None, **changes: object) -> UUID:
-        wanted = ImportRequest(**{"offer": self.theatre.promotyd, "contact": self.theatre.secutix, **changes})  # type: ignore[arg-type]
+    async def take_in(self, *codes: str, key: str | None = None, **changes: Any) -> UUID:
+        wanted = ImportRequest(**{"offer": self.theatre.promotyd, "contact": self.theatre.secutix, **changes})
         return await self.imports.take_in(self.staff, wanted, codes, NOW, key)
 
-    async def problems(self, *codes: str, **changes: object) -> list[tuple[str, str]]:
+    async def problems(self, *codes: str, **changes: Any) -> list[tuple[str, str]]:
         with pytest.raises(InvalidInput) as caught:
             await self.take_in(*codes, **changes)
         return said(caught.value.problems)

@@ -189,7 +189,9 @@ async def test_sales_and_an_invalidation_at_once_leave_counts_and_codes_in_agree
             return False
         return True
 
-    outcome, *sold = await asyncio.gather(desk.invalidate(batch=batch), *(sell(code) for code in codes[::4]))
+    outcome, sold = await asyncio.gather(
+        desk.invalidate(batch=batch), asyncio.gather(*(sell(code) for code in codes[::4]))
+    )
     found = await desk.counts()
     assert (found.used, found.invalidated, found.held, found.available) == (sum(sold), 60 - sum(sold), 0, 0)
     assert outcome.invalidated == 60 - sum(sold)

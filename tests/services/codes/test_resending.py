@@ -54,7 +54,7 @@ class Desk(House):
 
     def received(self) -> list[EmailMessage]:
         return [
-            message_from_bytes(each.content or b"", policy=default)  # type: ignore[arg-type, misc]
+            message_from_bytes(each.content or b"", policy=default)  # type: ignore[arg-type]
             for each in self.letterbox.received
         ]
 

@@ -1,6 +1,8 @@
 """Following codes, and invalidating them."""
 
 from datetime import timedelta
+from typing import Any
+from uuid import UUID
 
 import pytest
 from sqlalchemy import select
@@ -26,7 +28,7 @@ async def listed(house: House, wanted: CodeFilter = ALL, most: int = 100) -> lis
     return [code.code for code in await house.tracked.page(house.staff, wanted, None, most)]
 
 
-async def one_code(house: House, **changes: object) -> str:
+async def one_code(house: House, **changes: Any) -> str:
     (code,) = await house.codes((await house.made(quantity=1, **changes)).id)
     return code
 
@@ -127,7 +129,7 @@ async def test_scanned_tickets_are_counted_at_their_code(house: House) -> None:
         (found,) = await house.tracked.page(house.staff, CodeFilter(code=code), None, 1)
         ids[code] = found.id
     with_coupon = [[str(theatre.random_coupon), str(theatre.secutix)]]
-    sold = (
+    sold: tuple[tuple[UUID | None, UUID | None, list[list[str]], bool], ...] = (
         (theatre.promotyd, ids[own], with_coupon, True),
         (theatre.promotyd, ids[own], [], False),
         (theatre.promotyd, ids[other], with_coupon, True),
@@ -136,9 +138,9 @@ async def test_scanned_tickets_are_counted_at_their_code(house: House) -> None:
     )
     row = {"organisation_id": theatre.organisation, "order_id": order, "price": 0, "line": 0}
     async with house.sessions.writing() as connection:
-        for position, (advantage, code, redeemed, scanned) in enumerate(sold):
+        for position, (advantage, key, redeemed, scanned) in enumerate(sold):
             ticket = {"id": new_id(), "barcode": str(new_id()), "position": position}
-            what = {"advantage_id": advantage, "code_id": code, "redeemed": redeemed}
+            what = {"advantage_id": advantage, "code_id": key, "redeemed": redeemed}
             when = {"controlled_at": NOW if scanned else None}
             await connection.execute(tables.tickets.insert().values(**row, **ticket, **what, **when))
     counted = await house.tracked.tickets_controlled(house.staff, list(ids.values()))

@@ -37,10 +37,18 @@ class Letterbox:
     async def open(self) -> AsyncIterator[None]:
         """Takes mail meanwhile, always at the same port."""
         loop = asyncio.get_running_loop()
-        options = {"authenticator": only_ada, "auth_require_tls": False, "decode_data": False}
-        server = await loop.create_server(
-            lambda: SMTP(self, loop=loop, data_size_limit=None, **options), "127.0.0.1", self.port
-        )
+
+        def conversation() -> SMTP:
+            return SMTP(
+                self,
+                loop=loop,
+                data_size_limit=None,
+                authenticator=only_ada,
+                auth_require_tls=False,
+                decode_data=False,
+            )
+
+        server = await loop.create_server(conversation, "127.0.0.1", self.port)
         self.port = server.sockets[0].getsockname()[1]
         try:
             yield

@@ -38,7 +38,8 @@ def letter(**headers: str) -> EmailMessage:
 async def test_a_mail_arrives_as_it_was_written(letterbox: Letterbox) -> None:
     await SmtpMailer(letterbox.url).send(letter())
     (envelope,) = letterbox.received
-    arrived = message_from_bytes(envelope.content or b"", policy=default)
+    assert isinstance(envelope.content, bytes)
+    arrived = message_from_bytes(envelope.content, policy=default)
     assert envelope.rcpt_tos == ["codes@example.org"]
     assert arrived["Subject"] == "Vos 150 codes : Hélène"
     assert arrived.get_content().splitlines() == ["Bonjour à tous,", ".", "une ligne avec un point seul."]

@@ -108,7 +108,7 @@ async def test_after_thousands_of_changes_all_watchers_are_at_the_truth_and_saw_
     holders = [None, theatre.secutix, theatre.tyd]
     async with process(database_url, theatre) as here, process(database_url, theatre) as there:
         watches = [
-            each.watch(**asked)
+            each.watch(None, **asked)
             for each in (here, there)
             for asked in ({}, {"offer": theatre.promotyd}, {"contact": theatre.tyd, "offer": theatre.opening})
         ]
@@ -157,7 +157,12 @@ async def _all(updates: AsyncIterator[CountsUpdate], enough: asyncio.Event) -> d
 async def _signalled(here: Process, there: Process) -> None:
     """Until a signal goes through: the listener may be on its way."""
     heard = asyncio.Event()
-    with here.live.watching(here.theatre.organisation, lambda subjects: subjects and heard.set()):
+
+    def hear(subjects: frozenset[UUID] | None) -> None:
+        if subjects:
+            heard.set()
+
+    with here.live.watching(here.theatre.organisation, hear):
         while not heard.is_set():
             there.live.publish(here.theatre.organisation, {here.theatre.closed})
             await asyncio.sleep(0.02)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from functools import partial
 from uuid import UUID
 
 import asyncpg
@@ -100,7 +101,7 @@ async def test_a_slow_reader_gets_the_newest_state_only(here: Process) -> None:
     await soon(slow)
     for number in range(1, 4):
         await here.change(offer)
-        await until(fast, lambda counts, number=number: counts.tickets_sold == number)
+        await until(fast, partial(_has_sold, number))
     assert (await soon(slow)).counts.tickets_sold == 3
 
 
@@ -227,7 +228,7 @@ async def test_publications_are_coalesced(here: Process, database_url: str) -> N
             done.set()
 
     url = make_url(database_url)
-    connection = await asyncpg.connect(host=url.query["host"], user="postgres", database=url.database)
+    connection = await asyncpg.connect(host=str(url.query["host"]), user="postgres", database=url.database)
     await connection.add_listener(CHANNEL, hear)
     for _ in range(1000):
         here.live.publish(here.theatre.organisation, {here.theatre.promotyd})
@@ -301,3 +302,7 @@ async def _listened_to(sessions: Sessions) -> None:
     async with asyncio.timeout(5), sessions.reading() as connection:
         while not await connection.scalar(text(f"SELECT count(*) {_LISTENERS}")):
             pass
+
+
+def _has_sold(number: int, counts: RedemptionCounts) -> bool:
+    return counts.tickets_sold == number

@@ -59,7 +59,7 @@ class Process:
             self.live.publish(self.theatre.organisation, {offer})
 
     def watch(self, viewer: Viewer | None = None, **asked: UUID | None) -> AsyncGenerator[CountsUpdate, None]:
-        selection = {"season": None, "offer": None, "contact": None, **asked}
+        selection: dict[str, UUID | None] = {"season": None, "offer": None, "contact": None, **asked}
 
         async def watched() -> AsyncGenerator[CountsUpdate, None]:
             watch = await self.counts.watch(viewer or self.theatre.staff(StaffRole.VIEWER), NOW, **selection)

@@ -54,7 +54,7 @@ class Office:
         """Lets a new basket hold tickets of OPENING or another offer; whether it got them."""
         organisation, basket = self.viewer.organisation_id, new_id()
         performance = next(each for each in self.catalogue.performances.values() if each.code == "ZINMAN-0119")
-        row = {
+        row: dict[str, object] = {
             "organisation_id": organisation,
             "id": basket,
             "point_of_sale_id": next(iter(self.catalogue.points_of_sale)),

@@ -14,6 +14,7 @@ from tempfile import TemporaryDirectory
 import httpx
 import pytest
 from tests.sesame.waiting import wait_for
+from tests.wire import Json
 
 pytestmark = pytest.mark.processes
 
@@ -58,7 +59,7 @@ def demo(folder: Path) -> Iterator[Guide]:
         process.wait()
 
 
-def pasted(command: list[str]) -> dict[str, object]:
+def pasted(command: list[str]) -> Json:
     """What the server answers to the command."""
     headers = dict(command[position + 1].split(": ", 1) for position, word in enumerate(command) if word == "-H")
     response = httpx.post(command[2], content=command[-1], headers=headers, timeout=30)

@@ -9,7 +9,6 @@ from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
@@ -17,6 +16,7 @@ from tests import gala
 from tests.graphql.transport.streams import asked, event_stream, socket
 from tests.redis_server import redis_server
 from tests.servers import environment_for, two_processes
+from tests.wire import Json
 
 from resolvers.runtime.ids import decode
 
@@ -50,12 +50,12 @@ class Site:
     environment: dict[str, str]
     gala: gala.Gala
     clients: list[httpx.AsyncClient]
-    watchers: list[AsyncIterator[Any]]
+    watchers: list[AsyncIterator[Json]]
 
-    async def all_see(self, reached: Callable[[dict[str, Any]], bool], seconds: float) -> None:
+    async def all_see(self, reached: Callable[[Json], bool], seconds: float) -> None:
         """Every watcher within so many seconds."""
 
-        async def sees(events: AsyncIterator[Any]) -> None:
+        async def sees(events: AsyncIterator[Json]) -> None:
             while not reached((await anext(events))["data"]["redemptionCounts"]):
                 pass
 
@@ -94,9 +94,12 @@ async def site(database_url: str, carrier: dict[str, str], tmp_path: Path) -> As
 
 
 async def test_a_change_through_either_server_reaches_all(site: Site) -> None:
+    def holds(tickets: int) -> Callable[[Json], bool]:
+        return lambda update: bool(update["counts"]["ticketsHeld"] == tickets)
+
     for held, client in enumerate(site.clients, 1):
         await site.basket(client)
-        await site.all_see(lambda update, held=held: update["counts"]["ticketsHeld"] == held, SIGNALLED)
+        await site.all_see(holds(held), SIGNALLED)
 
 
 async def test_what_the_worker_makes_reaches_all(site: Site) -> None:
@@ -114,7 +117,7 @@ async def test_what_the_worker_makes_reaches_all(site: Site) -> None:
 
 
 async def test_what_the_command_line_loads_reaches_all(site: Site, tmp_path: Path) -> None:
-    document: Any = gala.document(datetime.now(UTC))
+    document = gala.document(datetime.now(UTC))
     document["batches"].append({**document["batches"][0], "code": "C", "quantity": 7})
     file = tmp_path / "data.json"
     file.write_text(json.dumps(document))
@@ -144,7 +147,7 @@ def working(site: Site) -> Iterator[None]:
         worker.wait()
 
 
-async def asking(site: Site, document: str, **variables: Any) -> Any:
+async def asking(site: Site, document: str, **variables: Json) -> Json:
     headers = {"Authorization": f"Bearer {site.gala.staff}"}
     answer = await site.clients[0].post("/graphql", json={"query": document, "variables": variables}, headers=headers)
     assert "errors" not in answer.json(), answer.json()
@@ -153,4 +156,4 @@ async def asking(site: Site, document: str, **variables: Any) -> Any:
 
 async def offer_id(site: Site, code: str) -> str:
     found = await asking(site, "{ advantages(first: 100) { edges { node { id code } } } }")
-    return next(edge["node"]["id"] for edge in found["advantages"]["edges"] if edge["node"]["code"] == code)
+    return str(next(edge["node"]["id"] for edge in found["advantages"]["edges"] if edge["node"]["code"] == code))

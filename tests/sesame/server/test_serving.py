@@ -53,7 +53,7 @@ class Serve:
         if address is None:
             return False
         with suppress(httpx.TransportError):
-            return httpx.get(f"{address}/health").json() == {"status": "ok"}
+            return bool(httpx.get(f"{address}/health").json() == {"status": "ok"})
         return False
 
     def queue_workers(self) -> list[psutil.Process]:
