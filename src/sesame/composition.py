@@ -71,7 +71,7 @@ async def house(settings: Settings) -> AsyncIterator[House]:
 
 
 def build_services(own: House) -> Services:
-    """What the resolvers call."""
+    """Puts together the services that the resolvers call."""
     sessions, transactions = own.sessions, own.transactions
     catalogues = Catalogues(sessions)
     facts = FactsReader(catalogues, own.attempts)

@@ -82,7 +82,7 @@ async def page(
 async def tracked(
     connection: AsyncConnection, organisation: UUID, wanted: CodeFilter, after: UUID | None, most: int
 ) -> list[TrackedCode]:
-    """The same with names."""
+    """A page of codes, each with the names of its offer, contact and buyer, as the tracking list shows them."""
     statement = _tracked(_shape(wanted, after))
     parameters = _parameters(organisation, wanted, after, most)
     return [TrackedCode(code_of(row), *row[-4:]) for row in await connection.execute(statement, parameters)]

@@ -25,7 +25,7 @@ class Carrier(Protocol):
         """Hears every signal on a connection of its own until that is lost; ``began`` once it listens. Raises Lost."""
 
     async def close(self) -> None:
-        """Gives back what it holds."""
+        """Closes the connections that carry signals."""
 
 
 def signals(changed: Mapping[UUID, Collection[UUID]]) -> Iterator[str]:

@@ -21,7 +21,7 @@ Refuse = Callable[[Unauthenticated], None]
 
 
 class Vigil:
-    """One a process; looks once for all who came with the same credentials."""
+    """Asks the credentials of subscriptions again, once a process; looks once for all who came with the same credentials."""
 
     def __init__(self) -> None:
         self._watched: dict[str | None, dict[Refuse, Context]] = {}

@@ -79,7 +79,7 @@ def knows_specification(request: Request) -> bool:
 
 
 def encoded(data: object) -> bytes:
-    """As JSON on one line."""
+    """An answer as JSON on one line, in UTF-8."""
     try:
         return orjson.dumps(data)
     except TypeError:

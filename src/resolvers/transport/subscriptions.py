@@ -80,7 +80,7 @@ class Subscriber(ABC):
 
 
 class Subscriptions:
-    """One a process."""
+    """The subscriptions of one process: equal ones of viewers with the same rights share one execution."""
 
     def __init__(self, schema: Schema) -> None:
         self.vigil = Vigil()
@@ -159,7 +159,7 @@ class _Group:
             self._refresh()
 
     def leave(self, subscriber: Subscriber) -> bool:
-        """Whether that was the last."""
+        """Takes a subscriber away; whether that was the last of its execution."""
         self._members.pop(subscriber, None)
         return not self._members
 

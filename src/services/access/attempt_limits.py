@@ -55,7 +55,7 @@ class AttemptLimits:
         return not await self._ask(have_room)
 
     async def failed(self, viewer: Viewer, basket: UUID | None, number: int) -> None:
-        """Counts unknown codes."""
+        """Counts unknown codes that were tried, for the basket and for the client."""
         keys = _keys(viewer, basket)
 
         async def count(limiter: FixedWindowRateLimiter) -> bool:

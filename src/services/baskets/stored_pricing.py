@@ -21,7 +21,7 @@ _ADAPTER = TypeAdapter(StoredPricing)
 
 
 def dump(pricing: Pricing, held_codes: frozenset[UUID]) -> str:
-    """As JSON."""
+    """A price as the JSON that is kept with its basket."""
     return orjson.dumps(StoredPricing(pricing, held_codes), default=_plain).decode()
 
 

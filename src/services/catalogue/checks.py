@@ -8,14 +8,14 @@ from services.core.texts import Text, text
 
 
 def check_period(begins: datetime | None, ends: datetime | None) -> Text | None:
-    """It ends after it begins, unless it is open at either end."""
+    """A period ends after it begins, unless it is open at either end."""
     if begins is not None and ends is not None and ends <= begins:
         return text("ends_before_begins")
     return None
 
 
 def check_level(indicator: str, level: str, levels: Collection[object]) -> Text | None:
-    """It is one of the ``levels`` that the indicator with this code has."""
+    """A level is one of the ``levels`` that the indicator with this code has."""
     return None if level in levels else text("level_unknown", indicator=indicator, level=level)
 
 

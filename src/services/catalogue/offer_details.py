@@ -50,7 +50,7 @@ class OfferDetails:
 
     @property
     def season_id(self) -> UUID | None:
-        """None for promotional codes."""
+        """The season of an advantage; None for promotional codes."""
         return self.offer.season if isinstance(self.offer, Advantage) else None
 
     @property

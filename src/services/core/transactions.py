@@ -51,7 +51,7 @@ class Done(Generic[Result]):
 
 
 class Transactions:
-    """Runs writes."""
+    """Runs the writes of use cases, each in a transaction of its own."""
 
     def __init__(self, sessions: Sessions, publish: Publish) -> None:
         self._sessions = sessions

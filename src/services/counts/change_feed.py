@@ -21,7 +21,7 @@ _BACK_OFF: Final = (0.1, 0.2, 0.5, 1.0, 2.0)
 
 
 class ChangeFeed:
-    """One a process, over the one connection on which its ``carrier`` listens.
+    """The feed of changes of one process, over the one connection on which its ``carrier`` listens.
 
     Publishing works without listening, as in a worker. Signals are a matter of speed only: whoever watches also looks
     at versions now and then, so that a process that dies between commit and signal loses nothing.

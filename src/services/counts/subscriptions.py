@@ -66,7 +66,7 @@ class _Selection:
 
 
 class LiveCounts:
-    """One a process."""
+    """Subscriptions to redemption counts and batches, for all watchers of one process."""
 
     def __init__(
         self, sessions: Sessions, catalogues: Catalogues, offers: Offers, batches: Batches, live: ChangeFeed

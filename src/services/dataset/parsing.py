@@ -121,7 +121,7 @@ class Parser:
         self.problems = Problems()
 
     def document(self) -> Document:
-        """All that is sound."""
+        """The document as far as its objects are sound."""
         for key in self._document:
             if key not in (*SECTIONS, "organisation"):
                 self.problems.add((shown(key),), text("field_unknown"))

@@ -42,7 +42,7 @@ T = TypeVar("T", bound=Item)
 
 
 class Writer:
-    """Writes one file."""
+    """Writes the rows of one data file."""
 
     def __init__(self, transaction: Transaction, document: Document, existing: Existing, ids: Keys) -> None:
         self._transaction = transaction
@@ -245,5 +245,5 @@ def _limit_rows(offers: Sequence[OfferDetails]) -> list[LimitRow]:
 
 
 def items(entries: Sequence[Placed[T]]) -> Iterator[T]:
-    """The objects of a section."""
+    """The objects of a section of a data file."""
     return (entry.item for entry in entries)

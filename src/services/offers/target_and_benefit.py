@@ -37,7 +37,10 @@ LONGEST_TOLERANCE: Final = 525_600
 
 
 class TargetsAndBenefits:
-    """Reads them. What is wrong reads as something harmless, for its problem keeps all of the draft from being used."""
+    """Reads the target, the restriction and the benefit of a draft.
+
+    What is wrong reads as something harmless, for its problem keeps all of the draft from being used.
+    """
 
     def __init__(self, catalogue: Catalogue, problems: Problems) -> None:
         self._catalogue = catalogue
@@ -132,7 +135,7 @@ class TargetsAndBenefits:
         return prices
 
     def amount(self, path: Path, amount: Decimal) -> int:
-        """In minor units, zero or more."""
+        """An amount of the draft in minor units, zero or more."""
         if amount < 0:
             self._problems.add(path, text("amount_negative"))
             return 0

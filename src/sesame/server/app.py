@@ -63,7 +63,7 @@ def create() -> ASGIApp:
 
 
 def routes(own: House, clock: Clock) -> list[BaseRoute]:
-    """Every path of a server."""
+    """Every path that a server answers."""
     services = build_services(own)
     graphql = GraphQLApp(schema, services, clock)
     return [

@@ -134,7 +134,7 @@ class _Keepalive:
 
 
 def _taken(due: dict[Protocol, float], now: float) -> Iterator[Protocol]:
-    """What is due, taken out."""
+    """The connections whose ping is due, taken out of those that wait."""
     while due:
         connection, at = next(iter(due.items()))
         if at > now:
