@@ -7,7 +7,7 @@ share, with PostgreSQL in it and the files by which they wait for each other.
 import asyncio
 import fcntl
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -56,27 +56,16 @@ signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 class Run:
-    """What all processes of a run share. ``alone`` marks the tests that must have the machine for themselves."""
+    """What all processes of a run share."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     @contextmanager
-    def turn(self, *, alone: bool) -> Iterator[None]:
-        """A test's: one that is alone waits until no other runs, and no other runs meanwhile."""
-        with self._locked("turn", fcntl.LOCK_EX if alone else fcntl.LOCK_SH):
-            yield
-
-    @contextmanager
     def making(self, template: str) -> Iterator[None]:
         """Keeps apart the processes that want to make the same template."""
-        with self._locked(template, fcntl.LOCK_EX):
-            yield
-
-    @contextmanager
-    def _locked(self, name: str, how: int) -> Iterator[None]:
-        with (self.folder / f"{name}.lock").open("a") as file:
-            fcntl.flock(file, how)
+        with (self.folder / f"{template}.lock").open("a") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
             yield
 
 
@@ -103,18 +92,8 @@ def pytest_configure_node(node: Any) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What takes longest comes first, and what must be alone last, or processes would stand idle."""
-    items.sort(key=lambda item: (_is_alone(item), item.get_closest_marker("processes") is None))
-
-
-@pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    with item.config.stash[RUN].turn(alone=_is_alone(item)):
-        return (yield)
-
-
-def _is_alone(item: pytest.Item) -> bool:
-    return item.get_closest_marker("alone") is not None
+    """What takes longest comes first, or processes would stand idle at the end."""
+    items.sort(key=lambda item: item.get_closest_marker("processes") is None)
 
 
 class Databases:

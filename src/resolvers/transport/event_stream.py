@@ -69,7 +69,9 @@ class EventStreams:
         with ExitStack() as leaving:
             if subscriptions.are_meant(operation):
                 leaving.callback(
-                    subscriptions.vigil.over(context, lambda failure: outbox.end(refused(failure, context.language)))
+                    subscriptions.reauthentication.over(
+                        context, lambda failure: outbox.end(refused(failure, context.language))
+                    )
                 )
             leave = await subscriptions.join(operation, context, outbox)
             if leave is not None:

@@ -20,8 +20,8 @@ _log = structlog.get_logger()
 Refuse = Callable[[Unauthenticated], None]
 
 
-class Vigil:
-    """Asks the credentials of subscriptions again, once a process; looks once for all who came with the same credentials."""
+class Reauthentication:
+    """Asks again whether the credentials of subscriptions hold; looks once for all who came with the same ones."""
 
     def __init__(self) -> None:
         self._watched: dict[str | None, dict[Refuse, Context]] = {}

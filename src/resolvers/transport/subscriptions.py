@@ -21,7 +21,7 @@ from resolvers.runtime.context import Context
 from resolvers.runtime.document_limits import operation_in
 from resolvers.runtime.error_masking import told
 from resolvers.runtime.execution import Schema
-from resolvers.transport.reauthentication import Vigil
+from resolvers.transport.reauthentication import Reauthentication
 from resolvers.transport.requests import Operation, encoded
 from services.core.errors import Unauthenticated
 from services.core.texts import Language
@@ -83,7 +83,7 @@ class Subscriptions:
     """The subscriptions of one process: equal ones of viewers with the same rights share one execution."""
 
     def __init__(self, schema: Schema) -> None:
-        self.vigil = Vigil()
+        self.reauthentication = Reauthentication()
         self._schema = schema
         self._groups: dict[_Key, _Group] = {}
 

@@ -95,7 +95,9 @@ class Handler(BaseGraphQLTransportWSHandler[Context, None]):
         subscriber = _Subscriber(self, operation)
         leave = await self._subscriptions.join(asked, self.context.fresh(), subscriber)
         leaving = self._leaving[operation.id] = _Leaving(
-            leave, subscriber.close, self._subscriptions.vigil.over(self.context, partial(self._refuse, operation))
+            leave,
+            subscriber.close,
+            self._subscriptions.reauthentication.over(self.context, partial(self._refuse, operation)),
         )
         if leave is None:
             try:

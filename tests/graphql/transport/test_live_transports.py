@@ -17,7 +17,7 @@ from tests.wire import Json
 from db.core.ids import new_id
 from resolvers.runtime.ids import encode
 from resolvers.transport import event_stream as event_streams
-from resolvers.transport import reauthentication as vigil
+from resolvers.transport import reauthentication
 from sesame.server.app import ANY_ORIGIN, routes
 
 SEATS = ("HELENE-1217", "CAT1", "FULL", 2)
@@ -25,7 +25,7 @@ SEATS = ("HELENE-1217", "CAT1", "FULL", 2)
 
 @pytest.fixture
 def looks_again_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(vigil, "EVERY", 0.05)
+    monkeypatch.setattr(reauthentication, "EVERY", 0.05)
 
 
 async def sell(server: Server) -> None:
