@@ -74,9 +74,9 @@ class BasketsQuery:
         context = info.context
         ids = Ids()
         request = input.read(ids)
-        trial = Simulation(at, ids.all(include_offer_ids or (), *OFFER, path=("includeOfferIds",)))
+        simulation = Simulation(at, ids.all(include_offer_ids or (), *OFFER, path=("includeOfferIds",)))
         ids.check()
-        pricing = await context.services.baskets.price(await context.viewer(), request, context.now, trial)
+        pricing = await context.services.baskets.price(await context.viewer(), request, context.now, simulation)
         return await pricing_of(context, pricing)
 
     @strawberry.field

@@ -78,13 +78,15 @@ def apply_change(content: BasketContent, change: BasketChange, viewer: Viewer, c
     return replace(checked, codes=content.codes, counter_profile=content.counter_profile)
 
 
-def check(request: BasketRequest, viewer: Viewer, catalogue: Catalogue, trial: Simulation = NOTHING) -> BasketContent:
-    """The content of a basket that ``viewer`` may ask for, with what a trial may suppose of it.
+def check(
+    request: BasketRequest, viewer: Viewer, catalogue: Catalogue, simulation: Simulation = NOTHING
+) -> BasketContent:
+    """The content of a basket that ``viewer`` may ask for, with what a simulation may suppose of it.
 
     Raises InvalidInput with every problem, Forbidden where the viewer may try nothing.
     """
     problems = Problems()
-    check_simulation(trial, viewer, catalogue, problems)
+    check_simulation(simulation, viewer, catalogue, problems)
     point_of_sale = check_point_of_sale(request.point_of_sale, viewer, catalogue, problems)
     if point_of_sale is None:
         problems.add(("pointOfSaleId",), text("point_of_sale_missing"))

@@ -45,16 +45,16 @@ class Baskets:
         self._code_entries = CodeEntries(transactions, quotes)
 
     async def price(
-        self, viewer: Viewer, request: BasketRequest, now: datetime, trial: Simulation = NOTHING
+        self, viewer: Viewer, request: BasketRequest, now: datetime, simulation: Simulation = NOTHING
     ) -> Pricing:
         """The price of a basket that is kept nowhere, with what staff may suppose of it.
 
         Raises InvalidInput with every problem, Forbidden where somebody else supposes anything.
         """
-        content = check(request, viewer, await self._catalogues.seen_by(viewer), trial)
+        content = check(request, viewer, await self._catalogues.seen_by(viewer), simulation)
 
         async with self._sessions.reading() as connection:
-            instant, include = trial.at or now, trial.include
+            instant, include = simulation.at or now, simulation.include
             return (await self._quotes.quote(connection, Priceable(viewer, content, instant, include))).pricing
 
     async def create(self, viewer: Viewer, request: BasketRequest, now: datetime, key: str | None = None) -> Basket:

@@ -30,19 +30,19 @@ class Simulation:
 NOTHING: Final = Simulation()
 
 
-def check_simulation(trial: Simulation, viewer: Viewer, catalogue: Catalogue, problems: Problems) -> None:
-    """Adds what is wrong with a trial. Raises Forbidden for those who may try nothing.
+def check_simulation(simulation: Simulation, viewer: Viewer, catalogue: Catalogue, problems: Problems) -> None:
+    """Adds what is wrong with a simulation. Raises Forbidden for those who may try nothing.
 
-    Staff who configure, who sell, or who read everything may: a trial holds nothing and changes nothing, but shows
+    Staff who configure, who sell, or who read everything may: a simulation holds nothing and changes nothing, but shows
     offers that nobody is meant to know yet.
     """
-    if trial == NOTHING:
+    if simulation == NOTHING:
         return
     if viewer.roles.isdisjoint(ROLES):
         raise Forbidden(text("trial_forbidden", roles=", ".join(ROLES)))
-    if len(trial.offers) > MOST_OFFERS:
+    if len(simulation.offers) > MOST_OFFERS:
         problems.add(("includeOfferIds",), text("too_many_offers", maximum=MOST_OFFERS))
         return
-    for position, offer in enumerate(trial.offers):
+    for position, offer in enumerate(simulation.offers):
         if offer not in catalogue.offers:
             problems.add(("includeOfferIds", str(position)), text("unknown_offer"))
