@@ -48,7 +48,8 @@ test-fast: $(READY)
 	$(BIN)/pytest $(SIDE_BY_SIDE) -m "not alone and not processes"
 
 test-random: $(READY)
-	$(BIN)/pytest $(SIDE_BY_SIDE) --random-order --random-order-bucket=module
+	$(BIN)/pytest $(SIDE_BY_SIDE) --random-order --random-order-bucket=module -m "not alone"
+	$(BIN)/pytest --random-order --random-order-bucket=module -m alone
 
 test-all:
 	bash .ci/every_python

@@ -159,7 +159,7 @@ async def lock(connection: AsyncConnection, organisation: UUID, ids: Sequence[UU
 
 
 async def lock_free(connection: AsyncConnection, organisation: UUID, ids: Sequence[UUID]) -> dict[UUID, LockedBasket]:
-    """The same of those that nobody else has locked.
+    """Baskets by id, but for those that somebody else keeps from changes; those that are found are kept from now on.
 
     From now on the transaction waits 300 ms at the most for what another one has locked, and then fails.
     """

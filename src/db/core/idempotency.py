@@ -67,15 +67,20 @@ async def begin(
     }
     fingerprints = [each.fingerprint for each in requests]
     take = _TAKE_WAITING if waits else _TAKE_BRIEFLY
-    taken = (await connection.execute(take, {**parameters, "fingerprints": fingerprints})).all()
-    if len(taken) == len(requests):
-        return {}
-    mine = {(row.caller, row.key) for row in taken}
-    return {
-        (row.caller, row.key): StoredEffect(row.fingerprint, row.answer)
-        for row in await connection.execute(_FIND, parameters)
-        if (row.caller, row.key) not in mine
-    }
+    mine: set[tuple[str, str]] = set()
+    while True:
+        taken = await connection.execute(take, {**parameters, "fingerprints": fingerprints})
+        mine |= {(row.caller, row.key) for row in taken}
+        if len(mine) == len(requests):
+            return {}
+        found = {
+            (row.caller, row.key): StoredEffect(row.fingerprint, row.answer)
+            for row in await connection.execute(_FIND, parameters)
+            if (row.caller, row.key) not in mine
+        }
+        # Fewer, where an old key was forgotten between the two statements: it is free now, and taken next.
+        if len(mine) + len(found) == len(requests):
+            return found
 
 
 @dataclass(frozen=True, slots=True)

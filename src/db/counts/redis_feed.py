@@ -32,7 +32,7 @@ class RedisCarrier:
         )
 
     async def send(self, changed: Mapping[UUID, Collection[UUID]]) -> None:
-        """In one round trip. Raises Lost."""
+        """Tells all processes what changed, in one round trip. Raises Lost."""
         try:
             async with self._redis.pipeline(transaction=False) as pipeline:
                 for signal in signals(changed):

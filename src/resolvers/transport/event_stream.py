@@ -133,7 +133,7 @@ class _Outbox(Subscriber):
                 yield _COMMENT
 
     async def put(self, result: bytes) -> None:
-        """Returns once it has been taken."""
+        """Hands over a result; returns once the client's stream has taken it."""
         self._waiting[_ALONE] = result
         self._taken.clear()
         self._wake.set()

@@ -126,17 +126,21 @@ class CodeEntries:
 
     async def _enter_group(self, entries: Sequence[CodeEntry]) -> list[Answer]:
         """The answers of a group, of which nobody waits long for anybody else."""
+        alone: list[Answer] = [_LeftOut() for _ in entries]
         try:
             return await self._write(entries, waits=False)
+        except _Apart:
+            if len(entries) == 1:
+                return alone
         except Exception as error:
-            if not (isinstance(error, _Apart | Failure) or is_lock_timeout(error)):
-                if len(entries) == 1:
-                    raise
-                # Each entry then has its own answer, or its own fault.
-                _log.error("codes were not entered together", entries=len(entries), exc_info=error)
-                return [_LeftOut() for _ in entries]
-        if len(entries) == 1:
-            return [_LeftOut()]
+            # Smaller groups would wait again, one after the other, for what one of them may need.
+            if is_lock_timeout(error):
+                return alone
+            if len(entries) == 1:
+                raise
+            # Each entry then has its own answer, or its own fault.
+            _log.error("codes were not entered together", entries=len(entries), exc_info=error)
+            return alone
         middle = len(entries) // 2
         return [*await self._enter_group(entries[:middle]), *await self._enter_group(entries[middle:])]
 

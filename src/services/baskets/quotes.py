@@ -53,8 +53,8 @@ class Priceable:
     entered_before: tuple[str, ...] = ()
 
     def limited(self, catalogue: Catalogue) -> Collection[UUID]:
-        """The offers whose limits the price may meet. Raises InvalidInput where a line is not sold."""
-        return catalogue.offers.limited_offer_ids([line.kind for line in lines_of(catalogue, self.content)])
+        """The offers whose limits the price may meet, if only by the lines that are sold."""
+        return catalogue.offers.limited_offer_ids([line.kind for line in _lines(catalogue, self.content, Problems())])
 
     @property
     def question(self) -> FactsQuestion:
@@ -64,7 +64,7 @@ class Priceable:
 
 
 class Quotes:
-    """Quotes baskets."""
+    """Says what baskets cost, with what their prices depend on."""
 
     def __init__(self, facts: FactsReader) -> None:
         self._facts = facts
@@ -80,12 +80,18 @@ class Quotes:
     async def quotes(
         self, connection: AsyncConnection, organisation: UUID, wanted: Sequence[Priceable]
     ) -> list[Quote | InvalidInput]:
-        """The same for several baskets at one instant; a line that is not sold in one of them raises for all."""
+        """The prices of several baskets at one instant; for each that has none, what its customer asked for wrongly."""
         found = await self._facts.read_all(connection, organisation, [each.question for each in wanted])
-        return [
-            facts if isinstance(facts, InvalidInput) else _quote(each, facts)
-            for each, facts in zip(wanted, found, strict=True)
-        ]
+        return [_quote_or_failure(each, facts) for each, facts in zip(wanted, found, strict=True)]
+
+
+def _quote_or_failure(wanted: Priceable, facts: PricingFacts | InvalidInput) -> Quote | InvalidInput:
+    if isinstance(facts, InvalidInput):
+        return facts
+    try:
+        return _quote(wanted, facts)
+    except InvalidInput as failure:
+        return failure
 
 
 def _quote(wanted: Priceable, facts: PricingFacts) -> Quote:
@@ -104,13 +110,19 @@ def _quote(wanted: Priceable, facts: PricingFacts) -> Quote:
 
 def lines_of(catalogue: Catalogue, content: BasketContent) -> list[Line]:
     """The basket's lines with what they cost now. Raises InvalidInput that names the lines that are not sold."""
-    lines: list[Line] = []
     problems = Problems()
+    lines = _lines(catalogue, content, problems)
+    problems.check()
+    return lines
+
+
+def _lines(catalogue: Catalogue, content: BasketContent, problems: Problems) -> list[Line]:
+    """The lines that are sold; adds those that are not to the problems."""
+    lines: list[Line] = []
     for position, line in enumerate(content.lines):
         kind = catalogue.ticket_kind(line.performance or line.product, line.seat_category, line.audience_sub_category)
         if kind is None:
             problems.add(("lines", str(position)), text("combination_not_sold"))
         else:
             lines.append(Line(kind, line.quantity))
-    problems.check()
     return lines

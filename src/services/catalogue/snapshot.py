@@ -150,12 +150,12 @@ Thing = TypeVar("Thing", bound=_HasId)
 
 
 def by_code(things: Mapping[UUID, Coded]) -> dict[str, Coded]:
-    """The same things by their codes."""
+    """Elements of the catalogue by their codes."""
     return {thing.code: thing for thing in things.values()}
 
 
 def by_id(things: Iterable[Thing]) -> dict[UUID, Thing]:
-    """The same things by their ids."""
+    """Elements of the catalogue by their ids."""
     return {thing.id: thing for thing in things}
 
 

@@ -86,7 +86,7 @@ class Imports:
         now: datetime,
         report: Callable[[Problem], None],
     ) -> UUID:
-        """The same for the lines of a file, up to 5,000,000, in little memory. ``lines`` can be read more than once.
+        """Takes in the lines of a file as codes, up to 5,000,000, in little memory; they are read more than once.
 
         Empty lines are none. Every problem is given to ``report`` as it is found, with the number of its line, and
         InvalidInput says at the end how many there were.

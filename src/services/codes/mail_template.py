@@ -86,7 +86,7 @@ def _sentences(codes: CodeList, attached: bytes | Download) -> Iterator[Text]:
 
 
 def _html(subject: str, paragraphs: list[str], url: str | None, language: Language) -> str:
-    """The same letter as a page: whatever people wrote stays text, and only our own link is one."""
+    """A mail's paragraphs as an HTML page: whatever people wrote stays text, and only our own link is one."""
     body = "".join(f"<p>{_lines(paragraph)}</p>\n" for text in paragraphs for paragraph in text.split("\n\n"))
     if url is not None:
         body = body.replace(escape(url), f'<a href="{escape(url)}">{escape(url)}</a>', 1)

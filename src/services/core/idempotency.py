@@ -46,7 +46,7 @@ _TOLD: Final = TypeAdapter(_StoredAnswer)
 
 
 class IdempotentRequest:
-    """The effect of one request under its caller's idempotency key, if it has one; ``Transactions.once`` runs it.
+    """A request that is to have one effect and one answer under its caller's idempotency key, if it has one.
 
     ``request`` is the input, of values that have a canonical form (``services.core.fingerprints``): one argument, or a
     tuple of them in an order that stays. Keys are kept for two days, over upgrades too.

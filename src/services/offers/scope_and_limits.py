@@ -23,7 +23,10 @@ ELEMENT_FIELDS: Final[Mapping[ElementKind, str]] = {
 
 
 class ScopesAndLimits:
-    """Reads them; ``of`` is what an advantage belongs to, None for a promotional code, which belongs to nothing."""
+    """Reads scopes and limits from what staff wrote.
+
+    ``of`` is what an advantage belongs to, None for a promotional code, which belongs to nothing.
+    """
 
     def __init__(self, catalogue: Catalogue, problems: Problems, of: Belonging | None) -> None:
         self._catalogue = catalogue

@@ -20,6 +20,7 @@ from services.baskets.basket import Basket
 from services.baskets.basket_input import BasketRequest, LineRequest
 from services.baskets.lifecycle import Baskets
 from services.catalogue.snapshot import by_code
+from services.codes.format import normalise
 from services.core.coalescing import MOST
 from services.core.errors import CodeRefused, Conflict
 from services.core.transactions import Transaction
@@ -289,3 +290,49 @@ async def test_what_staff_enters_in_company_leaves_an_entry_of_each(shop: Shop) 
     assert kinds(await shop.enter(*zip(baskets, shop.codes, strict=False))) == {"Applied": 3}
     entries = "SELECT count(DISTINCT subject_id) FROM audit_entries WHERE action = 'applyAdvantageCode'"
     assert await shop.value(entries) == 3
+
+
+async def test_a_code_that_another_transaction_keeps_delays_the_others_of_its_group_once(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    groups: list[int] = []
+    write = code_entry.CodeEntries._write
+
+    async def counted_write(
+        self: code_entry.CodeEntries, entries: Sequence[code_entry.CodeEntry], *, waits: bool
+    ) -> list[code_entry.Answer]:
+        if not waits:
+            groups.append(len(entries))
+        return await write(self, entries, waits=waits)
+
+    monkeypatch.setattr(code_entry.CodeEntries, "_write", counted_write)
+    baskets = await shop.open(8)
+    async with shop.server.own.sessions.writing() as connection:
+        await connection.execute(
+            text("SELECT FROM codes WHERE code = :code FOR UPDATE"), {"code": normalise(shop.codes[3])}
+        )
+        entries = [
+            asyncio.create_task(shop.baskets.apply_code(shop.viewer, basket, code, NOW))
+            for basket, code in zip(baskets, shop.codes, strict=False)
+        ]
+        others = [entry for place, entry in enumerate(entries) if place != 3]
+        await asyncio.wait_for(asyncio.shield(asyncio.gather(*others)), 20)
+        assert not entries[3].done()
+    assert kinds(await asyncio.gather(*entries, return_exceptions=True)) == {"Applied": 8}
+    assert groups == [8]
+
+
+async def test_a_line_that_is_no_longer_sold_is_told_again_under_its_key_and_to_nobody_else(
+    shop: Shop, alone: list[UUID]
+) -> None:
+    first, second = await shop.open(2)
+    async with shop.server.own.sessions.writing() as connection:
+        await connection.execute(
+            text("UPDATE baskets SET lines = jsonb_set(lines, '{0,2}', to_jsonb(CAST(:other AS text))) WHERE id = :id"),
+            {"id": first, "other": str(UUID(int=1))},
+        )
+    wanted = [(first, shop.codes[0]), (second, shop.codes[1])]
+    told = await shop.enter(*wanted, keys=["k1", "k2"])
+    kept = await shop.value("SELECT count(*) FROM idempotency_keys WHERE answer ->> 'failure' = 'InvalidInput'")
+    assert kinds(told) == {"InvalidInput": 1, "Applied": 1}
+    assert (kept, alone) == (1, [])

@@ -33,7 +33,7 @@ class RefusalCode(StrEnum):
 
 @value
 class Amount:
-    """Minor units."""
+    """An amount of money in a refusal, in minor units."""
 
     minor: int
 
