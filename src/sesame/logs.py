@@ -1,59 +1,123 @@
 """Logs: one JSON object a line on standard error, readable text where that is a terminal.
 
-Every line written while a request is answered carries its id, which the answer carries too, as ``X-Request-ID``.
+Every line written while a request is answered carries its id, which the answer carries too, as ``X-Request-ID``. No
+line holds a secret or a local variable (``sesame.log_masking``), an outage is one line that is counted
+(``sesame.log_repeats``), and writing one never raises (``sesame.log_lines``).
 """
 
+import json
 import logging
 import re
 import sys
+import threading
 import time
-from typing import Final
+from collections.abc import Collection
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Final, TextIO, cast
 from uuid import uuid4
 
 import orjson
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from structlog.typing import Processor
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+from sesame.log_lines import LastSteps, LogHandler, LogLines
+from sesame.log_masking import Masking
+from sesame.log_repeats import Repeats, in_one_line
 
 _SANE_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
-def configure(level: str) -> None:
-    """Sends the lines of this program and of its libraries, from ``level`` upwards, the same way."""
+def configure(level: str, secrets: Collection[str] = ()) -> None:
+    """Sends the lines of this program and of its libraries, from ``level`` upwards, the same way.
+
+    So go warnings, and errors that nobody caught. ``secrets`` are masked wherever they stand.
+    """
     severity = logging.getLevelNamesMapping()[level.upper()]
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
-    renderers = _renderers()
+    is_terminal = sys.stderr is not None and not sys.stderr.closed and sys.stderr.isatty()
+    last = LastSteps(_last_steps(secrets, is_terminal=is_terminal))
+    lines = LogLines(sys.stderr, _lost)
     structlog.configure(
-        processors=[*shared, *renderers],
+        processors=[*shared, last],
         wrapper_class=structlog.make_filtering_bound_logger(severity),
-        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(cast(TextIO, lines)),
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = LogHandler(lines)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[*shared, structlog.stdlib.add_logger_name],
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderers],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, last],
         )
     )
     logging.basicConfig(handlers=[handler], level=severity, force=True)
+    _take_over()
     # Libraries tell of their everyday work as INFO; ours is told by the access line.
     for chatty in ("uvicorn", "alembic", "pgqueuer", "httpx"):
         logging.getLogger(chatty).setLevel(max(severity, logging.WARNING))
 
 
-def _renderers() -> list[Processor]:
-    if sys.stderr.isatty():
-        return [structlog.dev.ConsoleRenderer()]
-    return [
-        structlog.processors.dict_tracebacks,
-        structlog.processors.JSONRenderer(lambda line, **_: orjson.dumps(line, default=str).decode()),
-    ]
+def _last_steps(secrets: Collection[str], *, is_terminal: bool) -> list[Processor]:
+    """From the event to its text. Tracebacks come without local variables: these hold whatever was being worked on."""
+    one_line: list[Processor] = [in_one_line, Repeats()]
+    masking = Masking(secrets)
+    if is_terminal:
+        return [*one_line, structlog.processors.format_exc_info, masking, structlog.dev.ConsoleRenderer()]
+    traceback = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+    return [*one_line, structlog.processors.ExceptionRenderer(traceback), masking, _as_json]
+
+
+def _as_json(_logger: WrappedLogger, _method: str, event: EventDict) -> str:
+    try:
+        return orjson.dumps(event, default=str).decode()
+    except TypeError:
+        # A lone surrogate, or a number past 64 bits: orjson refuses what JSON can write.
+        return json.dumps(event, default=str)
+
+
+def _lost(lines: int) -> str:
+    now = datetime.now(UTC).isoformat()
+    return orjson.dumps({"lines": lines, "event": "log lines were lost", "level": "warning", "timestamp": now}).decode()
+
+
+def _take_over() -> None:
+    """What would write to standard error by itself: handlers of others, warnings, errors that nobody caught."""
+    logging.captureWarnings(capture=True)
+    for name in tuple(logging.root.manager.loggerDict):
+        logger = logging.getLogger(name)
+        for handler in tuple(logger.handlers):
+            if isinstance(handler, logging.StreamHandler):
+                logger.removeHandler(handler)
+                logger.propagate = True
+    # uvicorn's own has the query strings.
+    logging.getLogger("uvicorn.access").setLevel(logging.CRITICAL)
+    sys.excepthook = _uncaught
+    sys.unraisablehook = _unraisable
+    threading.excepthook = _uncaught_in_thread
+
+
+def _uncaught(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
+    if issubclass(kind, KeyboardInterrupt):
+        sys.__excepthook__(kind, error, traceback)
+    else:
+        logging.getLogger("sesame").critical("nobody caught this", exc_info=(kind, error, traceback))
+
+
+def _unraisable(about: "sys.UnraisableHookArgs") -> None:
+    if about.exc_value is not None:
+        logging.getLogger("sesame").error("nobody could be told of this", exc_info=about.exc_value)
+
+
+def _uncaught_in_thread(about: threading.ExceptHookArgs) -> None:
+    if about.exc_value is not None:
+        logging.getLogger("sesame").critical("nobody caught this in a thread", exc_info=about.exc_value)
 
 
 class RequestLog:

@@ -5,7 +5,7 @@ import secrets
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Literal, Self
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -39,18 +39,28 @@ def _with_driver(url: URL) -> URL:
 
 
 def _smtp_url(secret: SecretStr) -> SecretStr:
-    parts = urlsplit(secret.get_secret_value())
-    if parts.scheme not in ("smtp", "smtps") or not parts.hostname:
+    parts = _parts(secret)
+    if parts is None or parts.scheme not in ("smtp", "smtps") or not parts.hostname:
         raise ValueError("is not a mail server; expected smtp://USER:PASSWORD@HOST:PORT or smtps://…")
     return secret
 
 
 def _redis_url(secret: SecretStr) -> SecretStr:
-    parts = urlsplit(secret.get_secret_value())
+    parts = _parts(secret)
     schemes = {"valkey": "redis", "valkeys": "rediss", "redis": "redis", "rediss": "rediss", "unix": "unix"}
-    if parts.scheme not in schemes or not (parts.hostname or (parts.scheme == "unix" and parts.path)):
+    if parts is None or parts.scheme not in schemes or not (parts.hostname or (parts.scheme == "unix" and parts.path)):
         raise ValueError("is not a Redis or Valkey server; expected redis://:PASSWORD@HOST:PORT or rediss://…")
     return SecretStr(parts._replace(scheme=schemes[parts.scheme]).geturl())
+
+
+def _parts(secret: SecretStr) -> SplitResult | None:
+    """None where it cannot be read as a URL, as with a password whose @, : or / is not encoded."""
+    try:
+        parts = urlsplit(secret.get_secret_value())
+        _ = parts.port
+    except ValueError:
+        return None
+    return parts
 
 
 def _web_address(address: str) -> str:
@@ -118,6 +128,12 @@ class Settings(BaseSettings):
         """Where mails are written while no mail server is set."""
         return self.data_dir / "outbox"
 
+    def secrets(self) -> frozenset[str]:
+        """What no log may hold: keys and passwords, as they are and as a URL writes them."""
+        values = (getattr(self, name) for name in type(self).model_fields)
+        secrets = [value.get_secret_value() for value in values if isinstance(value, SecretStr)]
+        return frozenset(each for secret in secrets for each in _secrets_in(secret))
+
     def listed(self) -> Iterator[tuple[str, str, str]]:
         """Each setting's variable, value and meaning, with secrets hidden, in URLs too."""
         for name, field in type(self).model_fields.items():
@@ -132,6 +148,17 @@ def _readable(value: object) -> str:
         return str(value)
     secret = value.get_secret_value()
     return shown(secret) if "://" in secret else "***"
+
+
+def _secrets_in(secret: str) -> Iterator[str]:
+    if "://" not in secret:
+        yield secret
+        return
+    parts = urlsplit(secret)
+    in_query = [value for name, value in parse_qsl(parts.query) if "password" in name]
+    for password in (parts.password, *in_query):
+        if password:
+            yield from (password, unquote(password))
 
 
 def shown(url: str) -> str:

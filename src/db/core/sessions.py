@@ -21,6 +21,8 @@ class Sessions:
             pool_size=pool_size,
             max_overflow=0,
             pool_timeout=10,
+            # Errors name the statement; what it was asked is codes and names.
+            hide_parameters=True,
             json_serializer=_dumps,
             json_deserializer=orjson.loads,
             # The statements are written to be planned once for whatever they are asked: planning takes longer than

@@ -29,7 +29,7 @@ async def upgrade(url: str) -> None:
     nothing is pending it only looks. Raises NewerSchema for a database ahead of the program, OSError or a SQLAlchemy
     error where it cannot be reached.
     """
-    engine = create_async_engine(url, poolclass=NullPool)
+    engine = create_async_engine(url, poolclass=NullPool, hide_parameters=True)
     try:
         async with engine.connect() as connection:
             if await connection.run_sync(_is_current):
@@ -43,7 +43,7 @@ async def upgrade(url: str) -> None:
 
 async def is_current(url: str) -> bool:
     """Whether the database has exactly the schema that this program was written for."""
-    engine = create_async_engine(url, poolclass=NullPool)
+    engine = create_async_engine(url, poolclass=NullPool, hide_parameters=True)
     try:
         async with engine.connect() as connection:
             return await connection.run_sync(_is_current)

@@ -1,7 +1,11 @@
-"""Top-level errors: what the client did wrong, said plainly; what we did wrong, masked under an id that the log has."""
+"""Top-level errors: what the client did wrong, said plainly; what we did wrong, masked under an id that the log has.
+
+An outage of the database is neither: it is said to be one, and when to come back.
+"""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
 from uuid import uuid4
 
 import structlog
@@ -18,9 +22,23 @@ from graphql import (
     ValueNode,
     VariableNode,
 )
-from services.core.errors import CodeRefused, Conflict, Failure, Forbidden, InvalidInput, NotFound, Unauthenticated
+from services.core.errors import (
+    CodeRefused,
+    Conflict,
+    Failure,
+    Forbidden,
+    InvalidInput,
+    NotFound,
+    Unauthenticated,
+    is_outage,
+)
 from services.core.texts import Language, text
 from services.offers.refusal_texts import message
+
+UNAVAILABLE: Final = "UNAVAILABLE"
+INTERNAL: Final = "INTERNAL"
+RETRY_AFTER: Final = 2
+"""Seconds after which clients may come back from an outage."""
 
 _log = structlog.get_logger()
 
@@ -86,11 +104,24 @@ def _request_error(error: GraphQLError, places: Mapping[int, list[str]]) -> Grap
     return _copy(error, error.message, code="GRAPHQL_VALIDATION_FAILED")
 
 
-def masked(fault: Exception, language: Language, path: Sequence[str | int] | None = None) -> tuple[str, dict[str, str]]:
-    """The message and extensions that stand for a fault; the log has the fault itself, under the same id."""
+def masked(
+    fault: Exception, language: Language, path: Sequence[str | int] | None = None
+) -> tuple[str, dict[str, object]]:
+    """The message and extensions that stand for a fault; the log has the fault itself, under the same id.
+
+    An outage has no id: the log counts it. What was asked has been done, or not; who has a key asks again by it.
+    """
+    if is_outage(fault):
+        _log.warning("unavailable", exc_info=fault)
+        return text("unavailable").in_language(language), {"code": UNAVAILABLE, "retryAfter": RETRY_AFTER}
     key = uuid4().hex
     _log.error("fault", id=key, path=path, exc_info=fault)
-    return text("internal", id=key).in_language(language), {"code": "INTERNAL", "id": key}
+    return text("internal", id=key).in_language(language), {"code": INTERNAL, "id": key}
+
+
+def codes(errors: Iterable[GraphQLError] | None) -> set[object]:
+    """The codes of errors as clients see them."""
+    return {(error.extensions or {}).get("code") for error in errors or ()}
 
 
 def _cause(error: GraphQLError) -> Exception | None:

@@ -20,6 +20,7 @@ from resolvers.runtime.error_masking import told
 from resolvers.runtime.errors import HANDLERS
 from resolvers.runtime.language import DEFAULT_LANGUAGE
 from resolvers.runtime.scalars import SCALARS
+from services.core.sent import Sent
 
 _log = structlog.get_logger()
 
@@ -58,6 +59,28 @@ class Schema(strawberry.Schema):
         # The list is the result's own: changed in place, it reaches every transport.
         errors[:] = told(errors, document, language)
 
+    async def execute(
+        self,
+        query: str | None,
+        variable_values: dict[str, Any] | None = None,
+        context_value: Any | None = None,
+        root_value: Any | None = None,
+        operation_name: str | None = None,
+        allowed_operation_types: Iterable[OperationType] | None = None,
+        operation_extensions: dict[str, Any] | None = None,
+    ) -> Any:
+        """What was sent is known to whoever logs meanwhile, so that none of it is written."""
+        with structlog.contextvars.bound_contextvars(sent=Sent(variable_values, query)):
+            return await super().execute(
+                query,
+                variable_values,
+                context_value,
+                root_value,
+                operation_name,
+                allowed_operation_types,
+                operation_extensions,
+            )
+
     async def stream(
         self,
         query: str | None,
@@ -70,6 +93,8 @@ class Schema(strawberry.Schema):
     ) -> AsyncGenerator[Any, None]:
         """A connection has one context, its operations are asked at different times and by their own loaders."""
         context = context_value.fresh() if isinstance(context_value, Context) else context_value
+        # For good: the task is this operation's own.
+        structlog.contextvars.bind_contextvars(sent=Sent(variable_values, query))
         return await super().stream(
             query,
             variable_values,

@@ -4,16 +4,20 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 from http import HTTPStatus
 
+import structlog
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from resolvers.runtime.error_masking import RETRY_AFTER
 from resolvers.runtime.language import negotiated
 from services.codes.batch_csv import SEPARATORS, CodeList, CodeLists
 from services.codes.download_links import BrokenLink, DownloadLinks, ExpiredLink
 from services.codes.tracking_csv import TrackingList, TrackingLists
-from services.core.errors import NotFound
+from services.core.errors import NotFound, is_outage
 from services.core.texts import text
+
+_log = structlog.get_logger()
 
 Find = Callable[[Request, str], Awaitable[CodeList | TrackingList]]
 """Finds the list that a request's token opens."""
@@ -53,6 +57,13 @@ def _download(find: Find) -> Callable[[Request], Awaitable[Response]]:
             return _refusal(request, HTTPStatus.GONE, "link_expired")
         except NotFound:
             return _refusal(request, HTTPStatus.NOT_FOUND, "not_found")
+        except Exception as fault:
+            if not is_outage(fault):
+                raise
+            _log.warning("unavailable", exc_info=fault)
+            away = _refusal(request, HTTPStatus.SERVICE_UNAVAILABLE, "unavailable")
+            away.headers["retry-after"] = str(RETRY_AFTER)
+            return away
         headers = {
             "Content-Disposition": f'attachment; filename="{codes.file_name}"',
             "Cache-Control": "private, no-store",

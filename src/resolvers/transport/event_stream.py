@@ -12,7 +12,6 @@ from http import HTTPStatus
 from typing import Final
 from uuid import UUID
 
-import structlog
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
@@ -22,7 +21,7 @@ from strawberry.types.graphql import OperationType
 from resolvers.runtime.context import Context
 from resolvers.transport.http import GraphQLApp
 from resolvers.transport.requests import Operation, Refused, in_address, posted, refusal
-from resolvers.transport.subscriptions import Subscriber, refused, result_body
+from resolvers.transport.subscriptions import Subscriber, failed, refused, result_body
 
 HEARTBEAT: Final = 25.0
 """Seconds of silence after which a comment is sent, for proxies that cut what is silent for a minute or half of one."""
@@ -32,8 +31,6 @@ _COMPLETE: Final = b"event: complete\ndata:\n\n"
 _HEADERS: Final = {"cache-control": "no-store", "x-accel-buffering": "no"}
 _ALONE: Final = UUID(int=0)
 _BY_GET: Final = (OperationType.QUERY, OperationType.SUBSCRIPTION)
-
-_log = structlog.get_logger()
 
 
 class EventStreams:
@@ -98,8 +95,9 @@ class EventStreams:
                     if isinstance(result, ExecutionResult):
                         await outbox.put(result_body(result))
         except Exception as error:  # noqa: BLE001 - the stream says that it is over
-            _log.error("an event stream failed", exc_info=error)
-        outbox.end(None)
+            outbox.end(failed(error, context.language))
+        else:
+            outbox.end(None)
 
 
 class _Outbox(Subscriber):

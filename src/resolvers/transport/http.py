@@ -6,6 +6,7 @@ Whatever a client sends, it gets an answer in JSON that says what is wrong, and 
 """
 
 import json
+from collections.abc import Mapping
 from datetime import timedelta
 from http import HTTPStatus
 from typing import Final
@@ -22,7 +23,7 @@ from strawberry.types import ExecutionResult
 from strawberry.types.graphql import OperationType
 
 from resolvers.runtime.context import Clock, Context, Services
-from resolvers.runtime.error_masking import masked
+from resolvers.runtime.error_masking import RETRY_AFTER, UNAVAILABLE, codes, masked
 from resolvers.runtime.execution import Schema
 from resolvers.transport.requests import MOST_BYTES, Refused, encoded, knows_specification, posted, refusal, response
 from resolvers.transport.subscriptions import Subscriptions
@@ -104,6 +105,8 @@ class GraphQLApp(GraphQL[Context, None]):
         except Exception as fault:  # noqa: BLE001 - the last place where a fault can be masked
             said, extensions = masked(fault, context.language)
             answer = {"errors": [{"message": said, "extensions": extensions}]}
+            if extensions["code"] == UNAVAILABLE:
+                return _unavailable(request, answer)
             return response(request, answer, HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
@@ -113,5 +116,14 @@ def _result(request: Request, result: ExecutionResult) -> Response:
         # Not executed at all: no data, and a status of its own where the client knows the specification.
         status = HTTPStatus.BAD_REQUEST if knows_specification(request) else HTTPStatus.OK
         return response(request, {"errors": errors}, status)
-    answer: dict[str, object] = {"errors": errors} if errors else {}
-    return response(request, {**answer, "data": result.data}, HTTPStatus.OK)
+    answer: dict[str, object] = {**({"errors": errors} if errors else {}), "data": result.data}
+    if UNAVAILABLE in codes(result.errors):
+        return _unavailable(request, answer)
+    return response(request, answer, HTTPStatus.OK)
+
+
+def _unavailable(request: Request, answer: Mapping[str, object]) -> Response:
+    """An outage has its status whatever was answered beside it: proxies and clients come back by it."""
+    answered = response(request, answer, HTTPStatus.SERVICE_UNAVAILABLE)
+    answered.headers["retry-after"] = str(RETRY_AFTER)
+    return answered

@@ -59,4 +59,4 @@ class Reauthentication:
             for refuse in tuple(self._watched.get(key, ())):
                 refuse(failure)
         except Exception as error:  # noqa: BLE001 - a database that is away says nothing about credentials
-            _log.warning("credentials were not looked at again", reason=str(error))
+            _log.warning("credentials were not looked at again", reason=error)

@@ -19,7 +19,7 @@ from strawberry.types import ExecutionResult
 from graphql import FieldNode, GraphQLError, OperationDefinitionNode, OperationType
 from resolvers.runtime.context import Context
 from resolvers.runtime.document_limits import operation_in
-from resolvers.runtime.error_masking import told
+from resolvers.runtime.error_masking import INTERNAL, UNAVAILABLE, codes, masked, told
 from resolvers.runtime.execution import Schema
 from resolvers.transport.reauthentication import Reauthentication
 from resolvers.transport.requests import Operation, encoded
@@ -168,7 +168,7 @@ class _Group:
         try:
             last = await self._tell_results()
         except Exception as error:  # noqa: BLE001 - clients are told that it is over, and ask again
-            _log.error("a shared subscription failed", exc_info=error)
+            last = failed(error, self._context.language)
         finally:
             if self._refreshing is not None:
                 self._refreshing.cancel()
@@ -185,7 +185,7 @@ class _Group:
             async for result in results:
                 if result.data is None or feed.subject is None:
                     return result_body(result)
-                faulty = any((error.extensions or {}).get("code") == "INTERNAL" for error in result.errors or ())
+                faulty = not codes(result.errors).isdisjoint({INTERNAL, UNAVAILABLE})
                 await self._tell(Message(feed.subject, feed.version, feed.reading, result_body(result), faulty))
                 if faulty:
                     asyncio.get_running_loop().call_later(_AFTER_FAILURE, self._refresh)
@@ -221,7 +221,7 @@ class _Group:
             try:
                 since = await refresh()
             except Exception as error:  # noqa: BLE001 - they wait until it succeeds
-                _log.warning("counts could not be read for a new watcher", reason=str(error))
+                _log.warning("counts could not be read for a new watcher", reason=error)
                 self._late = late + self._late
                 await asyncio.sleep(_AFTER_FAILURE)
                 continue
@@ -237,6 +237,12 @@ def result_body(result: ExecutionResult) -> bytes:
     if result.errors:
         answer["errors"] = [error.formatted for error in result.errors]
     return encoded(answer)
+
+
+def failed(fault: Exception, language: Language) -> bytes:
+    """The last result of an operation that a fault has ended."""
+    said, extensions = masked(fault, language)
+    return encoded({"data": None, "errors": [{"message": said, "extensions": extensions}]})
 
 
 def refused(failure: Unauthenticated, language: Language) -> bytes:

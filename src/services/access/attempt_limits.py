@@ -72,7 +72,7 @@ class AttemptLimits:
                 return await question(self._shared)
             except StorageError as error:
                 self._away_until = clock.time() + PAUSE
-                _log.warning("attempts are counted by this process alone", reason=str(error))
+                _log.warning("attempts are counted by this process alone", reason=error)
         return await question(self._own)
 
 

@@ -23,8 +23,9 @@ from services.baskets.quotes import Priceable, Quote, Quotes
 from services.codes.format import normalise
 from services.core import idempotency
 from services.core.coalescing import Coalescing
-from services.core.errors import CodeRefused, Failure
+from services.core.errors import CodeRefused, Failure, is_outage
 from services.core.idempotency import IdempotentRequest
+from services.core.sent import Sent
 from services.core.transactions import Overtaken, Transaction, Transactions
 from services.core.viewer import Viewer
 from services.pricing.result import PricedCode, Pricing
@@ -136,10 +137,12 @@ class CodeEntries:
             # Smaller groups would wait again, one after the other, for what one of them may need.
             if is_lock_timeout(error):
                 return alone
-            if len(entries) == 1:
+            # An outage is everybody's: each by itself would only wait for the same once more.
+            if len(entries) == 1 or is_outage(error):
                 raise
             # Each entry then has its own answer, or its own fault.
-            _log.error("codes were not entered together", entries=len(entries), exc_info=error)
+            sent = Sent([entry.code for entry in entries])
+            _log.error("codes were not entered together", entries=len(entries), exc_info=error, sent=sent)
             return alone
         middle = len(entries) // 2
         return [*await self._enter_group(entries[:middle]), *await self._enter_group(entries[middle:])]

@@ -10,12 +10,13 @@
     ├── Unauthenticated     no credentials, or none that hold
     └── Forbidden           these credentials do not give the right
 
-Everything else that escapes a service is a fault, and is masked at the edge.
+Everything else that escapes a service is a fault, and is masked at the edge: an outage, which passes, or one of ours.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from db.core.outages import is_unavailable
 from services.core.texts import Text
 from services.pricing.facts.refusals import Refusal
 
@@ -72,3 +73,8 @@ class Unauthenticated(Failure):
 
 class Forbidden(Failure):
     """The credentials do not give the right that the operation needs."""
+
+
+def is_outage(fault: BaseException) -> bool:
+    """Whether a fault is of the moment, the database away or with nothing left to give: later, the same may succeed."""
+    return is_unavailable(fault)

@@ -150,7 +150,7 @@ class CountBoard:
                         # With more to read, while those who wait for this are told of it.
                         await asyncio.sleep(0 if read == _AT_ONCE else _REST)
                 except Exception as error:  # noqa: BLE001 - whatever it was, the next round tries again
-                    _log.warning("live counts could not be read", reason=str(error))
+                    _log.warning("live counts could not be read", reason=error)
                     await asyncio.sleep(_AFTER_FAILURE)
 
     async def _look(self) -> None:

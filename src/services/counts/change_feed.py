@@ -74,7 +74,7 @@ class ChangeFeed:
             try:
                 await self._carrier.send(pending)
             except Lost as error:
-                _log.warning("changes were not signalled; watchers find them by their versions", reason=str(error))
+                _log.warning("changes were not signalled; watchers find them by their versions", reason=error)
             await asyncio.sleep(WINDOW)
 
     async def _listen(self) -> None:
@@ -89,11 +89,11 @@ class ChangeFeed:
                     changed(None)
 
         while True:
-            reason = "closed"
+            reason: Lost | str = "closed"
             try:
                 await self._carrier.listen(self._hear, began)
             except Lost as error:
-                reason = str(error)
+                reason = error
             _log.warning("not listening for changes", reason=reason)
             await asyncio.sleep(_BACK_OFF[min(failures, len(_BACK_OFF) - 1)])
             failures += 1

@@ -119,7 +119,7 @@ def _run(
     settings: Settings, organisation: str, offer: str, contact: str, work: Callable[[_Desk], Awaitable[None]]
 ) -> None:
     """Does the work on the database of the settings. Raises CommandError, and whatever Failure it meets."""
-    logs.configure("warning")
+    logs.configure("warning", settings.secrets())
 
     async def worked() -> None:
         async with house(settings) as own:

@@ -16,9 +16,11 @@ from services.access.credentials import Credentials
 from services.core.errors import Failure, InvalidInput, Problem
 from services.core.texts import Language
 from services.dataset import Datasets, Loaded, read
+from sesame import logs
 from sesame.cli.codes import generate, import_codes
 from sesame.cli.demo import run_demo
 from sesame.errors import CommandError
+from sesame.log_masking import Masking
 from sesame.postgres.database import database, prepare, require_prepared
 from sesame.server.serving import serve as serve_until_stopped
 from sesame.settings import Settings, secret_key
@@ -159,13 +161,15 @@ async def _loaded(url: str, document: object) -> Loaded:
 
 def main() -> None:
     """The entry point: what the operator can put right is said in one line each, without a traceback."""
+    logs.configure("warning")
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
         signal.signal(signal.SIGHUP, lambda _number, _frame: signal.raise_signal(signal.SIGTERM))
     try:
         app()
     except CommandError as error:
-        _leave(error.lines)
+        # A driver or a library may have put a password into its reason.
+        _leave(map(Masking().text, error.lines))
     except InvalidInput as error:
         _leave([_line(problem) for problem in error.problems])
     except Failure as error:

@@ -48,7 +48,7 @@ _log = structlog.get_logger("sesame.server.app")
 def create() -> ASGIApp:
     """The application of one server process, by the settings in its environment."""
     settings = Settings.read()
-    logs.configure(settings.log_level)
+    logs.configure(settings.log_level, settings.secrets())
     leave_with_parent()
 
     @asynccontextmanager
@@ -83,7 +83,7 @@ def _health(sessions: Sessions) -> Callable[[Request], Awaitable[JSONResponse]]:
             async with asyncio.timeout(_HEALTH_SECONDS), sessions.reading() as session:
                 await server.reach(session)
         except (OSError, TimeoutError, SQLAlchemyError) as error:
-            _log.warning("not healthy", reason=str(error))
+            _log.warning("not healthy", reason=error)
             return JSONResponse({"status": "no database"}, status_code=503)
         return JSONResponse({"status": "ok"})
 

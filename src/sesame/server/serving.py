@@ -47,7 +47,7 @@ def serve(settings: Settings, host: str, port: int, workers: int, welcome: Welco
 
     Raises CommandError where the port is taken, the database cannot be reached, or a setting is missing.
     """
-    logs.configure(settings.log_level)
+    logs.configure(settings.log_level, settings.secrets())
     with _listening(host, port) as listener:
         secret_key(settings)
         with database(settings) as url:

@@ -60,7 +60,7 @@ class Worker:
             try:
                 await self._run_jobs()
             except (OSError, SQLAlchemyError, PostgresError, InterfaceError, FailingListenerError) as error:
-                _log.warning("queue lost", reason=str(error))
+                _log.warning("queue lost", reason=error)
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._stopping.wait(), _RECONNECT_PAUSE)
 

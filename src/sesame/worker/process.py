@@ -28,7 +28,7 @@ def run(settings: Settings) -> None:
 
     Raises CommandError where the database cannot be reached or is not set up.
     """
-    logs.configure(settings.log_level)
+    logs.configure(settings.log_level, settings.secrets())
     leave_with_parent()
     with database(settings) as url:
         asyncio.run(require_prepared(url))
@@ -59,4 +59,4 @@ async def _sweep(sweeper: Sweeper) -> None:
         try:
             await sweeper.sweep(datetime.now(UTC))
         except (OSError, SQLAlchemyError) as error:
-            _log.warning("not swept", reason=str(error))
+            _log.warning("not swept", reason=error)

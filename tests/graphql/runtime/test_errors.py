@@ -8,6 +8,7 @@ from structlog.testing import capture_logs
 from tests.graphql.runtime.toy import KEYS, SCHEMA, Probe, context
 from tests.wire import Json, JsonObject
 
+from resolvers.runtime.error_masking import RETRY_AFTER
 from resolvers.runtime.ids import encode
 
 THING = encode("Thing", KEYS[0])
@@ -212,6 +213,15 @@ async def test_an_answer_that_does_not_fit_its_type_is_a_fault() -> None:
         error = await only_error("{ tooLarge }")
     assert error["extensions"]["code"] == "INTERNAL"
     assert str(2**40) not in str(error)
+
+
+@pytest.mark.parametrize("query", ["{ away }", f'mutation {{ save(id: "{THING}", failure: "away") {{ __typename }} }}'])
+async def test_an_outage_is_unavailable_and_says_when_to_come_back(query: str) -> None:
+    with capture_logs() as logs:
+        error = await only_error(query)
+    assert error["extensions"] == {"code": "UNAVAILABLE", "retryAfter": RETRY_AFTER}
+    assert error["message"] == "The service is unavailable for a moment. Try again in a few seconds."
+    assert [log["event"] for log in logs] == ["unavailable"]
 
 
 # ── Loads ────────────────────────────────────────────────────────────────────────────────────────

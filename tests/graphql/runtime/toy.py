@@ -12,6 +12,7 @@ from uuid import UUID
 
 import strawberry
 import uvicorn
+from sqlalchemy.exc import TimeoutError as PoolExhausted
 
 from resolvers.runtime.connections import Connection, connection_in_memory, window
 from resolvers.runtime.context import Context, Info, Services
@@ -154,6 +155,10 @@ class Query:
         raise RuntimeError("the password is hunter2")
 
     @strawberry.field
+    def away(self) -> str | None:
+        raise FAILURES["away"]
+
+    @strawberry.field
     def too_large(self) -> int:
         return 2**40
 
@@ -176,6 +181,7 @@ FAILURES: dict[str, Exception] = {
     "conflict": errors.Conflict(text("forbidden")),
     "forbidden": errors.Forbidden(text("forbidden")),
     "fault": RuntimeError("the password is hunter2"),
+    "away": PoolExhausted("QueuePool limit of size 1 overflow 0 reached"),
     "refused": errors.CodeRefused(
         [
             refusal_facts.Refusal(refusal_facts.RefusalCode.UNKNOWN_CODE, detail="mistyped"),
@@ -228,6 +234,11 @@ class Subscription:
         for number in range(to):
             info.context.renew()
             yield number
+
+    @strawberry.subscription
+    async def lost(self) -> AsyncGenerator[int, None]:
+        yield 1
+        raise FAILURES["away"]
 
     @strawberry.subscription
     async def whose(self, info: Info) -> AsyncGenerator[str, None]:

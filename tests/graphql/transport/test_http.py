@@ -175,6 +175,24 @@ async def test_a_failed_field_is_no_failed_request(client: httpx.AsyncClient) ->
     assert response.json()["data"] is None
 
 
+@pytest.mark.parametrize("accept", ["application/json", SPECIFIED])
+@pytest.mark.parametrize(
+    ("query", "data"),
+    [
+        ("{ away }", {"away": None}),
+        ("{ hello away }", {"hello": "hello", "away": None}),
+        (f'mutation {{ save(id: "{encode("Thing", KEYS[0])}", failure: "away") {{ __typename }} }}', None),
+    ],
+)
+async def test_an_outage_is_answered_by_503_and_when_to_come_back(
+    client: httpx.AsyncClient, query: str, data: Json, accept: str
+) -> None:
+    response = await client.post("/", json={"query": query}, headers={"accept": accept})
+    assert (response.status_code, response.headers["retry-after"]) == (503, "2")
+    assert response.json()["data"] == data
+    assert [error["extensions"]["code"] for error in response.json()["errors"]] == ["UNAVAILABLE"]
+
+
 async def test_event_streams_are_not_sent_to_who_merely_lists_them(client: httpx.AsyncClient) -> None:
     accept = {"accept": f"{SPECIFIED}, application/json, text/event-stream, multipart/mixed"}
     response = await client.post("/", json={"query": "{ hello }"}, headers=accept)
@@ -265,6 +283,17 @@ async def test_an_error_of_a_subscription_has_its_code(address: str) -> None:
         message = await receive(socket)
         errors = message["payload"]["errors"] if message["type"] == "next" else message["payload"]
         assert errors[0]["extensions"] == {"code": "UNAUTHENTICATED"}
+
+
+@pytest.mark.parametrize("query", ["{ away }", "subscription { lost }"])
+async def test_an_outage_is_told_over_a_websocket(address: str, query: str) -> None:
+    async with connected(address) as socket:
+        await send(socket, subscribe(query))
+        messages = [await receive(socket)]
+        while messages[-1]["type"] == "next":
+            messages.append(await receive(socket))
+    told = [error for each in messages for error in (each.get("payload") or {}).get("errors", ())]
+    assert [error["extensions"] for error in told] == [{"code": "UNAVAILABLE", "retryAfter": 2}]
 
 
 @pytest.mark.parametrize("query", ["{", "{ nope }", "query A { hello } query B { hello }", ""])

@@ -8,6 +8,7 @@ import httpx
 import pytest
 from sqlalchemy import select
 from starlette.applications import Starlette
+from tests.servers import free_port
 
 from db.core import tables
 from db.core.sessions import Sessions
@@ -67,3 +68,15 @@ async def test_a_separator_that_is_none_is_a_bad_request(client: httpx.AsyncClie
 
 async def test_a_filtered_list_without_its_token_is_forbidden(client: httpx.AsyncClient) -> None:
     assert (await client.get("/codes.csv")).status_code == 403
+
+
+async def test_an_outage_is_unavailable_and_says_when_to_come_back() -> None:
+    nobody = Sessions(f"postgresql+asyncpg://ada@127.0.0.1:{free_port()}/sesame", pool_size=1)
+    application = Starlette(
+        routes=routes(CodeLists(nobody), TrackingLists(nobody, Catalogues(nobody), LINKS), LINKS, lambda: NOW)
+    )
+    transport = httpx.ASGITransport(application)
+    async with httpx.AsyncClient(transport=transport, base_url="https://tickets.example.org") as client:
+        response = await client.get(LINKS.to_batch_csv(UNKNOWN, UNKNOWN, NOW), headers={"Accept-Language": "en"})
+    assert (response.status_code, response.headers["retry-after"]) == (503, "2")
+    assert response.text.startswith("The service is unavailable for a moment.")

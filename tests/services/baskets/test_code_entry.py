@@ -271,6 +271,36 @@ async def test_a_group_that_cannot_be_entered_together_is_logged_and_each_gets_i
     assert (line["log_level"], line["entries"], str(line["exc_info"])) == ("error", 3, "the grouped path is broken")
 
 
+async def test_what_is_logged_of_a_group_knows_its_codes_so_that_none_is_written(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    carry_out = code_entry._carry_out
+
+    async def breaks_in_company(transaction: Transaction, changes: Sequence[Any]) -> list[Basket]:
+        if len(changes) > 1:
+            raise RuntimeError(f"broken by {changes}")
+        return await carry_out(transaction, changes)
+
+    monkeypatch.setattr(code_entry, "_carry_out", breaks_in_company)
+    with capture_logs() as lines:
+        await shop.enter(*zip(await shop.open(3), shop.codes, strict=False))
+    [line] = [line for line in lines if line["event"] == "codes were not entered together"]
+    assert sorted(line["sent"]) == sorted(shop.codes[:3])
+    assert not any(code in repr(line["sent"]) for code in shop.codes)
+
+
+async def test_an_outage_is_everybodys_and_nobody_waits_for_it_twice(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, alone: list[UUID]
+) -> None:
+    async def away(_transaction: Transaction, _changes: Sequence[Any]) -> list[Basket]:
+        raise ConnectionRefusedError(111, "Connection refused")
+
+    monkeypatch.setattr(code_entry, "_carry_out", away)
+    told = await shop.enter(*zip(await shop.open(3), shop.codes, strict=False))
+    assert kinds(told) == {"ConnectionRefusedError": 3}
+    assert alone == []
+
+
 async def test_a_key_that_was_left_out_of_a_group_is_answered_by_itself(shop: Shop, alone: list[UUID]) -> None:
     first, second = await shop.open(2)
     wanted = [(first, shop.codes[0]), (second, shop.codes[0])]

@@ -1,8 +1,10 @@
 import json
+import logging
 import os
 import signal
 import socket
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.resources import files
@@ -39,6 +41,7 @@ def sesame(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], 
         monkeypatch.delenv(variable)
     monkeypatch.chdir(tmp_path)
     handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    hooks = sys.excepthook, sys.unraisablehook, threading.excepthook
 
     def run(*arguments: str, **settings: str) -> Ended:
         for name, value in settings.items():
@@ -53,6 +56,8 @@ def sesame(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], 
         return Ended(code if isinstance(code, int) else 1, written.out, written.err)
 
     yield run
+    sys.excepthook, sys.unraisablehook, threading.excepthook = hooks
+    logging.captureWarnings(capture=False)
     for number, handler in handlers.items():
         signal.signal(number, handler)
 
