@@ -5,9 +5,10 @@ their value, and what a client sent by having been sent. Ids of faults and reque
 """
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Final
+from functools import lru_cache
+from typing import Any, Final
 from uuid import UUID
 
 from structlog.typing import EventDict, WrappedLogger
@@ -19,23 +20,24 @@ MASK: Final = "***"
 
 _KEPT: Final = frozenset({"timestamp", "level", "logger", "request_id", "id", "fault"})
 _SECRET_NAME: Final = re.compile(r"password|passwd|secret|token|authorization|cookie|e-?mail", re.IGNORECASE)
-_LONGEST: Final = 8_192  # Characters of one text that are written.
+_LONGEST: Final = 4_096  # Characters of one text that are written.
 _SHORTEST_SECRET: Final = 4
 _SHORTEST_SENT: Final = 3  # No chosen code is shorter.
 
 # ── Shapes ───────────────────────────────────────────────────────────────────────────────────────
 
+# Repetitions are bounded: a client chooses the paths that are logged, and could make an unbounded one take seconds.
 # Up to the last @: passwords hold any character, and not everybody encodes them.
-_IN_ADDRESS: Final = re.compile(r"""://(?:[^\s:/@'"]*:[^\s'"]*@|[^\s/?#'"@]*@)""")
-_MAIL: Final = re.compile(r"""[^\s@<>()\[\]{},;:"'=/*]+(?:@|%40)[^\s@<>()\[\]{},;:"'=&/?]+""")
+_IN_ADDRESS: Final = re.compile(r"""://(?:[^\s:/@'"]{0,128}:[^\s'"]{0,256}@|[^\s/?#'"@]{0,256}@)""")
+_MAIL: Final = re.compile(r"""[^\s@<>()\[\]{},;:"'=/*]{1,64}(?:@|%40)[^\s@<>()\[\]{},;:"'=&/?]+""")
 _NAMED: Final = re.compile(
     r"""((?:pass(?:word|wd|phrase)|secret|token|api[_-]?key|authorization|cookie|credential|input_value)[\w-]{0,20}
         ['"]?\s*(?:=|:(?!//))\s*)
-        (?:b?"(?:[^"\\]|\\.)*"|b?'(?:[^'\\]|\\.)*'|(?:bearer|basic|digest|negotiate)\s+[^\s,;"'&]+|[^\s,;&"')\]}]+)""",
+        (?:b?"(?:[^"\\]|\\.){0,512}"|b?'(?:[^'\\]|\\.){0,512}'|(?:bearer|basic|digest|negotiate)\s+[^\s,;"'&]+|[^\s,;&"')\]}]+)""",
     re.IGNORECASE | re.VERBOSE,
 )
 _BEARER: Final = re.compile(r"\b((?:bearer|negotiate)\s+)[^\s,;\"']{8,}|\b(basic\s+)[\w+/=-]{16,}", re.IGNORECASE)
-_KEY: Final = re.compile(r"\bsesame\.\S+?\.[A-Za-z0-9_-]{43}")
+_KEY: Final = re.compile(r"\bsesame\.\S{1,128}?\.[A-Za-z0-9_-]{43}")
 _JWT: Final = re.compile(r"\beyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*)*")
 _TOKEN: Final = re.compile(
     r"(?<![\w-])(?=[\w-]*[A-Z])(?=[\w-]*[a-z])(?=[\w-]*[0-9])[\w-]{32,}", re.ASCII
@@ -54,6 +56,7 @@ _GAPS: Final = re.compile(f"{_GAP}+")
 _SPAN_ID: Final = re.compile("[0-9a-f]{16}")
 _NO_CODE: Final = re.compile(
     r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}"
+    r"|\d{1,3}(?:\.\d{1,3}){3}"
     r"|\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:\d\d)?"
 )
 
@@ -69,13 +72,13 @@ class Masking:
         sent = event.pop("sent", None)
         for name, value in event.items():
             if name not in _KEPT:
-                event[name] = MASK if _SECRET_NAME.search(name) and value is not None else self._value(value)
+                event[name] = MASK if value is not None and _is_secret(name) else self._value(value)
         if isinstance(sent, Sent) and (texts := [name for name in _OF_FAULTS if name in event]):
             # Our own words hold nothing that was sent; those of an error and of a library may.
             if "logger" in event:
                 texts.append("event")
-            hide = _Hiding(sent)
-            event.update({name: hide(event[name]) for name in texts})
+            told = {name: event[name] for name in texts}
+            event.update(_without(told, _known_of(sent, told)))
         return event
 
     def text(self, text: str) -> str:
@@ -105,31 +108,44 @@ class Masking:
 _OF_FAULTS: Final = ("exception", "reason")
 
 
-class _Hiding:
-    """Takes what was sent out of what an error says, in whatever spelling."""
-
-    def __init__(self, sent: Iterable[str]) -> None:
-        given = {each for each in sent if len(each) >= _SHORTEST_SENT}
-        self._hidden = given | {short for each in given if len(short := normalise(each)) >= _SHORTEST_SENT}
-
-    def __call__(self, value: object, name: str = "") -> object:
-        if isinstance(value, str):
-            return value if name in _OF_CODE else self._text(value)
-        if isinstance(value, Mapping):
-            return {key: self(each, str(key)) for key, each in value.items()}
-        if isinstance(value, list):
-            return [self(each, name) for each in value]
-        return value
-
-    def _text(self, text: str) -> str:
-        folded = text.casefold()
-        for each in sorted((each for each in self._hidden if each.casefold() in folded), key=len, reverse=True):
-            text = re.sub(_by_itself(each), MASK, text, flags=re.IGNORECASE)
-        return text
-
-
-_OF_CODE: Final = frozenset({"exc_type", "filename", "name", "module"})
+_OF_PROGRAM: Final = frozenset({"exc_type", "filename", "name", "module"})
 """What a traceback says of the program, and not of what it was given."""
+
+
+def _known_of(sent: Iterable[str], told: EventDict) -> list[str]:
+    """What was sent and is told again, in whatever spelling, the longest first: one may be a part of another."""
+    haystack = "\n".join(_texts(told)).casefold()
+    given = {each for each in sent if len(each) >= _SHORTEST_SENT}
+    spellings = given | {short for each in given if len(short := normalise(each)) >= _SHORTEST_SENT}
+    return sorted((each for each in spellings if each.casefold() in haystack), key=len, reverse=True)
+
+
+def _texts(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for name, each in value.items():
+            if name not in _OF_PROGRAM:
+                yield from _texts(each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from _texts(each)
+
+
+def _without(value: Any, hidden: Sequence[str]) -> Any:
+    """The same with ``hidden`` masked in what ``_texts`` finds."""
+    if isinstance(value, str):
+        for each in hidden:
+            value = re.sub(_by_itself(each), MASK, value, flags=re.IGNORECASE)
+        return value
+    if isinstance(value, Mapping):
+        return {name: each if name in _OF_PROGRAM else _without(each, hidden) for name, each in value.items()}
+    return [_without(each, hidden) for each in value] if isinstance(value, list) else value
+
+
+@lru_cache(1_024)
+def _is_secret(name: str) -> bool:
+    return _SECRET_NAME.search(name) is not None
 
 
 def _by_itself(text: str) -> str:
@@ -149,29 +165,43 @@ def _without_tokens(text: str) -> str:
     if len(text) >= 32:
         text = _TOKEN.sub(MASK, _KEY.sub(MASK, text))
     text = _BARCODE.sub(MASK, _JWT.sub(MASK, text) if "eyJ" in text else text)
+    return _without_codes(text)
+
+
+def _without_codes(text: str) -> str:
+    candidates = list(_candidates(text))
+    spans: list[tuple[int, int]] = []
     # Whole codes first: one with a typing error is looked for in what they leave.
-    return _without_codes(_without_codes(text, mistyped=False), mistyped=True)
+    for is_meant in (_is_code, _may_be_mistyped):
+        for each in candidates:
+            start, end = each.span()
+            free = all(end <= begun or ended <= start for begun, ended in spans)
+            if free and is_meant(each[0]) and not _is_known(text, each):
+                spans.append((start, end))
+    for start, end in sorted(spans, reverse=True):
+        text = f"{text[:start]}{MASK}{text[end:]}"
+    return text
 
 
-def _without_codes(text: str, *, mistyped: bool) -> str:
-    pieces: list[str] = []
-    done = at = 0
+def _candidates(text: str) -> Iterator[re.Match[str]]:
+    """Whatever is as long as a code. They overlap: a word before a code may be taken for its beginning."""
+    at = 0
     while found := _CODE.search(text, at):
+        yield found
         at = found.start() + 1
-        if (_may_be_mistyped(found[0]) if mistyped else _is_code(found[0])) and not _is_known(text, found):
-            pieces += (text[done : found.start()], MASK)
-            done = at = found.end()
-    return "".join(pieces) + text[done:] if pieces else text
 
 
 def _is_code(found: str) -> bool:
     """Whether it is a random code, in any grouping.
 
-    Words without a digit are none, unless they are grouped as codes are; one code in four hundred has no digit.
+    Words are none that have no digit, or small letters beside capital ones, unless they are grouped as codes are; one
+    code in four hundred has no digit.
     """
     letters = _GAPS.sub("", found)
-    plain = letters.isalpha() and not _is_grouped(found)
-    return not plain and not letters.isdigit() and has_valid_check(normalise(letters))
+    is_of_words = letters.isalpha() or not (letters.isupper() or letters.islower())
+    if letters.isdigit() or (is_of_words and not _is_grouped(found)):
+        return False
+    return has_valid_check(normalise(letters))
 
 
 def _may_be_mistyped(found: str) -> bool:
@@ -187,5 +217,5 @@ def _is_grouped(found: str) -> bool:
 
 
 def _is_known(text: str, found: re.Match[str]) -> bool:
-    """Whether it is a part of a UUID or an instant."""
+    """Whether it is a part of a UUID, an address or an instant."""
     return any(each.start() < found.end() and found.start() < each.end() for each in _NO_CODE.finditer(text))

@@ -1,5 +1,6 @@
 """What is masked in a log line, and what stays."""
 
+import time
 from datetime import UTC, datetime
 from uuid import uuid4
 
@@ -104,6 +105,7 @@ def test_every_code_is_masked_as_it_is_printed_and_with_a_typing_error() -> None
         "2026-11-28T05:47:08.123456+00:00",
         "trace 4bf92f3577b34da6a3ce929d0e0e4736",
         "127.0.0.1 [::1] 2001:db8::1",
+        "Error 111 connecting to 127.0.0.1:40995. Connection refused.",
         "sent 1000 of 5000000 codes in 12.5 seconds, 3 more to come",
     ],
 )
@@ -159,6 +161,32 @@ def test_known_secrets_are_masked_wherever_they_stand() -> None:
 
 def test_a_long_text_is_cut() -> None:
     assert len(masked("x" * 1_000_000)) < 10_000
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        "@a",
+        "a%40",
+        "://a:",
+        "://",
+        'password="',
+        "token: '",
+        "sesame.",
+        "a ",
+        "A1 ",
+        "eyJ.",
+        "bearer  ",
+        "DETAIL:",
+        "[parameters: ",
+    ],
+)
+def test_no_text_that_a_client_may_choose_takes_long(part: str) -> None:
+    """A path is logged with each request, and everybody else waits meanwhile."""
+    for text in (part * 100_000, f"{part}{'x' * 100_000}", f"@:=%40{part}{'x1' * 50_000}"):
+        begun = time.process_time()
+        masked(text)
+        assert time.process_time() - begun < 0.5
 
 
 # ── What was sent ────────────────────────────────────────────────────────────────────────────────

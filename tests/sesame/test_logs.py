@@ -100,6 +100,16 @@ async def test_query_strings_are_not_written(written: io.StringIO) -> None:
     assert "hush" not in written.getvalue()
 
 
+async def test_a_long_path_is_cut(written: io.StringIO) -> None:
+    await get(f"/{'x' * 5_000}")
+    assert len(lines(written)[0]["path"]) < 300
+
+
+async def test_a_code_in_a_path_is_not_written(written: io.StringIO) -> None:
+    await get("/codes/48MK-SKBN-TYDE-392H")
+    assert "TYDE" not in written.getvalue()
+
+
 async def test_a_failed_request_has_its_line_too(written: io.StringIO) -> None:
     response = await get("/work?fail")
     assert response.headers["x-request-id"] == lines(written)[-1]["request_id"]
