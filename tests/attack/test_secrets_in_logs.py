@@ -139,9 +139,9 @@ async def connected(url: str) -> AsyncIterator["asyncpg.Connection[asyncpg.Recor
 
 
 @contextmanager
-def process(site: Site, name: str, *command: str) -> Iterator[None]:
-    """A server, from when it answers until the block ends; what it writes is in the site's folder."""
-    with (site.folder / f"{name}.log").open("wb") as log, ExitStack() as ending:
+def process(site: Site, log_file: str, *command: str) -> Iterator[None]:
+    """A server, from when it answers until the block ends; what it writes is in a file of the site's folder."""
+    with (site.folder / log_file).open("wb") as log, ExitStack() as ending:
         started = subprocess.Popen(
             [sys.executable, "-m", *command], env=site.environment, stdout=log, stderr=log, start_new_session=True
         )
@@ -269,7 +269,7 @@ FAULTS = (restarted, cut, refused, exhausted)
 
 async def test_outages_write_no_secret_and_few_lines(site: Site) -> None:
     port = str(free_port())
-    with process(site, "serve", "sesame", "serve", "--workers", "2", "--port", port):
+    with process(site, "serve.log", "sesame", "serve", "--workers", "2", "--port", port):
         for fault in FAULTS:
             async with under_load(site):
                 await asyncio.sleep(0.5)
@@ -291,13 +291,22 @@ async def test_outages_write_no_secret_and_few_lines(site: Site) -> None:
 async def test_a_fault_with_secrets_in_its_words_is_told_without_them(site: Site) -> None:
     """And uvicorn's own log, as it is where somebody starts the application by uvicorn alone."""
     port = str(free_port())
-    with process(site, "faulty", "uvicorn", "tests.attack.faulty:create", "--factory", "--port", port):
+    with process(site, "faulty.log", "uvicorn", "tests.attack.faulty:create", "--factory", "--port", port):
         async with under_load(site):
             await asyncio.sleep(3)
     assert site.told[200, "INTERNAL"]
     written = (site.folder / "faulty.log").read_text()
     assert '"exc_value":"nothing is known of (' in written
     assert found(site) == []
+
+
+async def test_a_server_that_cannot_write_its_log_answers_as_ever(site: Site) -> None:
+    with process(site, "/dev/full", "uvicorn", "tests.attack.faulty:create", "--factory", "--port", str(free_port())):
+        async with under_load(site):
+            await asyncio.sleep(3)
+    assert {status for status, _ in site.told} == {200}
+    assert site.told[200, "INTERNAL"]
+    assert site.told[200, ""]
 
 
 async def test_commands_tell_what_is_wrong_without_secrets(site: Site) -> None:

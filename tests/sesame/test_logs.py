@@ -1,3 +1,4 @@
+import asyncio
 import io
 import json
 import logging
@@ -198,6 +199,12 @@ def _of_hook(text: str) -> None:
     sys.excepthook(RuntimeError, error, None)
 
 
+def _of_loop(text: str) -> None:
+    loop = asyncio.new_event_loop()
+    loop.call_exception_handler({"message": text, "exception": RuntimeError(text), "future": loop.create_future()})
+    loop.close()
+
+
 def _of_thread(text: str) -> None:
     def fail() -> None:
         raise RuntimeError(text)
@@ -219,7 +226,9 @@ def _of_finaliser(text: str) -> None:
     _Unlucky(text)
 
 
-@pytest.mark.parametrize("write", [_ours, _of_library, _of_exception, _of_warning, _of_hook, _of_thread, _of_finaliser])
+@pytest.mark.parametrize(
+    "write", [_ours, _of_library, _of_exception, _of_warning, _of_hook, _of_loop, _of_thread, _of_finaliser]
+)
 def test_secrets_are_masked_wherever_they_come_from(written: io.StringIO, write: Callable[[str], None]) -> None:
     write(f"postgresql://ada:{HUSH}@db/x said l@velace to ada.lovelace@example.org")
     assert lines(written)

@@ -1,9 +1,10 @@
 """Live counts by server-sent events and by WebSocket: the same content, rights and ends."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AsyncExitStack
 from datetime import datetime, timedelta
+from types import SimpleNamespace
 
 import httpx
 import pytest
@@ -18,6 +19,7 @@ from db.core.ids import new_id
 from resolvers.runtime.ids import encode
 from resolvers.transport import event_stream as event_streams
 from resolvers.transport import reauthentication
+from services.counts.subscriptions import LiveCounts
 from sesame.server.app import ANY_ORIGIN, routes
 
 SEATS = ("HELENE-1217", "CAT1", "FULL", 2)
@@ -64,6 +66,28 @@ async def test_both_ways_bring_the_same(server: Server) -> None:
         assert await anext(streamed) == await anext(sent)
         await sell(server)
         assert (await until_sold(streamed, 2))[-1] == (await until_sold(sent, 2))[-1]
+
+
+@pytest.mark.parametrize("watch", BOTH)
+@pytest.mark.parametrize("at_once", [True, False], ids=["at once", "later"])
+async def test_an_outage_is_told_when_it_ends_a_subscription(
+    server: Server, watch: Watch, at_once: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(*_asked: object, **_selection: object) -> SimpleNamespace:
+        if at_once:
+            raise ConnectionRefusedError(111, "Connection refused")
+        return SimpleNamespace(refresh=None, updates=no_updates)
+
+    async def no_updates() -> AsyncGenerator[None, None]:
+        for _ in ():
+            yield
+        raise ConnectionResetError(104, "Connection reset by peer")
+
+    monkeypatch.setattr(LiveCounts, "watch", away)
+    async with watch(server.address, server.staff, asked("RedemptionCounts")) as events:
+        told = await anext(events)
+        assert [error["extensions"] for error in told["errors"]] == [{"code": "UNAVAILABLE", "retryAfter": 2}]
+        assert await anext(events) is None
 
 
 @pytest.mark.parametrize("watch", BOTH)
