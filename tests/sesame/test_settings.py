@@ -61,6 +61,8 @@ def test_an_empty_variable_counts_as_unset(environment: pytest.MonkeyPatch) -> N
         ("SESAME_SMTP_URL", "mail.example.org"),
         ("SESAME_REDIS_URL", "http://h"),
         ("SESAME_REDIS_URL", "redis://"),
+        ("SESAME_REDIS_URL", "redis://:p/ss:word@h"),
+        ("SESAME_SMTP_URL", "smtp://ada:p/ss@h:25"),
         ("SESAME_SECRET_KEY", "short"),
         ("SESAME_PUBLIC_URL", "example.org"),
         ("SESAME_POOL_SIZE", "0"),
@@ -79,6 +81,8 @@ def test_a_wrong_setting_is_named_in_one_line(environment: pytest.MonkeyPatch, v
 def test_a_wrong_secret_is_not_repeated(environment: pytest.MonkeyPatch) -> None:
     environment.setenv("SESAME_SECRET_KEY", "hush")
     environment.setenv("SESAME_DATABASE_URL", "mysql://u:hush@h/d")
+    environment.setenv("SESAME_REDIS_URL", "redis://:hush/hush:hush@h")
+    environment.setenv("SESAME_SMTP_URL", "smtp://u:hush/hush@h")
     with pytest.raises(CommandError) as refused:
         Settings.read()
     assert "hush" not in str(refused.value)
@@ -100,6 +104,14 @@ def test_listed_settings_hide_secrets_in_urls_too(environment: pytest.MonkeyPatc
     assert "user:***@h/d" in listed["SESAME_DATABASE_URL"]
     assert listed["SESAME_SMTP_URL"] == "smtp://user:***@mail:25"
     assert "hush" not in str(listed)
+
+
+def test_secrets_are_known_as_they_are_and_as_a_url_writes_them(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("SESAME_DATABASE_URL", "postgres://user:p%40ss@h/d?sslpassword=hush1")
+    environment.setenv("SESAME_SMTP_URL", "smtp://user:hush2@mail:25")
+    environment.setenv("SESAME_REDIS_URL", "redis://h")
+    environment.setenv("SESAME_SECRET_KEY", SECRET)
+    assert Settings.read().secrets() == {"p@ss", "p%40ss", "hush1", "hush2", SECRET}
 
 
 def test_settings_do_not_show_secrets_when_printed(environment: pytest.MonkeyPatch) -> None:

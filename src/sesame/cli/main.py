@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
+import structlog
 import typer
 
 from db.core.sessions import Sessions
@@ -25,6 +26,8 @@ from sesame.postgres.database import database, prepare, require_prepared
 from sesame.server.serving import serve as serve_until_stopped
 from sesame.settings import Settings, secret_key
 from sesame.worker import process as queue_worker
+
+_log = structlog.get_logger("sesame.cli")
 
 app = typer.Typer(
     help="Sesame: the GraphQL backend for advantages in ticketing.",
@@ -176,6 +179,9 @@ def main() -> None:
         _leave([error.text.in_language(Language.EN)])
     except PermissionError as error:
         _leave([f"{error.filename} cannot be used ({error.strerror}): name another folder with SESAME_DATA_DIR."])
+    except Exception as error:  # noqa: BLE001 - left to Typer, it would be written as it is, secrets and all
+        _log.critical("the command failed", exc_info=error)
+        sys.exit(1)
 
 
 def _line(problem: Problem) -> str:

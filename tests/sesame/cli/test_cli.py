@@ -17,6 +17,7 @@ from joserfc.jwk import OctKey
 from tests.servers import free_port
 
 from sesame.cli.main import main
+from sesame.settings import Settings
 
 SECRET = "a secret of thirty-two characters"
 EXAMPLE = files("sesame").joinpath("example.json").read_text(encoding="utf-8")
@@ -64,6 +65,16 @@ def sesame(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], 
 
 def is_told_in_one_line(ended: Ended) -> bool:
     return ended.code != 0 and ended.out == "" and ended.err.count("\n") == 1 and "Traceback" not in ended.err
+
+
+def test_what_nobody_expected_is_told_without_secrets(sesame: Sesame, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail() -> None:
+        raise LookupError("postgresql://ada:hunter2@db/sesame has no ada@example.org")
+
+    monkeypatch.setattr(Settings, "read", fail)
+    ended = sesame("settings")
+    assert (ended.code, ended.out) == (1, "")
+    assert json.loads(ended.err)["exception"][0]["exc_value"] == "postgresql://***@db/sesame has no ***"
 
 
 SHOPPER = ("token", "shopper", "--organisation", "theatre", "--point-of-sale", "SHOP")
