@@ -25,7 +25,8 @@ class LogLines(io.TextIOBase):
         self._lost_line = lost
         self._lost = 0
         self._is_torn = False
-        self._lock = threading.Lock()
+        # Again by the same thread where collecting garbage, in the midst of it, has something to say.
+        self._lock = threading.RLock()
 
     def write(self, line: str) -> int:
         """Writes a line with its line break. Raises nothing."""

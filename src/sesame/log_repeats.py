@@ -47,7 +47,8 @@ class Repeats:
 
     def __init__(self, later: Later = later) -> None:
         self._later = later
-        self._lock = threading.Lock()
+        # Again by the same thread where collecting garbage, in the midst of it, has something to say.
+        self._lock = threading.RLock()
         self._known: dict[tuple[str, str], _Repeated] = {}
 
     def __call__(self, _logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
