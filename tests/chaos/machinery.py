@@ -140,6 +140,13 @@ class Service:
             with suppress(psutil.NoSuchProcess):
                 random.choice(workers).kill()
 
+    def has_queue_worker(self) -> bool:
+        """Whether a process that takes jobs is there; it may just be starting again."""
+        with suppress(psutil.NoSuchProcess):
+            children = psutil.Process(self._process.pid).children()
+            return any(child.cmdline()[-1:] == ["worker"] for child in children)
+        return False
+
     def end(self) -> None:
         children = psutil.Process(self._process.pid).children(recursive=True)
         self._process.kill()
