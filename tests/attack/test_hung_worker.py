@@ -34,8 +34,8 @@ from services.codes.generation import Generation
 from sesame.settings import Settings
 from sesame.worker import jobs, process
 
-jobs.Worker.__init__.__kwdefaults__["step"] = timedelta(seconds=0.5)
-process._LOOP_SECONDS = 2
+jobs.Worker.__init__.__kwdefaults__.update(step=timedelta(seconds=0.5), patience=timedelta(seconds=1))
+process._LOOP_SECONDS = process.STOP_SECONDS = 2
 kind, begun = sys.argv[1], Path(sys.argv[2])
 advance = Generation.advance
 

@@ -15,7 +15,7 @@ from tests.ledger import breaches, connect
 pytestmark = [pytest.mark.alone, pytest.mark.processes]
 
 TRIES = 4
-CODES = 400_000
+CODES = 200_000
 BUYERS = 6
 
 

@@ -110,7 +110,7 @@ def postgres() -> Iterator[Postgres]:
 class Service:
     """``sesame serve --workers 2``, or with a mutant the same processes without its queue worker."""
 
-    def __init__(self, url: str, folder: Path, mutant: str | None) -> None:
+    def __init__(self, url: str, folder: Path, mutant: str | None, settings: dict[str, str]) -> None:
         port = free_port()
         self.address = f"http://127.0.0.1:{port}"
         options = ["--port", str(port), "--workers", "2"]
@@ -122,7 +122,7 @@ class Service:
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", *command],
-                env={**environment_for(url, folder), **own},
+                env={**environment_for(url, folder, **settings), **own},
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
@@ -166,9 +166,9 @@ class Service:
 
 
 @contextmanager
-def service(url: str, mutant: str | None) -> Iterator[Service]:
+def service(url: str, mutant: str | None, **settings: str) -> Iterator[Service]:
     with TemporaryDirectory(prefix="chaos-serve-") as folder:
-        running = Service(url, Path(folder), mutant)
+        running = Service(url, Path(folder), mutant, settings)
         try:
             yield running
         finally:

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from random import Random
 
@@ -20,13 +21,19 @@ mutation make($input: GenerateCodesInput!) { answer: generateCodes(input: $input
 _STUCK = """
 SELECT id::text, state, generated, quantity, sending_until FROM batches WHERE state NOT IN ('DONE', 'FAILED')
 """
+# Who was killed while they sent a mail keeps it to themselves for minutes.
+_TIME_IS_OVER = ("UPDATE batches SET sending_until = NULL", "UPDATE pgqueuer SET execute_after = now()")
+_HELD = """
+SELECT (SELECT count(*) FROM baskets WHERE state = 'OPEN') AS baskets,
+    (SELECT count(*) FROM redemptions WHERE state = 'HELD') AS tickets,
+    (SELECT count(*) FROM codes WHERE status = 'HELD') AS codes
+"""
 _WRONG = """
 SELECT b.id::text, b.state, b.quantity, b.generated, count(c.id) AS there, count(DISTINCT c.code) AS different
 FROM batches b LEFT JOIN codes c ON c.organisation_id = b.organisation_id AND c.batch_id = b.id
 GROUP BY b.organisation_id, b.id HAVING count(c.id) <> b.generated OR count(DISTINCT c.code) <> b.generated
     OR (b.state = 'DONE' AND b.generated <> b.quantity) OR (b.state = 'FAILED' AND coalesce(b.error, '') = '')
 """
-_AWAY = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
 
 class Makers:
@@ -41,7 +48,8 @@ class Makers:
     async def live(self, until: float, random: Random) -> None:
         """Has codes made now and then."""
         while asyncio.get_running_loop().time() < until:
-            await self.ask(random.choice((1, 500, 60_000)), mailed=random.random() < 0.4)
+            [quantity] = random.choices((1, 500, 60_000), (2, 2, 1))
+            await self.ask(quantity, mailed=random.random() < 0.4)
             await asyncio.sleep(random.uniform(0.3, 1.5))
 
     async def ask(self, quantity: int, *, mailed: bool = False) -> None:
@@ -75,17 +83,42 @@ class Makers:
 
 async def stuck(url: str, seconds: float) -> list[str]:
     """The batches that are not at their end after so many seconds, and those that are not what they say."""
+    await _changed(url, *_TIME_IS_OVER)
+    rows = await _seen(url, _STUCK, seconds, lambda rows: not rows)
+    wrong = await _seen(url, _WRONG, 0, lambda rows: not rows)
+    return [
+        *(f"a batch is stuck: {dict(row)}" for row in rows),
+        *(f"a batch is not what it says: {dict(row)}" for row in wrong),
+    ]
+
+
+async def still_held(url: str, seconds: float) -> list[str]:
+    """What is held so many seconds after every basket's time was over, though nobody wants it."""
+    await _changed(url, "UPDATE baskets SET expires_at = now() - interval '1 second' WHERE state = 'OPEN'")
+    [row] = await _seen(url, _HELD, seconds, lambda rows: not any(rows[0].values()))
+    return [f"held for good: {dict(row)}"] if any(row.values()) else []
+
+
+async def _changed(url: str, *statements: str) -> None:
+    connection = await connect(url)
+    try:
+        for statement in statements:
+            await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+async def _seen(
+    url: str, query: str, seconds: float, is_over: Callable[[list[asyncpg.Record]], bool]
+) -> list[asyncpg.Record]:
+    """What the query finds when it ``is_over``, or after so many seconds."""
     deadline = time.monotonic() + seconds
-    while True:
-        with suppress(*_AWAY):
-            connection = await connect(url)
-            try:
-                rows = await connection.fetch(_STUCK)
-                if not rows or time.monotonic() > deadline:
-                    return [
-                        *(f"a batch is stuck: {dict(row)}" for row in rows),
-                        *(f"a batch is not what it says: {dict(row)}" for row in await connection.fetch(_WRONG)),
-                    ]
-            finally:
-                await connection.close()
-        await asyncio.sleep(0.2)
+    connection = await connect(url)
+    try:
+        while True:
+            rows: list[asyncpg.Record] = await connection.fetch(query)
+            if is_over(rows) or time.monotonic() > deadline:
+                return rows
+            await asyncio.sleep(0.2)
+    finally:
+        await connection.close()
