@@ -144,3 +144,16 @@ async def test_a_database_that_stops_answering_keeps_no_worker_from_ending(
         finally:
             for backend in backends:
                 os.kill(backend, signal.SIGCONT)
+
+
+async def test_a_worker_finds_at_its_start_what_the_queue_has_lost(
+    house: House, database_url: str, tmp_path: Path
+) -> None:
+    batch = await house.request(quantity=1_000)
+    async with house.sessions.writing() as connection:
+        await connection.execute(text("DELETE FROM pgqueuer"))
+    with running([sys.executable, "-m", "sesame", "worker"], database_url, tmp_path):
+        deadline = time.monotonic() + 60
+        while (await house.batch(batch)).state is not BatchState.DONE:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)  # noqa: ASYNC251 - nothing else runs here

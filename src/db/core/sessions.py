@@ -37,7 +37,12 @@ class Sessions:
         pool_seconds: float = CONNECT_SECONDS,
         statement_seconds: int = STATEMENT_SECONDS,
     ) -> None:
-        options: dict[str, Any] = {"json_serializer": _dumps, "json_deserializer": orjson.loads}
+        options: dict[str, Any] = {
+            # Errors name the statement; what it was asked is codes and names.
+            "hide_parameters": True,
+            "json_serializer": _dumps,
+            "json_deserializer": orjson.loads,
+        }
         arguments = _arguments(statement_seconds)
         self._engine = create_async_engine(
             url, pool_size=pool_size, max_overflow=0, pool_timeout=pool_seconds, connect_args=arguments, **options

@@ -28,7 +28,7 @@ from sesame import logs
 from sesame.composition import House, build_services, house
 from sesame.processes import leave_with_parent
 from sesame.server.garbage import short_collections
-from sesame.server.readiness import readiness
+from sesame.server.queue_age import readiness
 from sesame.settings import Settings
 
 _HEALTH_SECONDS: Final = 2

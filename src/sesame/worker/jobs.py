@@ -15,6 +15,7 @@ from pgqueuer.errors import FailingListenerError
 from sqlalchemy.exc import SQLAlchemyError
 
 from db.core.driver import driver_within
+from db.core.outages import is_unavailable
 from db.core.queue import CHANNEL, queries_on
 from db.core.sessions import Sessions
 from services.codes.batches import MAILING, MAKING, BatchState
@@ -100,7 +101,7 @@ class Worker:
             try:
                 await self._take(kind, steps)
             except (*_LOST, FailingListenerError) as error:
-                _log.warning("queue lost", jobs=kind, reason=str(error))
+                _log.warning("queue lost", jobs=kind, reason=error)
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._stopping.wait(), _RECONNECT_PAUSE)
 
@@ -140,7 +141,7 @@ class Worker:
                 raise _Hung
             await steps(errand)
         except MailUnavailable as error:
-            _log.warning("mail not taken", batch=batch, reason=str(error))
+            _log.warning("mail not taken", batch=batch, reason=error)
             await self._later(errand, text("mail_unavailable", answer=str(error)))
         except BeingSent as error:
             raise RetryRequested(delay=error.pause) from None
@@ -151,13 +152,8 @@ class Worker:
             raise
         except _Hung:
             await self._later(errand, text("batch_hung"))
-        except _LOST as error:
-            _log.warning("batch interrupted", batch=batch, reason=str(error))
-            await self._later(errand, text("batch_interrupted"))
-        except Exception:  # noqa: BLE001 - as the docstring says
-            fault = uuid4().hex
-            _log.exception("batch failed", batch=batch, fault=fault)
-            await self._later(errand, text("batch_fault", id=fault))
+        except Exception as error:  # noqa: BLE001 - as the docstring says
+            await self._later(errand, _told(error, batch))
 
     async def _make(self, errand: _Errand) -> None:
         """Makes the batch's codes, one chunk after the other."""
@@ -210,6 +206,16 @@ class Worker:
         pause = min(timedelta(seconds=2 ** min(attempts, ATTEMPTS)), _LONGEST_PAUSE)
         _log.info("batch put off", batch=str(errand.batch), seconds=pause.total_seconds())
         raise RetryRequested(delay=pause)
+
+
+def _told(error: Exception, batch: str) -> Text:
+    """Tells the log what went wrong with a batch; what its staff read where it goes wrong every time."""
+    if is_unavailable(error):
+        _log.warning("batch interrupted", batch=batch, reason=error)
+        return text("batch_interrupted")
+    fault = uuid4().hex
+    _log.exception("batch failed", batch=batch, fault=fault)
+    return text("batch_fault", id=fault)
 
 
 def _look_at(task: "asyncio.Task[BatchState]") -> None:

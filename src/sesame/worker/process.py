@@ -99,7 +99,7 @@ async def _every(seconds: float, work: Callable[[], Awaitable[None]]) -> None:
         try:
             await work()
         except (OSError, SQLAlchemyError) as error:
-            _log.warning("put off", reason=str(error))
+            _log.warning("put off", reason=error)
         except Exception:  # noqa: BLE001 - the next time may well succeed
             _log.exception("put off")
         await asyncio.sleep(seconds)

@@ -8,13 +8,25 @@ import pytest
 from sqlalchemy import text
 from tests.services.theatre import NOW, House, build
 
+from db.core.driver import driver_within
 from db.core.sessions import Sessions
 from services.codes.batches import BatchState, DocumentType
 from services.codes.lost_work import LostWork
 from services.core.errors import Conflict
+from services.core.mail import MailUnavailable
 from sesame.worker.jobs import Worker
 
 MAILED = DocumentType.EMAIL_WITH_CODE_LIST
+
+
+# What a full disk does: a job can be taken and worked on, but what became of it cannot be written down.
+DISK_IS_FULL = """
+CREATE FUNCTION full_disk() RETURNS trigger AS $$ BEGIN
+    RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = '53100';
+END $$ LANGUAGE plpgsql;
+CREATE TRIGGER full_disk BEFORE INSERT ON pgqueuer_log FOR EACH ROW WHEN (NEW.traceback IS NOT NULL)
+    EXECUTE FUNCTION full_disk()
+"""
 
 
 @pytest.fixture
@@ -46,6 +58,20 @@ async def test_a_batch_whose_job_is_lost_is_made_all_the_same(house: House) -> N
     worker.stop()
     await running
     assert len(set(await house.codes(batch))) == (await house.counts()).generated == 1_000
+
+
+async def test_a_job_that_cannot_be_put_off_is_not_forgotten(house: House) -> None:
+    posting = house.generation()
+    batch = await house.request(document_type=MAILED)
+    house.post.trouble = [MailUnavailable("away")]
+    async with house.sessions.writing() as connection:
+        await (await driver_within(connection)).execute(DISK_IS_FULL)
+    worker = Worker(house.sessions, posting, lambda: NOW, patience=timedelta(seconds=1))
+    running = asyncio.create_task(worker.run())
+    await posting.reached(BatchState.DONE)
+    worker.stop()
+    await running
+    assert (await house.batch(batch)).sent_at == NOW
 
 
 async def test_many_who_look_at_once_add_one_job(house: House) -> None:

@@ -1,4 +1,4 @@
-"""Whether a process is fit to be sent requests, and whether the work that they leave behind is being done."""
+"""Whether the work that requests leave behind is being done."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -14,7 +14,7 @@ from db.core.sessions import Sessions
 
 _SECONDS: Final = 2
 
-_log = structlog.get_logger("sesame.server.readiness")
+_log = structlog.get_logger("sesame.server.queue_age")
 
 
 def readiness(sessions: Sessions, queue_seconds: int) -> Callable[[Request], Awaitable[JSONResponse]]:
@@ -29,7 +29,7 @@ def readiness(sessions: Sessions, queue_seconds: int) -> Callable[[Request], Awa
             async with asyncio.timeout(_SECONDS), sessions.reading() as session:
                 waited = await queue.longest_wait(session)
         except (OSError, SQLAlchemyError) as error:
-            _log.warning("not ready", reason=str(error))
+            _log.warning("not ready", reason=error)
             return JSONResponse({"status": "no database"}, status_code=503)
         if waited > queue_seconds:
             return JSONResponse({"status": "degraded", "reason": "queue", "oldestJobSeconds": round(waited)})
