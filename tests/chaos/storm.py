@@ -16,7 +16,14 @@ from tests.chaos.verdict import kept, sellable
 from tests.gala import Gala
 from tests.sesame.waiting import wait_for
 
-BLOWS = ("kill -9 of a worker", "kill -9 of PostgreSQL", "immediate restart", "cut connections")
+BLOWS = (
+    "kill -9 of a worker",
+    "kill -9 of the queue worker",
+    "kill -9 of PostgreSQL",
+    "immediate restart",
+    "cut connections",
+    "full disk",
+)
 CLIENTS = 30
 REPLAYS = 200
 POOLS = ("1", "2", "3", "10")
@@ -73,7 +80,7 @@ async def run(postgres: Postgres, gala: Gala, seed: int, seconds: float, mutant:
         makers = Makers(gala, await stack.enter_async_context(httpx.AsyncClient(base_url=running.address, timeout=30)))
         if mutant is None:  # A mutant has no queue worker.
             living.append(asyncio.create_task(makers.live(until, Random(f"{seed}/makers"))))  # noqa: S311
-        await _storm(postgres, running, random, seconds, report)
+        await _storm(postgres, url, running, random, seconds, report)
         postgres.start()
         post.recover()
         _, late = await asyncio.wait(living, timeout=CALM)
@@ -99,7 +106,9 @@ async def run(postgres: Postgres, gala: Gala, seed: int, seconds: float, mutant:
     return report
 
 
-async def _storm(postgres: Postgres, running: Service, random: Random, seconds: float, report: Report) -> None:
+async def _storm(
+    postgres: Postgres, url: str, running: Service, random: Random, seconds: float, report: Report
+) -> None:
     """One blow after the other, each kind once before any comes again."""
     until = time.monotonic() + seconds
     deck: list[str] = []
@@ -111,6 +120,10 @@ async def _storm(postgres: Postgres, running: Service, random: Random, seconds: 
         match blow:
             case "kill -9 of a worker":
                 running.kill_worker(random)
+            case "kill -9 of the queue worker":
+                running.kill_queue_worker()
+            case "full disk":
+                await postgres.fill_disk(url, random.uniform(0.3, 1.0))
             case "cut connections":
                 await postgres.cut_connections(random, 0.4)
             case "kill -9 of PostgreSQL":
