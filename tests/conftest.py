@@ -27,6 +27,7 @@ from pydantic import SecretStr
 from sqlalchemy.engine import make_url
 from starlette.applications import Starlette
 from starlette.types import ASGIApp
+from tests.one_session import guard_sessions
 from tests.wire import Json, JsonObject
 
 from db.core.sessions import Sessions
@@ -73,6 +74,7 @@ RUN = pytest.StashKey[Run]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    guard_sessions()
     own = ExitStack()
     config.add_cleanup(own.close)
     folder = getattr(config, "workerinput", {}).get("folder")
@@ -269,8 +271,16 @@ async def loaded(loaded_url: str) -> AsyncIterator[Sessions]:
 
 
 @pytest.fixture
-async def server(loaded_url: str, tmp_path: Path) -> AsyncIterator[Server]:
-    settings = Settings(database_url=SecretStr(loaded_url), secret_key=SecretStr(SECRET), data_dir=tmp_path)
+def pool_size() -> int:
+    """Connections of the server; a test that wants another number has a fixture of this name."""
+    return 10
+
+
+@pytest.fixture
+async def server(loaded_url: str, tmp_path: Path, pool_size: int) -> AsyncIterator[Server]:
+    settings = Settings(
+        database_url=SecretStr(loaded_url), secret_key=SecretStr(SECRET), data_dir=tmp_path, pool_size=pool_size
+    )
     clock = Clock()
     async with (
         house(settings) as own,

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from db.core.sessions import Sessions
+from db.core.sessions import STATEMENT_SECONDS, Sessions
 from db.counts.postgres_feed import PostgresCarrier
 from db.counts.redis_feed import RedisCarrier
 from resolvers.runtime.context import Services
@@ -46,13 +46,14 @@ class House:
     credentials: Credentials
     links: DownloadLinks
     attempts: AttemptLimits
+    queue_seconds: int
 
 
 @asynccontextmanager
-async def house(settings: Settings) -> AsyncIterator[House]:
+async def house(settings: Settings, *, statement_seconds: int = STATEMENT_SECONDS) -> AsyncIterator[House]:
     """Everything that servers and workers need alike, on the database of the settings; closed at the end."""
     with database(settings) as url:
-        sessions = Sessions(url, pool_size=settings.pool_size)
+        sessions = Sessions(url, pool_size=settings.pool_size, statement_seconds=statement_seconds)
         redis = None if settings.redis_url is None else settings.redis_url.get_secret_value()
         live = ChangeFeed(PostgresCarrier(sessions, url) if redis is None else RedisCarrier(redis))
         secret = secret_key(settings)
@@ -64,6 +65,7 @@ async def house(settings: Settings) -> AsyncIterator[House]:
                 Credentials(sessions, secret),
                 DownloadLinks(secret, settings.public_url),
                 AttemptLimits(redis),
+                settings.queue_seconds,
             )
         finally:
             await live.close()

@@ -1,9 +1,10 @@
 """What is killed: a PostgreSQL of its own, and a server with two worker processes."""
 
+import asyncio
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from random import Random
@@ -20,6 +21,14 @@ from tests.sesame.waiting import wait_for
 
 from db.migrations.migrate import upgrade
 from sesame.postgres.cluster import Cluster
+
+_GROWING = ("baskets", "codes", "orders", "redemptions", "batches", "pgqueuer_log")
+_FULL = """
+CREATE OR REPLACE FUNCTION full_disk() RETURNS trigger AS $$ BEGIN
+    RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = '53100';
+END $$ LANGUAGE plpgsql
+"""
+_FILL = "CREATE OR REPLACE TRIGGER full_disk BEFORE INSERT OR UPDATE ON {} EXECUTE FUNCTION full_disk()"
 
 
 class Postgres:
@@ -83,6 +92,19 @@ class Postgres:
         finally:
             await connection.close()
 
+    async def fill_disk(self, url: str, seconds: float) -> None:
+        """Has a database for so long no room for anything new, as far as those can tell who ask for it."""
+        connection = await connect(url)
+        try:
+            await connection.execute(_FULL)
+            for table in _GROWING:
+                await connection.execute(_FILL.format(table))
+            await asyncio.sleep(seconds)
+        finally:
+            for table in _GROWING:
+                await connection.execute(f"DROP TRIGGER IF EXISTS full_disk ON {table}")
+            await connection.close()
+
     async def _execute(self, *statements: str) -> None:
         parsed = make_url(self.url)
         connection = await asyncpg.connect(host=str(parsed.query["host"]), user="postgres", database="postgres")
@@ -111,7 +133,7 @@ def postgres() -> Iterator[Postgres]:
 class Service:
     """``sesame serve --workers 2``, or with a mutant the same processes without its queue worker."""
 
-    def __init__(self, url: str, folder: Path, mutant: str | None) -> None:
+    def __init__(self, url: str, folder: Path, mutant: str | None, settings: dict[str, str]) -> None:
         port = free_port()
         self.address = f"http://127.0.0.1:{port}"
         options = ["--port", str(port), "--workers", "2"]
@@ -123,7 +145,7 @@ class Service:
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", *command],
-                env={**environment_for(url, folder), **own},
+                env={**environment_for(url, folder, **settings), **own},
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
@@ -135,11 +157,20 @@ class Service:
         """Whether both worker processes run and can answer; asks often enough to meet both."""
         return len(self._workers()) == 2 and all(is_healthy(self.address) for _ in range(4))
 
+    def kill_queue_worker(self) -> None:
+        for worker in self._queue_workers():
+            with suppress(psutil.NoSuchProcess):
+                worker.kill()
+
     def kill_worker(self, random: Random) -> None:
         workers = self._workers()
         if workers:
             with suppress(psutil.NoSuchProcess):
                 random.choice(workers).kill()
+
+    def has_queue_worker(self) -> bool:
+        """Whether a process that takes jobs is there; it may just be starting again."""
+        return bool(self._queue_workers())
 
     def end(self) -> None:
         children = psutil.Process(self._process.pid).children(recursive=True)
@@ -150,19 +181,25 @@ class Service:
         self._process.wait()
 
     def _workers(self) -> list[psutil.Process]:
+        return self._children(lambda command: any("spawn_main" in part for part in command))
+
+    def _queue_workers(self) -> list[psutil.Process]:
+        return self._children(lambda command: command[-1:] == ["worker"])
+
+    def _children(self, is_wanted: Callable[[list[str]], bool]) -> list[psutil.Process]:
         found = []
         with suppress(psutil.NoSuchProcess):
             for child in psutil.Process(self._process.pid).children():
                 with suppress(psutil.NoSuchProcess):
-                    if any("spawn_main" in part for part in child.cmdline()):
+                    if is_wanted(child.cmdline()):
                         found.append(child)
         return found
 
 
 @contextmanager
-def service(url: str, mutant: str | None) -> Iterator[Service]:
+def service(url: str, mutant: str | None, **settings: str) -> Iterator[Service]:
     with TemporaryDirectory(prefix="chaos-serve-") as folder:
-        running = Service(url, Path(folder), mutant)
+        running = Service(url, Path(folder), mutant, settings)
         try:
             yield running
         finally:

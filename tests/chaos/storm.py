@@ -10,14 +10,28 @@ from random import Random
 import httpx
 from tests.chaos.clients import Book, Client, Intent
 from tests.chaos.machinery import Postgres, Service, service
+from tests.chaos.makers import Makers, still_held, stuck
+from tests.chaos.post import FicklePost
 from tests.chaos.verdict import kept, sellable
 from tests.gala import Gala
+from tests.sesame.waiting import wait_for
 
-BLOWS = ("kill -9 of a worker", "kill -9 of PostgreSQL", "immediate restart", "cut connections")
+BLOWS = (
+    "kill -9 of a worker",
+    "kill -9 of the queue worker",
+    "kill -9 of PostgreSQL",
+    "immediate restart",
+    "cut connections",
+    "full disk",
+)
 CLIENTS = 30
 REPLAYS = 200
+POOLS = ("1", "2", "3", "10")
+"""Connections of each process; all that is done must be done with any number of them."""
 CALM = 60.0
 """Seconds in which everybody must be answered once nothing breaks any more."""
+WORK = 120.0
+"""Seconds in which all work that was left behind must come to its end then; mails that were put off take longest."""
 UNANSWERED = "not everybody was answered, though nothing broke any more"
 
 
@@ -29,12 +43,15 @@ class Report:
     answered: Counter[str] = field(default_factory=Counter)
     blows: Counter[str] = field(default_factory=Counter)
     lost: int = 0
+    batches: int = 0
+    pool: str = ""
     problems: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
         told = sum(self.answered.values())
         blows = ", ".join(f"{number} {blow}" for blow, number in sorted(self.blows.items()))
-        return f"seed {self.seed}: {told} answers, {self.lost} asked again, {blows}; {len(self.problems)} breaches"
+        more = f"pools of {self.pool}, {self.batches} batches, {blows}"
+        return f"seed {self.seed}: {told} answers, {self.lost} asked again, {more}; {len(self.problems)} breaches"
 
 
 async def run(postgres: Postgres, gala: Gala, seed: int, seconds: float, mutant: str | None = None) -> Report:
@@ -43,7 +60,10 @@ async def run(postgres: Postgres, gala: Gala, seed: int, seconds: float, mutant:
     url = await postgres.copy()
     random = Random(seed)  # noqa: S311
     async with AsyncExitStack() as stack:
-        running = stack.enter_context(service(url, mutant))
+        post = FicklePost(random)
+        await stack.enter_async_context(post.open())
+        report.pool = "10" if mutant else random.choice(POOLS)
+        running = stack.enter_context(service(url, mutant, SMTP_URL=post.url, POOL_SIZE=report.pool))
         limits = httpx.Limits(max_connections=4)
         clients = [
             Client(
@@ -57,8 +77,12 @@ async def run(postgres: Postgres, gala: Gala, seed: int, seconds: float, mutant:
         ]
         until = asyncio.get_running_loop().time() + seconds
         living = [asyncio.create_task(client.live(until)) for client in clients]
-        await _storm(postgres, running, random, seconds, report)
+        makers = Makers(gala, await stack.enter_async_context(httpx.AsyncClient(base_url=running.address, timeout=30)))
+        if mutant is None:  # A mutant has no queue worker.
+            living.append(asyncio.create_task(makers.live(until, Random(f"{seed}/makers"))))  # noqa: S311
+        await _storm(postgres, url, running, random, seconds, report)
         postgres.start()
+        post.recover()
         _, late = await asyncio.wait(living, timeout=CALM)
         for task in living:
             if task in late:
@@ -73,13 +97,18 @@ async def run(postgres: Postgres, gala: Gala, seed: int, seconds: float, mutant:
                 report.problems += await sellable(gala, url, clients[0].ask)
         except TimeoutError:
             report.problems.append(UNANSWERED)
+        if mutant is None:
+            report.problems += await _left_behind(running, url)
         report.problems += book.problems
+        report.batches = makers.asked
         report.lost = book.lost
         report.answered.update(each.operation for each in book.intents)
     return report
 
 
-async def _storm(postgres: Postgres, running: Service, random: Random, seconds: float, report: Report) -> None:
+async def _storm(
+    postgres: Postgres, url: str, running: Service, random: Random, seconds: float, report: Report
+) -> None:
     """One blow after the other, each kind once before any comes again."""
     until = time.monotonic() + seconds
     deck: list[str] = []
@@ -91,6 +120,10 @@ async def _storm(postgres: Postgres, running: Service, random: Random, seconds: 
         match blow:
             case "kill -9 of a worker":
                 running.kill_worker(random)
+            case "kill -9 of the queue worker":
+                running.kill_queue_worker()
+            case "full disk":
+                await postgres.fill_disk(url, random.uniform(0.3, 1.0))
             case "cut connections":
                 await postgres.cut_connections(random, 0.4)
             case "kill -9 of PostgreSQL":
@@ -98,6 +131,15 @@ async def _storm(postgres: Postgres, running: Service, random: Random, seconds: 
                 await asyncio.to_thread(postgres.start)
             case _:
                 await asyncio.to_thread(postgres.restart)
+
+
+async def _left_behind(running: Service, url: str) -> list[str]:
+    """What is stuck for good: batches, holds, the worker."""
+    try:
+        await asyncio.to_thread(wait_for, running.has_queue_worker, CALM)
+        return [*await stuck(url, WORK), *await still_held(url, CALM)]
+    except (AssertionError, OSError) as error:
+        return [f"the queue worker is gone, or the database: {error!r}"]
 
 
 async def _replay(clients: list[Client], book: Book, random: Random) -> None:

@@ -37,7 +37,7 @@ _SHARES_LEFT = """
     WHERE c.code = $1 GROUP BY c.id
 """
 _FREE_CODES = """
-    SELECT code FROM codes c WHERE kind = 'SINGLE_USE' AND status <> 'INVALIDATED'
+    SELECT code FROM codes c WHERE batch_id = (SELECT id FROM batches WHERE code = 'B') AND status <> 'INVALIDATED'
         AND NOT EXISTS (SELECT FROM redemptions r WHERE r.code_id = c.id AND r.state = 'USED')
 """
 

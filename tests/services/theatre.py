@@ -17,7 +17,7 @@ from db.counts import counts
 from services.codes.batches import Batch, Batches, BatchRequest, BatchState, DocumentType
 from services.codes.download_links import DownloadLinks
 from services.codes.format import random_codes
-from services.codes.generation import Generation, MakeCodes
+from services.codes.generation import BeingSent, Generation, MakeCodes
 from services.codes.tracking import CodeFilter, Codes
 from services.core.texts import Text
 from services.core.transactions import Transactions
@@ -169,6 +169,11 @@ class Steps(Generation):
         self.states.put_nowait(state)
         return state
 
+    async def send(self, organisation: UUID, batch: UUID, now: datetime) -> BatchState:
+        state = await super().send(organisation, batch, now)
+        self.states.put_nowait(state)
+        return state
+
     async def fail(self, organisation: UUID, batch: UUID, reason: Text, now: datetime) -> None:
         await super().fail(organisation, batch, reason, now)
         self.states.put_nowait(BatchState.FAILED)
@@ -210,7 +215,11 @@ class House:
         generation = generation or self.generation()
         state = None
         while state not in {BatchState.DONE, BatchState.FAILED}:
-            state = await generation.advance(self.theatre.organisation, batch, NOW)
+            step = generation.send if state is BatchState.SENDING else generation.advance
+            try:
+                state = await step(self.theatre.organisation, batch, NOW)
+            except BeingSent:
+                await asyncio.sleep(0.01)
         return await self.batch(batch)
 
     async def batch(self, batch: UUID) -> Batch:

@@ -1,7 +1,7 @@
 """Batches: runs that make codes of one offer for one structure contact."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -49,7 +49,7 @@ class NewBatch:
 class Batch:
     """A row; ``generated`` of ``quantity`` codes exist. ``error`` says why it is FAILED, in the batch's language.
 
-    ``resends`` is how often it was taken up again after its end.
+    ``resends`` is how often it was taken up again after its end; ``sending_until`` is set while its list is being sent.
     """
 
     id: UUID
@@ -67,6 +67,7 @@ class Batch:
     created_at: datetime
     sent_at: datetime | None
     resends: int = 0
+    sending_until: datetime | None = field(default=None, compare=False)
 
     @property
     def is_complete(self) -> bool:
@@ -190,9 +191,15 @@ async def advance(
     await _change(connection, organisation, batch, generated=generated, state=state)
 
 
+async def sending(connection: AsyncConnection, organisation: UUID, batch: UUID, until: datetime | None) -> None:
+    """Somebody sends the batch's list and is to be left alone until then; None where they do not any more."""
+    await _change(connection, organisation, batch, sending_until=until)
+
+
 async def sent(connection: AsyncConnection, organisation: UUID, batch: UUID, at: datetime) -> None:
     """The mail server has taken the mail: the batch is DONE."""
-    await _change(connection, organisation, batch, state=BatchState.DONE, sent_at=at, error=None)
+    done = {"state": BatchState.DONE, "sent_at": at, "sending_until": None, "error": None}
+    await _change(connection, organisation, batch, **done)
 
 
 async def take_up(connection: AsyncConnection, organisation: UUID, batch: UUID, again: BatchResumption) -> None:
@@ -211,7 +218,7 @@ async def take_up(connection: AsyncConnection, organisation: UUID, batch: UUID, 
 
 async def fail(connection: AsyncConnection, organisation: UUID, batch: UUID, error: str) -> None:
     """The batch will not go on by itself. The codes that it has made stay valid."""
-    await _change(connection, organisation, batch, state=BatchState.FAILED, error=error)
+    await _change(connection, organisation, batch, state=BatchState.FAILED, sending_until=None, error=error)
 
 
 async def particulars(connection: AsyncConnection, organisation: UUID, batch: UUID) -> BatchParticulars:
@@ -248,4 +255,5 @@ def _batch(row: Row[Any]) -> Batch:
         created_at=row.created_at,
         sent_at=row.sent_at,
         resends=row.resends,
+        sending_until=row.sending_until,
     )

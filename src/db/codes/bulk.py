@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.codes.batches import Batch
 from db.codes.codes import CodeKind, CodeStatus
-from db.core.driver import driver_within
+from db.core.driver import copied, driver_within
 
 _COLUMNS: Final = ("organisation_id", "id", "code", "kind", "status", "offer_id", "batch_id", "contact_id")
 _START: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)
@@ -26,7 +26,8 @@ async def add(connection: AsyncConnection, batch: Batch, codes: Sequence[bytes])
     one of them exists already.
     """
     driver = await driver_within(connection)
-    await driver.copy_to_table("codes", source=_blocks(batch, codes), columns=_COLUMNS, format="binary")
+    copying = driver.copy_to_table("codes", source=_blocks(batch, codes), columns=_COLUMNS, format="binary")
+    await copied(driver, copying)
 
 
 async def analyse(connection: AsyncConnection) -> None:

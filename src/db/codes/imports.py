@@ -9,7 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from db.core.driver import UniqueViolation, driver_within
+from db.core.driver import UniqueViolation, copied, driver_within
 
 TWICE: Final = "code_twice"
 KNOWN: Final = "code_known"
@@ -60,7 +60,7 @@ async def stage(connection: AsyncConnection, lines: Sequence[StagedLine]) -> Non
     """Puts more lines on the stage, through COPY."""
     driver = await driver_within(connection)
     records = [(line.number, line.id, line.code, line.shown, line.problem) for line in lines]
-    await driver.copy_records_to_table("import_lines", records=records)
+    await copied(driver, driver.copy_records_to_table("import_lines", records=records))
 
 
 async def problems(connection: AsyncConnection, organisation: UUID) -> AsyncIterator[tuple[int, str, str]]:

@@ -67,7 +67,7 @@ async def _until_lost(connection: asyncpg.Connection, heard: Heard, began: Calla
             await asyncio.wait_for(lost.wait(), _HEARTBEAT)
             return
         # A connection can be gone without a word: a machine that vanished closes nothing.
-        await connection.execute("SELECT 1", timeout=_PATIENCE)
+        await connection.execute("SELECT 1")
 
 
 _COUNTS = text(
@@ -106,4 +106,4 @@ def _arguments(url: str) -> dict[str, Any]:
     """What asyncpg takes, out of a SQLAlchemy URL."""
     parsed = make_url(url)
     _, arguments = parsed.get_dialect()().create_connect_args(parsed)
-    return {**arguments, "timeout": _PATIENCE}
+    return {**arguments, "timeout": _PATIENCE, "command_timeout": _PATIENCE}

@@ -110,7 +110,9 @@ class FactsReader:
         self, connection: AsyncConnection, organisation: UUID, questions: Sequence[FactsQuestion]
     ) -> list[PricingFacts | InvalidInput]:
         """The facts of one instant that answer each question in turn."""
-        catalogue = self._catalogues.cached(organisation) or await self._catalogues.current(organisation)
+        catalogue = self._catalogues.cached(organisation)
+        if catalogue is None:
+            catalogue = await self._catalogues.current(organisation, connection)
         barred = [await self._barred(question) for question in questions]
         while True:
             wanted = [question.wanted(catalogue, codes) for question, codes in zip(questions, barred, strict=True)]
@@ -118,7 +120,7 @@ class FactsReader:
             [version] = {each.catalogue_version for each in found}
             if version == catalogue.organisation.version:
                 break
-            catalogue = await self._catalogues.at_version(organisation, version)
+            catalogue = await self._catalogues.at_version(organisation, version, connection)
         return [
             await self._facts(question, catalogue, codes, each)
             for question, codes, each in zip(questions, barred, found, strict=True)

@@ -1,35 +1,43 @@
 """The snapshots that a process keeps, one for each organisation that was asked for, replaced when its version moves."""
 
 import asyncio
+from typing import Final
 from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.catalogue import catalogue as db
 from db.core.sessions import Sessions
 from db.offers import offers as db_offers
 from services.catalogue.snapshot import Catalogue, build
 from services.core.errors import NotFound
+from services.core.transactions import Overtaken
 from services.core.viewer import Viewer
+
+_LOOKS: Final = 10
 
 
 class Catalogues:
-    """The snapshots of this process, one for each organisation that was asked for."""
+    """The snapshots of this process, one for each organisation that was asked for.
+
+    Who asks ``within`` a session of their own has everything read there: who holds a connection waits for no other one.
+    """
 
     def __init__(self, sessions: Sessions) -> None:
         self._sessions = sessions
         self._snapshots: dict[UUID, Catalogue] = {}
-        self._loads: dict[UUID, asyncio.Task[Catalogue]] = {}
+        self._loads: dict[UUID, asyncio.Event] = {}
 
     def cached(self, organisation_id: UUID) -> Catalogue | None:
         """The snapshot at hand, however old, for callers that check its version in a query of their own."""
         return self._snapshots.get(organisation_id)
 
-    async def current(self, organisation_id: UUID) -> Catalogue:
+    async def current(self, organisation_id: UUID, within: AsyncConnection | None = None) -> Catalogue:
         """The snapshot of this instant; costs a look at the version where it did not move. Raises NotFound."""
-        async with self._sessions.reading() as connection:
-            version = await db.version(connection, organisation_id)
+        version = await self._version(organisation_id, within)
         if version is None:
             raise NotFound(("organisation",))
-        return await self.at_version(organisation_id, version)
+        return await self.at_version(organisation_id, version, within)
 
     async def seen_by(self, viewer: Viewer) -> Catalogue:
         """The snapshot that was current when the viewer's credentials were checked, or a later one; costs no query.
@@ -40,18 +48,26 @@ class Catalogues:
             return await self.current(viewer.organisation_id)
         return await self.at_version(viewer.organisation_id, viewer.catalogue_version)
 
-    async def at_version(self, organisation_id: UUID, version: int) -> Catalogue:
+    async def at_version(self, organisation_id: UUID, version: int, within: AsyncConnection | None = None) -> Catalogue:
         """A snapshot that is not older than ``version``, which the caller has read from the database.
 
-        Callers at once share one load. A load that another caller had begun may have been too early, a second one is
-        not: whatever that finds is the truth. Raises NotFound.
+        Callers at once share one load, by who has a connection already. A load that another caller had begun may have
+        been too early, one's own is not: whatever that finds is the truth. Raises NotFound.
         """
-        snapshot = self._snapshots.get(organisation_id)
-        if snapshot is None or snapshot.organisation.version < version:
-            snapshot = await self._load(organisation_id)
-        if snapshot.organisation.version < version:
-            snapshot = await self._load(organisation_id)
-        return snapshot
+        while True:
+            snapshot = self._snapshots.get(organisation_id)
+            if snapshot is not None and snapshot.organisation.version >= version:
+                return snapshot
+            load = self._loads.get(organisation_id)
+            if load is not None:
+                await load.wait()
+            elif within is not None:
+                return await self._load(organisation_id, within)
+            else:
+                async with self._sessions.writing() as own:
+                    await db.read_as_one(own)
+                    if organisation_id not in self._loads:
+                        return await self._load(organisation_id, own)
 
     async def find(self, code: str) -> Catalogue:
         """The current snapshot of the organisation with this code. Raises NotFound."""
@@ -61,23 +77,32 @@ class Catalogues:
             raise NotFound(("organisation",))
         return await self.current(organisation_id)
 
-    async def _load(self, organisation_id: UUID) -> Catalogue:
-        task = self._loads.get(organisation_id)
-        if task is None:
-            task = asyncio.create_task(self._read(organisation_id))
-            self._loads[organisation_id] = task
-            task.add_done_callback(lambda _: self._loads.pop(organisation_id))
-        # A caller that goes away must not take the others' load with it.
-        return await asyncio.shield(task)
+    async def _version(self, organisation_id: UUID, within: AsyncConnection | None) -> int | None:
+        if within is not None:
+            return await db.version(within, organisation_id)
+        async with self._sessions.reading() as connection:
+            return await db.version(connection, organisation_id)
 
-    async def _read(self, organisation_id: UUID) -> Catalogue:
-        async with self._sessions.writing() as connection:
-            await db.read_as_one(connection)
-            rows = await db.read(connection, organisation_id)
-            offers, limits = await db_offers.read(connection, organisation_id)
+    async def _load(self, organisation_id: UUID, connection: AsyncConnection) -> Catalogue:
+        """Loads it while others wait, who look again whatever becomes of it."""
+        loaded = self._loads[organisation_id] = asyncio.Event()
+        try:
+            snapshot = await _read(organisation_id, connection)
+            self._snapshots[organisation_id] = snapshot
+        finally:
+            del self._loads[organisation_id]
+            loaded.set()
+        return snapshot
+
+
+async def _read(organisation_id: UUID, connection: AsyncConnection) -> Catalogue:
+    """What the session sees, all of one version. Raises NotFound, and Overtaken where it kept changing meanwhile."""
+    for _ in range(_LOOKS):
+        rows = await db.read(connection, organisation_id)
         if rows is None:
             raise NotFound(("organisation",))
-        # In a thread: a large catalogue takes long enough to be felt by every other request.
-        snapshot = await asyncio.to_thread(build, rows, offers, limits)
-        self._snapshots[organisation_id] = snapshot
-        return snapshot
+        offers, limits = await db_offers.read(connection, organisation_id)
+        if await db.version(connection, organisation_id) == rows.organisation.version:
+            # In a thread: a large catalogue takes long enough to be felt by every other request.
+            return await asyncio.to_thread(build, rows, offers, limits)
+    raise Overtaken

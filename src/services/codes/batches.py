@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from db.codes import batches as db
 from db.codes.batches import Batch, BatchState, DocumentType
 from db.core.ids import new_id
-from db.core.queue import enqueue
+from db.core.queue import enqueue, is_queued
 from db.core.sessions import Sessions
 from services.access.audit import record
 from services.access.permissions import may_follow, share_of
@@ -24,10 +24,14 @@ from services.core.texts import Language, text
 from services.core.transactions import Done, Transaction, Transactions
 from services.core.viewer import StaffRole, Viewer
 
-__all__ = ["Batch", "BatchRequest", "BatchState", "Batches", "DocumentType", "place"]
+__all__ = ["Batch", "BatchRequest", "BatchState", "Batches", "DocumentType", "place", "set_going"]
 
-JOB: Final = "batch"
-"""The queue's name for the work on a batch. Its payload is the organisation's and the batch's id."""
+MAKING: Final = "batch"
+"""The queue's name for making a batch's codes. The payload is the organisation's and the batch's id."""
+MAILING: Final = "mail"
+"""The queue's name for mailing a batch's list: a mail server that hangs keeps no codes from being made."""
+JOBS: Final = {BatchState.PENDING: MAKING, BatchState.GENERATING: MAKING, BatchState.SENDING: MAILING}
+"""The job that goes on with a batch in each state that is not its end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +69,9 @@ class Batches:
     async def resend(self, viewer: Viewer, batch: UUID, to: str | None, now: datetime, key: str | None = None) -> UUID:
         """Has the list of a batch that is DONE mailed again, and one that FAILED taken up where it stopped; its id.
 
-        ``to`` takes the place of the address that it had; of a batch without a mail it is the first. Raises Forbidden,
-        NotFound, InvalidInput, and Conflict while the batch is still being worked on.
+        One that is on its way goes on where the queue has lost its job. ``to`` takes the place of the address that it
+        had; of a batch without a mail it is the first. Raises Forbidden, NotFound, InvalidInput, and Conflict while the
+        batch is still being worked on.
         """
         viewer.require_role(StaffRole.CODES)
         once = IdempotentRequest(viewer, key, "resendCodeBatch", (batch, to))
@@ -94,7 +99,12 @@ async def place(transaction: Transaction, batch: UUID, order: db.NewBatch, actor
         "destination": order.destination,
     }
     await record(transaction, actor, "generateCodes", "CodeBatch", batch, details)
-    await _enqueue(transaction, batch)
+    await set_going(transaction.connection, transaction.organisation, batch, BatchState.PENDING)
+
+
+async def set_going(connection: AsyncConnection, organisation: UUID, batch: UUID, state: BatchState) -> None:
+    """Adds the job that goes on with a batch in this state, in the session's transaction."""
+    await enqueue(connection, JOBS[state], _payload(organisation, batch))
 
 
 async def _request(transaction: Transaction, viewer: Viewer, request: BatchRequest) -> Done[None]:
@@ -113,23 +123,23 @@ async def _resend(transaction: Transaction, viewer: Viewer, batch: UUID, to: str
         raise Conflict(text("batch_under_way"))
     if row is None:
         raise NotFound(("batchId",), text("unknown_batch"))
-    if row.state not in {BatchState.DONE, BatchState.FAILED}:
+    if row.state in JOBS and await is_queued(connection, set(JOBS.values()), _payload(organisation, batch)):
         raise Conflict(text("batch_under_way"))
     again = await _taken_up(connection, row, to)
     await db.take_up(connection, organisation, batch, again)
     details: dict[str, object] = {"destination": again.destination, "state": again.state}
     await record(transaction, viewer.actor, "resendCodeBatch", "CodeBatch", batch, details)
-    await _enqueue(transaction, batch)
+    await set_going(connection, organisation, batch, again.state)
     transaction.changed.add(batch)
     return Done({"batch": batch})
 
 
-async def _enqueue(transaction: Transaction, batch: UUID) -> None:
-    await enqueue(transaction.connection, JOB, transaction.organisation.bytes + batch.bytes)
+def _payload(organisation: UUID, batch: UUID) -> bytes:
+    return organisation.bytes + batch.bytes
 
 
 async def _taken_up(connection: AsyncConnection, batch: Batch, to: str | None) -> db.BatchResumption:
-    """How a batch at its end goes on: what it lacks is made, then its list is mailed where that is wanted."""
+    """How a batch goes on: what it lacks is made, then its list is mailed where that is wanted."""
     wants_mail = batch.state is BatchState.DONE or to is not None
     document_type = DocumentType.EMAIL_WITH_CODE_LIST if wants_mail else batch.document_type
     contact = await db.contact_facts(connection, batch.organisation, batch.contact)

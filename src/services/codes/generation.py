@@ -1,17 +1,19 @@
 """Making a batch's codes and mailing their list: the work that a queue worker does, step by step.
 
-Each step is one transaction and records how far the batch has come, so that whoever takes over, after whatever
-happened, goes on exactly there.
+Each step records how far the batch has come, so that whoever takes over, after whatever happened, goes on exactly
+there.
 """
 
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 from email.message import EmailMessage
 from typing import Final
 from uuid import UUID
 
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.codes import batches as db
@@ -22,11 +24,12 @@ from db.core.sessions import Sessions
 from db.counts import counts
 from db.counts.counts import RedemptionCounts
 from services.codes.batch_csv import CodeList, CodeLists
+from services.codes.batches import set_going
 from services.codes.download_links import LIFETIME, DownloadLinks
 from services.codes.format import random_codes
 from services.codes.mail_template import Download, code_list_letter
 from services.core.errors import NotFound
-from services.core.mail import Mailer, MailRefused
+from services.core.mail import MOST_SECONDS, Mailer, MailRefused, MailUnavailable
 from services.core.texts import Language, Text, text
 from services.core.transactions import Transaction, Transactions
 
@@ -40,6 +43,16 @@ LARGEST_ATTACHMENT: Final = 10 * 1024 * 1024
 """Bytes of CSV; a longer list is sent as a link."""
 
 _COLLISIONS: Final = 5
+# To read the list before, to write down after what became of it, and for clocks that do not agree.
+_ALLOWANCE: Final = timedelta(minutes=2)
+
+
+class BeingSent(Exception):  # noqa: N818 - says what was found
+    """Somebody else is sending the list: to be looked at again after a ``pause``, should they not come to an end."""
+
+    def __init__(self, pause: timedelta) -> None:
+        super().__init__(f"for {pause} at the most")
+        self.pause = pause
 
 
 class Generation:
@@ -63,30 +76,40 @@ class Generation:
         self._chunk = chunk
 
     async def advance(self, organisation: UUID, batch: UUID, now: datetime) -> BatchState:
-        """Takes the next step of a batch, a chunk of codes or its mail; the state that it is in then.
+        """Makes the next chunk of a batch's codes; the state that it is in then.
 
-        A mail that is refused for good leaves the batch FAILED with the reason; its codes stay valid. Raises
-        MailUnavailable where the mail is worth another try later, NotFound.
+        With the last chunk of one whose list is wanted, the job that mails it is added. Raises NotFound.
         """
-        state = await self._make_chunk(organisation, batch, now)
-        if state is BatchState.SENDING:
-            return await self._send(organisation, batch, now)
-        return state
+        for _ in range(_COLLISIONS):
+            # A random code that exists already is as good as impossible, a custom one that looks random is not: the
+            # chunk is then made anew.
+            with suppress(UniqueViolation):
+                return await self._transactions.run(organisation, now, self._add_chunk, batch)
+        return await self._transactions.run(organisation, now, self._add_chunk, batch)
+
+    async def send(self, organisation: UUID, batch: UUID, now: datetime) -> BatchState:
+        """Mails the list of a batch that is SENDING, outside of any transaction; the state that it is in then.
+
+        Others leave it alone meanwhile. Once the server has taken the mail and that is committed, nothing sends it
+        again; a process that ends in between leaves it to be sent a second time, with the same Message-ID, rather than
+        never. A mail that is refused for good leaves the batch FAILED with the reason; its codes stay valid. Raises
+        MailUnavailable where it is worth another try later, BeingSent, NotFound.
+        """
+        row = await self._transactions.run(organisation, now, _begin, batch)
+        if row.state is not BatchState.SENDING:
+            return row.state
+        try:
+            error = await self._mailed(row, now)
+        except BaseException:
+            # Where that cannot be written down, others wait until the time is over.
+            with suppress(OSError, SQLAlchemyError):
+                await self._transactions.run(organisation, now, _stop, row)
+            raise
+        return await self._transactions.run(organisation, now, _end, batch, row.resends, error)
 
     async def fail(self, organisation: UUID, batch: UUID, reason: Text, now: datetime) -> None:
         """Gives a batch up that is not at its end."""
         await self._transactions.run(organisation, now, _fail, batch, reason)
-
-    async def _make_chunk(self, organisation: UUID, batch: UUID, now: datetime) -> BatchState:
-        """The next chunk of a batch that still lacks codes; the state after it.
-
-        A random code that exists already is as good as impossible, a custom one that looks random is not: the chunk is
-        then made anew.
-        """
-        for _ in range(_COLLISIONS):
-            with suppress(UniqueViolation):
-                return await self._transactions.run(organisation, now, self._add_chunk, batch)
-        return await self._transactions.run(organisation, now, self._add_chunk, batch)
 
     async def _add_chunk(self, transaction: Transaction, batch: UUID) -> BatchState:
         connection, organisation = transaction.connection, transaction.organisation
@@ -101,36 +124,25 @@ class Generation:
             await bulk_codes.analyse(connection)
         await db.advance(connection, organisation, batch, row.generated + number, state)
         await counts.move(connection, organisation, {(row.offer, row.contact): RedemptionCounts(generated=number)})
+        if state is BatchState.SENDING:
+            await set_going(connection, organisation, batch, state)
         transaction.changed.update((row.offer, batch))
         return state
 
-    async def _send(self, organisation: UUID, batch: UUID, now: datetime) -> BatchState:
-        """Mails the list, and keeps the batch to itself meanwhile: no other worker sends what one is sending.
-
-        Once the server has taken the mail and that is committed, nothing sends it again. A process that ends in between
-        leaves it to be sent a second time, with the same Message-ID, rather than never.
-        """
-        codes = await self._lists.of_batch(organisation, batch)
-        if codes.batch.destination is None:
-            await self.fail(organisation, batch, text("no_mail_address"), now)
-            return BatchState.FAILED
-        letter = await self._letter(codes, codes.batch.destination, now)
-        return await self._transactions.run(organisation, now, self._mail, batch, codes.batch.resends, letter)
-
-    async def _mail(self, transaction: Transaction, batch: UUID, resends: int, letter: EmailMessage) -> BatchState:
-        connection, organisation = transaction.connection, transaction.organisation
-        row = await _locked(connection, organisation, batch)
-        if row.state is not BatchState.SENDING or row.resends != resends:
-            return row.state
-        transaction.changed.add(batch)
+    async def _mailed(self, batch: Batch, now: datetime) -> Text | None:
+        """Sends the list; why it never will be, None where it was."""
+        if batch.destination is None:
+            return text("no_mail_address")
+        codes = await self._lists.of_batch(batch.organisation, batch.id)
+        letter = await self._letter(codes, batch.destination, now)
         try:
-            await self._mailer.send(letter)
+            async with asyncio.timeout(MOST_SECONDS):
+                await self._mailer.send(letter)
         except MailRefused as refused:
-            reason = text("mail_refused", answer=str(refused))
-            await db.fail(connection, organisation, batch, reason.in_language(Language(row.language)))
-            return BatchState.FAILED
-        await db.sent(connection, organisation, batch, transaction.now)
-        return BatchState.DONE
+            return text("mail_refused", answer=str(refused))
+        except TimeoutError as error:
+            raise MailUnavailable(f"the mail server took longer than {MOST_SECONDS} seconds") from error
+        return None
 
     async def _letter(self, codes: CodeList, destination: str, now: datetime) -> EmailMessage:
         attached = await codes.content(LARGEST_ATTACHMENT) or Download(
@@ -145,6 +157,39 @@ async def _fail(transaction: Transaction, batch: UUID, reason: Text) -> None:
         said = reason.in_language(Language(row.language))
         await db.fail(transaction.connection, transaction.organisation, batch, said)
         transaction.changed.add(batch)
+
+
+async def _begin(transaction: Transaction, batch: UUID) -> Batch:
+    """The batch, its list to be sent by nobody else for as long as that may take. Raises BeingSent, NotFound."""
+    row = await _locked(transaction.connection, transaction.organisation, batch)
+    if row.state is BatchState.SENDING:
+        if row.sending_until is not None and row.sending_until > transaction.now:
+            raise BeingSent(row.sending_until - transaction.now)
+        until = transaction.now + timedelta(seconds=MOST_SECONDS) + _ALLOWANCE
+        await db.sending(transaction.connection, transaction.organisation, batch, until)
+        return replace(row, sending_until=until)
+    return row
+
+
+async def _stop(transaction: Transaction, begun: Batch) -> None:
+    """Leaves the list to be sent by others."""
+    row = await _locked(transaction.connection, transaction.organisation, begun.id)
+    if row.sending_until == begun.sending_until:
+        await db.sending(transaction.connection, transaction.organisation, begun.id, None)
+
+
+async def _end(transaction: Transaction, batch: UUID, resends: int, error: Text | None) -> BatchState:
+    """Writes down that the list was sent, or why it never will be."""
+    connection, organisation = transaction.connection, transaction.organisation
+    row = await _locked(connection, organisation, batch)
+    if row.state is not BatchState.SENDING or row.resends != resends:
+        return row.state
+    transaction.changed.add(batch)
+    if error is not None:
+        await db.fail(connection, organisation, batch, error.in_language(Language(row.language)))
+        return BatchState.FAILED
+    await db.sent(connection, organisation, batch, transaction.now)
+    return BatchState.DONE
 
 
 async def _locked(connection: AsyncConnection, organisation: UUID, batch: UUID) -> Batch:

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import re
+from contextlib import suppress
 from email.message import EmailMessage
 from email.policy import SMTP
 from pathlib import Path
@@ -13,9 +14,12 @@ import aiosmtplib
 
 TIMEOUT: Final = 30
 """Seconds that a mail server may take to greet and to let us in, for each of its answers."""
-TRANSFER_TIMEOUT: Final = 300
-"""Seconds that it may take for each answer about a mail, the transfer of a large one included (RFC 5321, 4.5.3.2)."""
+TRANSFER_TIMEOUT: Final = 150
+"""Seconds that it may take for each answer about a mail, the transfer of a large one included."""
+MOST_SECONDS: Final = 180
+"""All that is to be done for one mail may take so long: other mails wait for it."""
 
+_GOODBYE_SECONDS: Final = 5
 _LONGEST_ANSWER: Final = 500
 _LOCAL: Final = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
 _DOMAIN: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*")
@@ -68,9 +72,11 @@ class SmtpMailer:
             timeout=TIMEOUT,
         )
         try:
-            # What goes wrong while it says goodbye is suppressed there: by then the mail has been taken.
-            async with client:
-                await client.send_message(message, timeout=TRANSFER_TIMEOUT)
+            await client.connect()
+            await client.send_message(message, timeout=TRANSFER_TIMEOUT)
+            # By now the mail has been taken: what goes wrong with the goodbye is of no interest.
+            with suppress(aiosmtplib.SMTPException, OSError):
+                await client.quit(timeout=_GOODBYE_SECONDS)
         except aiosmtplib.SMTPRecipientsRefused as error:
             raise _failure(min(error.recipients, key=lambda refused: refused.code)) from error
         except aiosmtplib.SMTPResponseException as error:
@@ -79,6 +85,8 @@ class SmtpMailer:
             raise MailRefused(_readable(error.message)) from error
         except (aiosmtplib.SMTPException, OSError) as error:
             raise MailUnavailable(f"{self._host}: {_readable(str(error))}") from error
+        finally:
+            client.close()
 
 
 class FolderMailer:

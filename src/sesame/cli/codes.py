@@ -14,6 +14,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
+from db.core.sessions import PATIENT_SECONDS, STATEMENT_SECONDS
 from services.catalogue.catalogues import Catalogues
 from services.catalogue.snapshot import Catalogue
 from services.codes.batches import Batch, Batches, BatchRequest, BatchState, DocumentType
@@ -27,6 +28,7 @@ from sesame.composition import House, house
 from sesame.errors import CommandError
 from sesame.postgres.database import database, require_prepared
 from sesame.settings import Settings
+from sesame.worker.jobs import Worker
 from sesame.worker.process import queue_worker
 
 _LOOK_SECONDS: Final = 0.1
@@ -68,8 +70,8 @@ def generate(
         batches = Batches(desk.own.sessions, desk.own.transactions, desk.own.links)
         request = BatchRequest(desk.offer, desk.contact, quantity, destination, document_type, language, remark)
         batch = await batches.request(desk.viewer, request, datetime.now(UTC))
-        async with _working(desk.own, settings):
-            row = await _watched(batches, desk.viewer, batch)
+        async with _working(desk.own, settings) as worker:
+            row = await _watched(batches, desk.viewer, batch, worker)
         if row.state is BatchState.FAILED:
             raise CommandError(f"The batch {batch} failed with {row.generated} of {quantity} codes made: {row.error}")
         mailed = f", mailed to {row.destination}" if row.sent_at else ""
@@ -97,7 +99,7 @@ def import_codes(
         batch = await imports.take_in_file(desk.viewer, request, _Lines(file), datetime.now(UTC), _report)
         typer.echo(f"Took in the codes of {file} as batch {batch}.")
 
-    _run(Settings.read(), organisation, offer, contact, imported)
+    _run(Settings.read(), organisation, offer, contact, imported, statement_seconds=PATIENT_SECONDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,13 +118,19 @@ def _report(problem: Problem) -> None:
 
 
 def _run(
-    settings: Settings, organisation: str, offer: str, contact: str, work: Callable[[_Desk], Awaitable[None]]
+    settings: Settings,
+    organisation: str,
+    offer: str,
+    contact: str,
+    work: Callable[[_Desk], Awaitable[None]],
+    *,
+    statement_seconds: int = STATEMENT_SECONDS,
 ) -> None:
     """Does the work on the database of the settings. Raises CommandError, and whatever Failure it meets."""
     logs.configure("warning", settings.secrets())
 
     async def worked() -> None:
-        async with house(settings) as own:
+        async with house(settings, statement_seconds=statement_seconds) as own:
             await work(await _desk(own, organisation, offer, contact))
 
     with database(settings) as url:
@@ -152,19 +160,22 @@ def _offer(catalogue: Catalogue, code: str) -> UUID:
 
 
 @asynccontextmanager
-async def _working(own: House, settings: Settings) -> AsyncIterator[None]:
+async def _working(own: House, settings: Settings) -> AsyncIterator[Worker]:
     """A worker takes part meanwhile, beside any that run elsewhere."""
     worker = queue_worker(own, settings)
     running = asyncio.create_task(worker.run())
     try:
-        yield
+        yield worker
     finally:
         worker.stop()
         await running
 
 
-async def _watched(batches: Batches, viewer: Viewer, batch: UUID) -> Batch:
-    """Shows on a terminal how far the batch is; the batch at its end."""
+async def _watched(batches: Batches, viewer: Viewer, batch: UUID, worker: Worker) -> Batch:
+    """Shows on a terminal how far the batch is; the batch at its end.
+
+    Raises CommandError where the worker had to give it up.
+    """
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True)) as progress:
         task = progress.add_task("codes", total=None)
@@ -173,4 +184,6 @@ async def _watched(batches: Batches, viewer: Viewer, batch: UUID) -> Batch:
             progress.update(task, description=row.state.lower(), completed=row.generated, total=row.quantity)
             if row.state in {BatchState.DONE, BatchState.FAILED}:
                 return row
+            if worker.has_hung:
+                raise CommandError(f"The work on batch {batch} hung: it goes on with the next sesame worker.")
             await asyncio.sleep(_LOOK_SECONDS)

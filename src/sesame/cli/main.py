@@ -11,7 +11,7 @@ from typing import Annotated
 import structlog
 import typer
 
-from db.core.sessions import Sessions
+from db.core.sessions import PATIENT_SECONDS, Sessions
 from resolvers.schema import schema as graphql_schema
 from services.access.credentials import Credentials
 from services.core.errors import Failure, InvalidInput, Problem
@@ -155,7 +155,7 @@ def _content(file: Path) -> bytes:
 
 async def _loaded(url: str, document: object) -> Loaded:
     await prepare(url)
-    sessions = Sessions(url, pool_size=1)
+    sessions = Sessions(url, pool_size=1, statement_seconds=PATIENT_SECONDS)
     try:
         return await Datasets(sessions).load(document, now=datetime.now(UTC))
     finally:

@@ -42,7 +42,12 @@ async def prepare(url: str) -> None:
 async def require_prepared(url: str) -> None:
     """Raises CommandError where the database cannot be reached, or migrations are pending."""
     await _reach(url)
-    if not await is_current(url):
+    try:
+        async with asyncio.timeout(_PATIENCE_SECONDS):
+            prepared = await is_current(url)
+    except (OSError, DBAPIError) as error:
+        _unreachable(url, error)
+    if not prepared:
         raise CommandError("The database is not set up for this version: run sesame migrate.")
 
 

@@ -28,6 +28,7 @@ from sesame import logs
 from sesame.composition import House, build_services, house
 from sesame.processes import leave_with_parent
 from sesame.server.garbage import short_collections
+from sesame.server.queue_age import readiness
 from sesame.settings import Settings
 
 _HEALTH_SECONDS: Final = 2
@@ -71,6 +72,7 @@ def routes(own: House, clock: Clock) -> list[BaseRoute]:
         WebSocketRoute("/graphql", graphql),
         Route("/graphql/stream", EventStreams(graphql)),
         Route("/health", _health(own.sessions)),
+        Route("/ready", readiness(own.sessions, own.queue_seconds)),
         *downloads.routes(CodeLists(own.sessions), services.tracking_lists, own.links, clock),
     ]
 

@@ -34,9 +34,9 @@ class Posting(Steps):
         super().__init__(*parts)
         self.put_off = asyncio.Event()
 
-    async def advance(self, organisation: UUID, batch: UUID, now: datetime) -> BatchState:
+    async def send(self, organisation: UUID, batch: UUID, now: datetime) -> BatchState:
         try:
-            return await super().advance(organisation, batch, now)
+            return await super().send(organisation, batch, now)
         except MailUnavailable:
             self.put_off.set()
             raise
@@ -127,7 +127,7 @@ async def test_workers_that_meet_over_a_mail_send_it_once(desk: Desk) -> None:
 async def test_a_mail_whose_sending_was_recorded_is_not_sent_again(desk: Desk) -> None:
     async with desk.letterbox.open():
         batch = await desk.made(desk.posting(), document_type=MAILED)
-        assert await desk.posting().advance(desk.theatre.organisation, batch.id, NOW) is BatchState.DONE
+        assert await desk.posting().send(desk.theatre.organisation, batch.id, NOW) is BatchState.DONE
     assert len(desk.letterbox.received) == 1
 
 
