@@ -18,9 +18,19 @@ from graphql import (
     ValueNode,
     VariableNode,
 )
-from services.core.errors import CodeRefused, Conflict, Failure, Forbidden, InvalidInput, NotFound, Unauthenticated
+from services.core.errors import (
+    CodeRefused,
+    Conflict,
+    Failure,
+    Forbidden,
+    InvalidInput,
+    NotFound,
+    TooManyAttempts,
+    Unauthenticated,
+)
 from services.core.texts import Language, text
 from services.offers.refusal_texts import message
+from services.pricing.facts.refusals import RefusalCode
 
 _log = structlog.get_logger()
 
@@ -42,7 +52,10 @@ def told(errors: Sequence[GraphQLError], document: DocumentNode | None, language
 def _told(error: GraphQLError, places: Mapping[int, list[str]], language: Language) -> GraphQLError:
     cause = _cause(error)
     if isinstance(cause, Failure):
-        return _failure(error, cause, language)
+        failed = _failure(error, cause, language)
+        if failed.extensions is not None and cause.retry_after is not None:
+            failed.extensions["retryAfter"] = cause.retry_after
+        return failed
     if _is_of_request(error, cause):
         return _request_error(error, places)
     if isinstance(cause, StrawberryGraphQLError) or (isinstance(cause, GraphQLError) and cause.nodes):
@@ -65,7 +78,8 @@ def _failure(error: GraphQLError, failure: Failure, language: Language) -> Graph
         case Forbidden():
             return _copy(error, said, code="FORBIDDEN")
         case Conflict():
-            return _copy(error, said, code="CONFLICT")
+            code = RefusalCode.TOO_MANY_ATTEMPTS.value if isinstance(failure, TooManyAttempts) else "CONFLICT"
+            return _copy(error, said, code=code)
         case CodeRefused():
             refusals = [{"code": each.code, "message": message(each, language)} for each in failure.refusals]
             return _copy(error, said, code="CODE_REFUSED", refusals=refusals)

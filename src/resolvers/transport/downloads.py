@@ -9,10 +9,11 @@ from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from resolvers.runtime.language import negotiated
+from services.access.misses import OF_LINKS, Misses
 from services.codes.batch_csv import SEPARATORS, CodeList, CodeLists
 from services.codes.download_links import BrokenLink, DownloadLinks, ExpiredLink
 from services.codes.tracking_csv import TrackingList, TrackingLists
-from services.core.errors import NotFound
+from services.core.errors import NotFound, TooManyAttempts
 from services.core.texts import text
 
 Find = Callable[[Request, str], Awaitable[CodeList | TrackingList]]
@@ -20,7 +21,7 @@ Find = Callable[[Request, str], Awaitable[CodeList | TrackingList]]
 
 
 def routes(
-    lists: CodeLists, tracking: TrackingLists, links: DownloadLinks, clock: Callable[[], datetime]
+    lists: CodeLists, tracking: TrackingLists, links: DownloadLinks, clock: Callable[[], datetime], misses: Misses
 ) -> list[Route]:
     """The paths that ``links`` name, each with ``?token=…``, and with ``&separator=,`` for commas.
 
@@ -34,13 +35,16 @@ def routes(
     async def tracked(_: Request, token: str) -> TrackingList:
         return await tracking.behind(token, clock())
 
+    async def missed(request: Request) -> None:
+        await misses.count_from(OF_LINKS, request.client.host if request.client else "", clock())
+
     return [
-        Route("/batches/{batch:uuid}.csv", _download(of_batch), methods=["GET"]),
-        Route("/codes.csv", _download(tracked), methods=["GET"]),
+        Route("/batches/{batch:uuid}.csv", _download(of_batch, missed), methods=["GET"]),
+        Route("/codes.csv", _download(tracked, missed), methods=["GET"]),
     ]
 
 
-def _download(find: Find) -> Callable[[Request], Awaitable[Response]]:
+def _download(find: Find, missed: Callable[[Request], Awaitable[None]]) -> Callable[[Request], Awaitable[Response]]:
     async def download(request: Request) -> Response:
         separator = request.query_params.get("separator", SEPARATORS[0])
         if separator not in SEPARATORS:
@@ -48,6 +52,12 @@ def _download(find: Find) -> Callable[[Request], Awaitable[Response]]:
         try:
             codes = await find(request, request.query_params.get("token", ""))
         except BrokenLink:
+            try:
+                await missed(request)
+            except TooManyAttempts as failure:
+                answer = _refusal(request, HTTPStatus.TOO_MANY_REQUESTS, failure.text.key)
+                answer.headers["Retry-After"] = str(failure.retry_after)
+                return answer
             return _refusal(request, HTTPStatus.FORBIDDEN, "link_broken")
         except ExpiredLink:
             return _refusal(request, HTTPStatus.GONE, "link_expired")

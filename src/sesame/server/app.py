@@ -71,7 +71,7 @@ def routes(own: House, clock: Clock) -> list[BaseRoute]:
         WebSocketRoute("/graphql", graphql),
         Route("/graphql/stream", EventStreams(graphql)),
         Route("/health", _health(own.sessions)),
-        *downloads.routes(CodeLists(own.sessions), services.tracking_lists, own.links, clock),
+        *downloads.routes(CodeLists(own.sessions), services.tracking_lists, own.links, clock, own.misses),
     ]
 
 

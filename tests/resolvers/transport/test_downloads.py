@@ -12,6 +12,9 @@ from starlette.applications import Starlette
 from db.core import tables
 from db.core.sessions import Sessions
 from resolvers.transport.downloads import routes
+from services.access.attempt_counts import AttemptCounts
+from services.access.flood_alarm import FloodAlarm
+from services.access.misses import Misses
 from services.catalogue.catalogues import Catalogues
 from services.codes.batch_csv import CodeLists
 from services.codes.download_links import LIFETIME, DownloadLinks
@@ -25,7 +28,8 @@ UNKNOWN = UUID(int=1)
 @pytest.fixture
 async def client(loaded: Sessions) -> AsyncIterator[httpx.AsyncClient]:
     tracking = TrackingLists(loaded, Catalogues(loaded), LINKS)
-    application = Starlette(routes=routes(CodeLists(loaded), tracking, LINKS, lambda: NOW))
+    misses = Misses(AttemptCounts(loaded), FloodAlarm())
+    application = Starlette(routes=routes(CodeLists(loaded), tracking, LINKS, lambda: NOW, misses))
     transport = httpx.ASGITransport(application)
     async with httpx.AsyncClient(transport=transport, base_url="https://tickets.example.org") as client:
         yield client
