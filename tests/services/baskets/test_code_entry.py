@@ -15,6 +15,8 @@ from tests.conftest import NOW, Server
 from tests.counting import counted
 from tests.graphql.operations import BackOffice
 
+from services.access.attempt_counts import AttemptCounts
+from services.access.attempt_limits import OF_BASKET
 from services.baskets import code_entry, holds
 from services.baskets.basket import Basket
 from services.baskets.basket_input import BasketRequest, LineRequest
@@ -23,7 +25,7 @@ from services.catalogue.snapshot import by_code
 from services.codes.format import normalise
 from services.core.coalescing import MOST
 from services.core.errors import CodeRefused, Conflict
-from services.core.transactions import Transaction
+from services.core.transactions import Overtaken, Transaction
 from services.core.viewer import StaffRole, Viewer
 from sesame.composition import build_services
 
@@ -232,6 +234,29 @@ async def test_a_basket_that_another_transaction_keeps_delays_nobody_else(shop: 
         await asyncio.wait_for(asyncio.shield(both[1]), 10)
         assert not both[0].done()
     assert kinds(await asyncio.gather(*both, return_exceptions=True)) == {"Applied": 2}
+
+
+async def test_a_code_counts_as_one_try_however_often_its_group_begins_again(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hold, looks = code_entry.hold, 0
+
+    async def overtaken(*arguments: Any) -> None:
+        nonlocal looks
+        looks += 1
+        if looks < 5:
+            raise Overtaken
+        await hold(*arguments)
+
+    monkeypatch.setattr(code_entry, "hold", overtaken)
+    baskets = await shop.open(4)
+    tries = [(baskets[0], "NOSUCHCODE"), *zip(baskets[1:], shop.codes, strict=False)]
+    assert kinds(await shop.enter(*tries)) == {"Applied": 3, "UNKNOWN_CODE": 1}
+    assert looks > 5
+    await shop.server.own.attempts.close()
+    of_each = [OF_BASKET.of(shop.viewer.organisation_id, basket) for basket in baskets]
+    counts = await AttemptCounts(shop.server.own.sessions).add(dict.fromkeys(of_each, 0), NOW)
+    assert [counts[each].number for each in of_each] == [1, 0, 0, 0]
 
 
 async def test_a_fault_of_one_is_its_own(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
