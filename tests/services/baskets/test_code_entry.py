@@ -4,14 +4,16 @@ import asyncio
 from collections import Counter
 from collections.abc import Sequence
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
+from pydantic import SecretStr
 from sqlalchemy import text
 from structlog.testing import capture_logs
 from tests.back_door import set_quota
-from tests.conftest import NOW, Server
+from tests.conftest import NOW, SECRET, Server
 from tests.counting import counted
 from tests.graphql.operations import BackOffice
 
@@ -27,7 +29,8 @@ from services.core.coalescing import MOST
 from services.core.errors import CodeRefused, Conflict
 from services.core.transactions import Overtaken, Transaction
 from services.core.viewer import StaffRole, Viewer
-from sesame.composition import build_services
+from sesame.composition import build_services, house
+from sesame.settings import Settings
 
 Told = tuple[Basket, UUID] | BaseException
 
@@ -239,7 +242,7 @@ async def test_a_basket_that_another_transaction_keeps_delays_nobody_else(shop: 
 async def test_a_code_counts_as_one_try_however_often_its_group_begins_again(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    hold, looks = code_entry.hold, 0
+    hold, looks = holds.hold, 0
 
     async def overtaken(*arguments: Any) -> None:
         nonlocal looks
@@ -361,3 +364,19 @@ async def test_a_line_that_is_no_longer_sold_is_told_again_under_its_key_and_to_
     kept = await shop.value("SELECT count(*) FROM idempotency_keys WHERE answer ->> 'failure' = 'InvalidInput'")
     assert kinds(told) == {"InvalidInput": 1, "Applied": 1}
     assert (kept, alone) == (1, [])
+
+
+async def test_with_a_single_connection_nobody_who_tries_a_code_waits_for_another(
+    shop: Shop, loaded_url: str, tmp_path: Path
+) -> None:
+    baskets = await shop.open(20)
+    settings = Settings(
+        database_url=SecretStr(loaded_url), secret_key=SecretStr(SECRET), data_dir=tmp_path, pool_size=1
+    )
+    async with house(settings) as own, asyncio.timeout(60):
+        services = build_services(own)
+        await services.catalogues.seen_by(shop.viewer)
+        codes = [*shop.codes[:10], *(f"NOSUCH{number}" for number in range(10))]
+        shop.baskets = services.baskets
+        told = await shop.enter(*zip(baskets, codes, strict=True))
+    assert kinds(told) == {"Applied": 10, "UNKNOWN_CODE": 10}
