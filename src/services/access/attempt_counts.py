@@ -63,7 +63,7 @@ class AttemptCounts:
     def __init__(self, sessions: Sessions, redis_url: str | None = None) -> None:
         self._sessions = sessions
         self._redis = None if redis_url is None else RedisAttempts(redis_url)
-        self._away_until = 0.0
+        self._away_until: float | None = None
         self._coalescing: Coalescing[_Question, dict[Counted, Count]] = Coalescing(self._add_all)
 
     async def add(self, amounts: Amounts, now: datetime) -> dict[Counted, Count]:
@@ -86,15 +86,28 @@ class AttemptCounts:
         return list(_in_turn([amounts for amounts, _ in questions], totals, counts))
 
     async def _stored(self, added: Sequence[Added], now: datetime) -> dict[str, Count]:
-        clock = asyncio.get_running_loop()
-        if self._redis is not None and clock.time() >= self._away_until:
-            try:
-                return await self._redis.add(added, now)
-            except RedisAway as error:
-                self._away_until = clock.time() + PAUSE
-                _log.warning("attempts are counted in PostgreSQL", reason=str(error))
+        found = None if self._redis is None else await self._in_redis(self._redis, added, now)
+        if found is not None:
+            return found
         async with self._sessions.reading() as connection:
             return await db.add(connection, added, now)
+
+    async def _in_redis(self, redis: RedisAttempts, added: Sequence[Added], now: datetime) -> dict[str, Count] | None:
+        """None while Redis is away."""
+        clock, away_until = asyncio.get_running_loop(), self._away_until
+        if away_until is not None and clock.time() < away_until:
+            return None
+        try:
+            found = await redis.add(added, now)
+        except RedisAway as error:
+            self._away_until = clock.time() + PAUSE
+            if away_until is None:
+                _log.warning("attempts are counted in PostgreSQL", reason=str(error))
+            return None
+        self._away_until = None
+        if away_until is not None:
+            _log.warning("attempts are counted in Redis again")
+        return found
 
 
 def network(address: str) -> str:

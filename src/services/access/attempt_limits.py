@@ -80,13 +80,17 @@ class AttemptLimits:
         if viewer.is_staff or not codes:
             yield CodeTries()
             return
-        reserved = await self._reserve(viewer, codes, now, basket)
+        reserving = asyncio.create_task(self._reserve(viewer, codes, now, basket))
+        try:
+            reserved = await asyncio.shield(reserving)
+        except asyncio.CancelledError:
+            # It is counted all the same.
+            self._settle_later(reserving)
+            raise
         try:
             yield reserved.tries
         finally:
-            settling = asyncio.create_task(self._settle(reserved))
-            self._settling.add(settling)
-            settling.add_done_callback(self._settled)
+            settling = self._settle_later(reserving)
             if reserved.tries.unknown or reserved.tries.refused:
                 # Who has found a code does not wait for what is given back.
                 await asyncio.wait([settling])
@@ -110,7 +114,14 @@ class AttemptLimits:
         until = max((until for room, until in rooms if room < number), default=None)
         return _Reserved(CodeTries(codes[allowed:], until), viewer, counted, flooding, number, allowed, now)
 
-    async def _settle(self, reserved: _Reserved) -> None:
+    def _settle_later(self, reserving: asyncio.Task[_Reserved]) -> asyncio.Task[None]:
+        settling = asyncio.create_task(self._settle(reserving))
+        self._settling.add(settling)
+        settling.add_done_callback(self._settled)
+        return settling
+
+    async def _settle(self, reserving: asyncio.Task[_Reserved]) -> None:
+        reserved = await reserving
         unknown, refused = len(reserved.tries.unknown), len(reserved.tries.refused)
         viewer = reserved.viewer
         if viewer.audience is Audience.SHOPPER:

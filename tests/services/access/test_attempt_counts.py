@@ -10,11 +10,12 @@ from structlog.testing import capture_logs
 from tests.counting import counted
 from tests.redis_server import RedisServer, redis_server
 
-from db.access import attempts as db
 from db.core.sessions import Sessions
 from services.access.attempt_counts import PAUSE, AttemptCounts, Counted, Limit, network
 from services.access.attempt_limits import OF_ADDRESS, OF_BASKET, OF_CUSTOMER, OF_PARTNER, AttemptLimits
 from services.access.flood_alarm import FloodAlarm
+from services.baskets.expiry import Sweeper
+from services.core.transactions import Transactions
 from services.core.viewer import CODES_OF_OPERATION, Audience, Viewer
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -95,8 +96,8 @@ async def test_what_is_over_is_swept(sessions: Sessions) -> None:
     counts = AttemptCounts(sessions)
     await number(counts, FEW.of(1), 1)
     await number(counts, FEW.of(2), 1, now=NOW + timedelta(minutes=5))
-    async with sessions.reading() as connection:
-        await db.forget_old(connection, NOW + FEW.window)
+    transactions = Transactions(sessions, lambda _organisation, _subjects: None)
+    await Sweeper(sessions, transactions).sweep(NOW + FEW.window)
     assert await number(counts, FEW.of(2), now=NOW + timedelta(minutes=5)) == 1
     assert await number(counts, FEW.of(1)) == 0
 
@@ -133,7 +134,23 @@ async def test_a_redis_that_is_back_is_asked_again(
     assert await number(here, whom) == 1
     later = asyncio.get_running_loop().time() + PAUSE
     monkeypatch.setattr(asyncio.get_running_loop(), "time", lambda: later)
-    assert await number(here, whom) == 7
+    with capture_logs() as logs:
+        assert await number(here, whom) == 7
+    assert [line["event"] for line in logs] == ["attempts are counted in Redis again"]
+
+
+@pytest.mark.processes
+async def test_a_redis_that_stays_away_is_told_once(
+    sessions: Sessions, redis: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counts, loop = AttemptCounts(sessions, redis.url), asyncio.get_running_loop()
+    redis.kill()
+    with capture_logs() as logs:
+        for passed in range(3):
+            later = loop.time() + passed * PAUSE
+            monkeypatch.setattr(loop, "time", lambda later=later: later)
+            await number(counts, FEW.of(1), 1)
+    assert len(logs) == 1
 
 
 # ── Who is who ───────────────────────────────────────────────────────────────────────────────────
@@ -236,6 +253,17 @@ async def test_a_try_that_is_made_again_counts_once(sessions: Sessions) -> None:
     async with limits.trying(viewer, ["GOOD"], NOW, BASKET) as tries:
         assert tries.refused == {"GOOD"}
         assert tries.until == NOW + OF_BASKET.window
+
+
+async def test_who_leaves_before_the_look_is_given_back_what_was_counted(sessions: Sessions) -> None:
+    limits, viewer = limits_on(sessions), contact()
+    tries = [asyncio.create_task(guess(limits, viewer, 2, BASKET)) for _ in range(OF_BASKET.most)]
+    await asyncio.sleep(0)
+    for each in tries:
+        each.cancel()
+    await asyncio.gather(*tries, return_exceptions=True)
+    await limits.close()
+    assert await guess(limits, viewer, 100, BASKET) == OF_BASKET.most
 
 
 async def test_a_look_that_never_was_does_not_count(sessions: Sessions) -> None:
