@@ -3,7 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 from itertools import cycle
 
 import httpx
@@ -13,7 +13,7 @@ from tests.redis_server import redis_server
 from tests.servers import two_processes
 from tests.wire import Json, JsonObject
 
-from services.access.attempt_limits import OF_BASKET, OF_CUSTOMER
+from services.access.attempt_limits import OF_ADDRESS, OF_BASKET, OF_CUSTOMER
 from services.core.viewer import CODES_OF_OPERATION
 
 pytestmark = pytest.mark.processes
@@ -30,11 +30,13 @@ class Attacker:
 
     def __init__(self, gala: Gala, clients: list[httpx.AsyncClient]) -> None:
         self.gala = gala
+        self.headers: dict[str, str] = {}
         self._turn = cycle(clients)
 
     async def ask(self, token: str, document: str, **variables: Json) -> Json:
         body = {"query": document, "variables": variables}
-        answer = await next(self._turn).post("/graphql", json=body, headers={"Authorization": f"Bearer {token}"})
+        headers = {"Authorization": f"Bearer {token}", **self.headers}
+        answer = await next(self._turn).post("/graphql", json=body, headers=headers)
         told = answer.json()
         assert "errors" not in told, told
         return told["data"]
@@ -69,15 +71,21 @@ def counted_in(request: pytest.FixtureRequest) -> Iterator[dict[str, str]]:
         yield {"REDIS_URL": server.url}
 
 
-@pytest.fixture
-async def attacker(database_url: str, counted_in: dict[str, str]) -> AsyncIterator[Attacker]:
-    gala = await build(database_url)
-    with two_processes(database_url, **counted_in) as addresses:
+@asynccontextmanager
+async def attacking(url: str, **settings: str) -> AsyncIterator[Attacker]:
+    gala = await build(url)
+    with two_processes(url, **settings) as addresses:
         async with AsyncExitStack() as stack:
             clients = [
                 await stack.enter_async_context(httpx.AsyncClient(base_url=each, timeout=60)) for each in addresses
             ]
             yield Attacker(gala, clients)
+
+
+@pytest.fixture
+async def attacker(database_url: str, counted_in: dict[str, str]) -> AsyncIterator[Attacker]:
+    async with attacking(database_url, **counted_in) as attacker:
+        yield attacker
 
 
 def guesses(request: int) -> list[list[str]]:
@@ -110,3 +118,15 @@ async def test_two_processes_share_every_limit_at_the_same_moment(attacker: Atta
     assert await attacker.price(gala.shopper, [[gala.codes[0]]]) == {"applied": 1}
     other = await attacker.basket(gala.shopper)
     assert await attacker.apply(gala.shopper, other, gala.codes[0]) == "AdvantageCodeApplied"
+
+
+async def test_an_address_that_the_client_makes_up_is_not_believed(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORWARDED_ALLOW_IPS", "192.0.2.7")
+    async with attacking(database_url) as attacker:
+        told: Counter[str] = Counter()
+        for request in range(OF_ADDRESS.most // CODES_OF_OPERATION + 1):
+            attacker.headers = {"X-Forwarded-For": f"198.51.100.{request}"}
+            told += await attacker.price(attacker.gala.shopper, guesses(request)[:2])
+    assert told == {"UNKNOWN_CODE": OF_ADDRESS.most, "TOO_MANY_ATTEMPTS": CODES_OF_OPERATION}
