@@ -16,7 +16,7 @@ from services.core.errors import NotFound, Path
 class AskedById(FieldExtension):
     """On a field that answers null, or fails with NotFound, where nothing has the id that was given to it.
 
-    The field fails with TooManyAttempts where that was so too often for the client, by ``limit``.
+    The field fails with TooMany where that was so too often for the client, by ``limit``.
     """
 
     def __init__(self, limit: Limit = OF_IDS) -> None:

@@ -24,7 +24,7 @@ from services.codes.invalidation import Invalidation
 from services.codes.tracking import Codes
 from services.codes.tracking_csv import TrackingLists
 from services.contacts.contacts import Contacts
-from services.core.errors import TooManyAttempts, Unauthenticated
+from services.core.errors import TooMany, Unauthenticated
 from services.core.texts import Language
 from services.core.viewer import Viewer
 from services.counts.counts import Counts
@@ -148,8 +148,10 @@ class Context:
         """Raises Unauthenticated, with when to come back, where too many bad credentials came from here."""
         try:
             await self.services.misses.count_from(OF_CREDENTIALS, self.address, self.now)
-        except TooManyAttempts as failure:
-            raise Unauthenticated(failure.text, failure.retry_after) from None
+        except TooMany as failure:
+            refused = Unauthenticated(failure.text)
+            refused.retry_after = failure.retry_after
+            raise refused from None
 
     async def _catalogue(self) -> Catalogue:
         return await self.services.catalogues.seen_by(await self.viewer())

@@ -25,7 +25,7 @@ from services.core.errors import (
     Forbidden,
     InvalidInput,
     NotFound,
-    TooManyAttempts,
+    TooMany,
     Unauthenticated,
 )
 from services.core.texts import Language, text
@@ -78,7 +78,7 @@ def _failure(error: GraphQLError, failure: Failure, language: Language) -> Graph
         case Forbidden():
             return _copy(error, said, code="FORBIDDEN")
         case Conflict():
-            code = RefusalCode.TOO_MANY_ATTEMPTS.value if isinstance(failure, TooManyAttempts) else "CONFLICT"
+            code = RefusalCode.TOO_MANY_ATTEMPTS.value if isinstance(failure, TooMany) else "CONFLICT"
             return _copy(error, said, code=code)
         case CodeRefused():
             refusals = [{"code": each.code, "message": message(each, language)} for each in failure.refusals]

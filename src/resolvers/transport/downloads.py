@@ -13,7 +13,7 @@ from services.access.misses import OF_LINKS, Misses
 from services.codes.batch_csv import SEPARATORS, CodeList, CodeLists
 from services.codes.download_links import BrokenLink, DownloadLinks, ExpiredLink
 from services.codes.tracking_csv import TrackingList, TrackingLists
-from services.core.errors import NotFound, TooManyAttempts
+from services.core.errors import NotFound, TooMany
 from services.core.texts import text
 
 Find = Callable[[Request, str], Awaitable[CodeList | TrackingList]]
@@ -54,7 +54,7 @@ def _download(find: Find, missed: Callable[[Request], Awaitable[None]]) -> Calla
         except BrokenLink:
             try:
                 await missed(request)
-            except TooManyAttempts as failure:
+            except TooMany as failure:
                 answer = _refusal(request, HTTPStatus.TOO_MANY_REQUESTS, failure.text.key)
                 answer.headers["Retry-After"] = str(failure.retry_after)
                 return answer

@@ -22,6 +22,7 @@ OF_ADDRESS: Final = Limit("codes from an address", 1_000)
 """A flood: behind an address may be a school, or the server of a shop with all its customers."""
 
 _WHAT: Final = "codes"
+_CLOSE_SECONDS: Final = 5
 
 _log = structlog.get_logger()
 
@@ -96,8 +97,9 @@ class AttemptLimits:
                 await asyncio.wait([settling])
 
     async def close(self) -> None:
-        """Waits for what is still being given back."""
-        await asyncio.gather(*self._settling, return_exceptions=True)
+        """Waits for what is still being given back, but for no database that is away."""
+        if self._settling:
+            await asyncio.wait(self._settling, timeout=_CLOSE_SECONDS)
 
     async def _reserve(self, viewer: Viewer, codes: Sequence[str], now: datetime, basket: UUID | None) -> _Reserved:
         counted, flooding = _counted(viewer, basket)

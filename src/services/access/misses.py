@@ -12,7 +12,8 @@ import structlog
 
 from services.access.attempt_counts import AttemptCounts, Limit, network
 from services.access.flood_alarm import FloodAlarm
-from services.core.errors import TooManyAttempts
+from services.core.errors import TooMany
+from services.core.texts import text
 from services.core.viewer import Audience, Viewer
 
 OF_IDS: Final = Limit("ids", 1_000)
@@ -39,12 +40,12 @@ class Misses:
         self._refused: dict[str, datetime] = {}
 
     def check(self, limit: Limit, viewer: Viewer, now: datetime) -> None:
-        """Raises TooManyAttempts where this client, known by name, is not to be answered for now."""
+        """Raises TooMany where this client, known by name, is not to be answered for now."""
         if self._refused and viewer.audience is not Audience.SHOPPER:
             self._check(limit.of(*_client(viewer)).key, now)
 
     async def count(self, limit: Limit, viewer: Viewer, now: datetime) -> None:
-        """Counts a miss. Raises TooManyAttempts where there were too many."""
+        """Counts a miss. Raises TooMany where there were too many."""
         ring = self._alarm.counted(limit.what, viewer.organisation_id)
         counted = limit.of(*_client(viewer))
         self._check(counted.key, now)
@@ -54,7 +55,7 @@ class Misses:
         self._check(counted.key, now)
 
     async def count_from(self, limit: Limit, address: str, now: datetime) -> None:
-        """Counts a miss of somebody of whom nothing is known but the address. Raises TooManyAttempts."""
+        """Counts a miss of somebody of whom nothing is known but the address. Raises TooMany."""
         counted = limit.of(network(address))
         self._check(counted.key, now)
         count = (await self._counts.add({counted: 1}, now))[counted]
@@ -66,7 +67,7 @@ class Misses:
         if until is None:
             return
         if now < until:
-            raise TooManyAttempts(ceil((until - now).total_seconds()))
+            raise TooMany(text("too_many_attempts"), ceil((until - now).total_seconds()))
         del self._refused[key]
 
     def _remember(self, limit: Limit, key: str, number: int, until: datetime) -> None:

@@ -4,7 +4,7 @@ Prices and eligibility stand on the same facts, which are read here, in one roun
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence, Set
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, Protocol
 from uuid import UUID
 
@@ -204,7 +204,11 @@ def _entered(question: FactsQuestion, found: db.StoredFacts, catalogue: Catalogu
 
 
 def _too_many(until: datetime | None) -> Refusal:
-    return Refusal(RefusalCode.TOO_MANY_ATTEMPTS, required=None if until is None else Instant(until))
+    """With the first whole second at which the code may be tried again."""
+    if until is None:
+        return Refusal(RefusalCode.TOO_MANY_ATTEMPTS)
+    at = until if until.microsecond == 0 else until.replace(microsecond=0) + timedelta(seconds=1)
+    return Refusal(RefusalCode.TOO_MANY_ATTEMPTS, required=Instant(at))
 
 
 def _sold_here(offer: Offer | None, sale: Sale) -> bool:

@@ -6,7 +6,7 @@
     ├── InvalidInput        the input is wrong, each problem with its path
     ├── NotFound            nothing with that id here, for this caller
     ├── Conflict            the state of the thing does not allow it
-    │   └── TooManyAttempts     too much was asked for that does not exist
+    │   └── TooMany             it was asked for too often
     ├── CodeRefused         a code does not apply, with every reason
     ├── Unauthenticated     no credentials, or none that hold
     └── Forbidden           these credentials do not give the right
@@ -26,13 +26,15 @@ Path = tuple[str, ...]
 class Failure(Exception):  # noqa: N818 - the contract's own word
     """An expected failure. ``text`` says what is wrong and what to do, in any of the five languages.
 
-    ``retry_after`` are the seconds after which it is worth trying again, None where waiting does not help.
+    ``retry_after``: seconds after which it is worth trying again, by the same idempotency key too; None where waiting
+    does not help.
     """
 
-    def __init__(self, text: Text, retry_after: int | None = None) -> None:
+    retry_after: int | None = None
+
+    def __init__(self, text: Text) -> None:
         super().__init__(text.key)
         self.text = text
-        self.retry_after = retry_after
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +48,8 @@ class Problem:
 class InvalidInput(Failure):
     """Every problem with the input at once."""
 
-    def __init__(self, problems: Iterable[Problem], retry_after: int | None = None) -> None:
-        super().__init__(Text("invalid_input"), retry_after)
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        super().__init__(Text("invalid_input"))
         self.problems = tuple(problems)
 
 
@@ -63,11 +65,12 @@ class Conflict(Failure):
     """The state of the thing does not allow it."""
 
 
-class TooManyAttempts(Conflict):
-    """The caller has asked too often for what does not exist."""
+class TooMany(Conflict):
+    """More than one client may ask for."""
 
-    def __init__(self, retry_after: int) -> None:
-        super().__init__(Text("too_many_attempts"), retry_after)
+    def __init__(self, text: Text, retry_after: int | None) -> None:
+        super().__init__(text)
+        self.retry_after = retry_after
 
 
 class CodeRefused(Failure):

@@ -131,7 +131,9 @@ def _check_attempts(facts: PricingFacts, now: datetime) -> None:
         if any(refusal.code is RefusalCode.TOO_MANY_ATTEMPTS for refusal in code.refusals):
             problems.add(("codes", str(position)), spent)
     if problems:
-        raise InvalidInput(problems, retry_after(chain.from_iterable(code.refusals for code in facts.codes), now))
+        refused = InvalidInput(problems)
+        refused.retry_after = retry_after(chain.from_iterable(code.refusals for code in facts.codes), now)
+        raise refused
 
 
 def _check(request: EligibilityRequest, viewer: Viewer, catalogue: Catalogue) -> _Circumstances:
