@@ -23,6 +23,7 @@ from resolvers.codes.batches import load_batch
 from resolvers.codes.codes import load_code
 from resolvers.contacts.contacts import load_contact
 from resolvers.offers.offers import offer_of
+from resolvers.runtime.asked_by_id import AskedById
 from resolvers.runtime.context import Context, Info
 from resolvers.runtime.ids import OFFER, Node, decode_any
 from services.catalogue.snapshot import Catalogue
@@ -67,6 +68,8 @@ async def load_node(context: Context, kind: str, key: UUID) -> Node | None:
 
 @strawberry.type
 class NodesQuery:
-    @strawberry.field(description="Anything by its id, null where nothing that you may see has it.")
+    @strawberry.field(
+        description="Anything by its id, null where nothing that you may see has it.", extensions=[AskedById()]
+    )
     async def node(self, info: Info, id: strawberry.ID) -> Node | None:  # noqa: A002
         return await load_node(info.context, *decode_any(id, ("id",)))

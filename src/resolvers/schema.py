@@ -17,6 +17,7 @@ from resolvers.nodes import NodesQuery
 from resolvers.offers.configuration import ConfigurationMutation, ConfigurationQuery
 from resolvers.offers.eligibility import EligibilityQuery
 from resolvers.offers.offers import Advantage, OffersQuery, PromotionalCode
+from resolvers.runtime.asked_by_id import counted
 from resolvers.runtime.execution import build_schema
 
 
@@ -43,5 +44,5 @@ class Mutation(ConfigurationMutation, BasketsMutation, OrdersMutation, BatchesMu
     pass
 
 
-schema: Final = build_schema(Query, Mutation, Subscription, types=[Advantage, PromotionalCode])
+schema: Final = build_schema(Query, counted(Mutation), Subscription, types=[Advantage, PromotionalCode])
 """What every server process executes, and schema/schema.graphql shows."""

@@ -8,9 +8,12 @@ from db.core.sessions import STATEMENT_SECONDS, Sessions
 from db.counts.postgres_feed import PostgresCarrier
 from db.counts.redis_feed import RedisCarrier
 from resolvers.runtime.context import Services
+from services.access.attempt_counts import AttemptCounts
 from services.access.attempt_limits import AttemptLimits
 from services.access.audit import Audit
 from services.access.credentials import Credentials
+from services.access.flood_alarm import FloodAlarm
+from services.access.misses import Misses
 from services.baskets.lifecycle import Baskets
 from services.baskets.orders import Orders
 from services.baskets.pricing_facts import FactsReader
@@ -47,6 +50,7 @@ class House:
     links: DownloadLinks
     attempts: AttemptLimits
     queue_seconds: int
+    misses: Misses
 
 
 @asynccontextmanager
@@ -57,6 +61,8 @@ async def house(settings: Settings, *, statement_seconds: int = STATEMENT_SECOND
         redis = None if settings.redis_url is None else settings.redis_url.get_secret_value()
         live = ChangeFeed(PostgresCarrier(sessions, url) if redis is None else RedisCarrier(redis))
         secret = secret_key(settings)
+        counts, alarm = AttemptCounts(sessions, redis), FloodAlarm()
+        attempts = AttemptLimits(counts, alarm)
         try:
             yield House(
                 sessions,
@@ -64,11 +70,14 @@ async def house(settings: Settings, *, statement_seconds: int = STATEMENT_SECOND
                 Transactions(sessions, live.publish),
                 Credentials(sessions, secret),
                 DownloadLinks(secret, settings.public_url),
-                AttemptLimits(redis),
+                attempts,
                 settings.queue_seconds,
+                Misses(counts, alarm),
             )
         finally:
             await live.close()
+            await attempts.close()
+            await counts.close()
             await sessions.close()
 
 
@@ -76,16 +85,16 @@ def build_services(own: House) -> Services:
     """Puts together the services that the resolvers call."""
     sessions, transactions = own.sessions, own.transactions
     catalogues = Catalogues(sessions)
-    facts = FactsReader(catalogues, own.attempts)
+    facts = FactsReader(catalogues)
     offers = Offers(sessions)
-    baskets = Baskets(sessions, catalogues, transactions, Quotes(facts))
+    baskets = Baskets(sessions, catalogues, transactions, Quotes(facts), own.attempts)
     batches = Batches(sessions, transactions, own.links)
     return Services(
         credentials=own.credentials,
         catalogues=catalogues,
         contacts=Contacts(sessions),
         offers=offers,
-        eligibility=Eligibility(sessions, catalogues, facts),
+        eligibility=Eligibility(sessions, catalogues, facts, own.attempts),
         baskets=baskets,
         orders=Orders(sessions, catalogues, transactions, baskets),
         counts=Counts(sessions),
@@ -98,5 +107,6 @@ def build_services(own: House) -> Services:
         configuration=Configuration(catalogues, transactions),
         custom_codes=CustomCodes(sessions, transactions),
         audit=Audit(sessions),
+        misses=own.misses,
         live_counts=LiveCounts(sessions, catalogues, offers, batches, own.live),
     )

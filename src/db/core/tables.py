@@ -471,3 +471,17 @@ audit_entries = _owned(
     _now("created_at"),
     Index(None, "organisation_id", "subject_id", "id"),
 )
+
+# What is counted against guessing, of clients that may belong to no organisation. UNLOGGED: a crash forgets what was
+# counted in some minutes, and no sale waits for the disk to keep it.
+attempts = Table(
+    "attempts",
+    metadata,
+    # A digest of what is counted and of whom: no address stands here.
+    Column("key", Text, primary_key=True),
+    Column("number", BigInteger, nullable=False),
+    # From then on it counts from nothing again.
+    _instant("until"),
+    Index(None, "until"),
+    prefixes=["UNLOGGED"],
+)

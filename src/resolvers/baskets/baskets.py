@@ -11,6 +11,7 @@ from resolvers.baskets.orders import Order, load_order
 from resolvers.baskets.pricing import BasketInput, BasketPricing, CreateBasketInput, UpdateBasketInput, pricing_of
 from resolvers.contacts.contacts import Contact, load_contact
 from resolvers.offers.offers import Offer, offer_of
+from resolvers.runtime.asked_by_id import AskedById
 from resolvers.runtime.context import Context, Info
 from resolvers.runtime.errors import CodeRefused, Conflict, InvalidInput, NotFound
 from resolvers.runtime.ids import OFFER, Ids, Node, decode, encode
@@ -79,7 +80,7 @@ class BasketsQuery:
         pricing = await context.services.baskets.price(await context.viewer(), request, context.now, simulation)
         return await pricing_of(context, pricing)
 
-    @strawberry.field
+    @strawberry.field(extensions=[AskedById()])
     async def basket(self, info: Info, id: strawberry.ID) -> Basket | None:  # noqa: A002
         return await load_basket(info.context, decode(id, "Basket", path=("id",)))
 

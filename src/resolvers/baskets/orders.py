@@ -10,10 +10,12 @@ import strawberry
 from resolvers.baskets.pricing import BasketPricing, pricing_of
 from resolvers.contacts.contacts import Contact, load_contact
 from resolvers.offers.offers import Advantage, advantage_of
+from resolvers.runtime.asked_by_id import AskedById
 from resolvers.runtime.context import Context, Info
 from resolvers.runtime.errors import CodeRefused, Conflict, InvalidInput, NotFound
 from resolvers.runtime.ids import Node, decode, encode
 from resolvers.runtime.scalars import Money, money
+from services.access.misses import OF_BARCODES
 from services.baskets import orders as services
 from services.baskets.orders import OrderState
 from services.catalogue.snapshot import Catalogue
@@ -96,7 +98,7 @@ async def _tickets(context: Context, keys: Sequence[UUID]) -> Mapping[UUID, Sequ
 
 @strawberry.type
 class OrdersQuery:
-    @strawberry.field
+    @strawberry.field(extensions=[AskedById()])
     async def order(self, info: Info, id: strawberry.ID) -> Order | None:  # noqa: A002
         return await load_order(info.context, decode(id, "Order", path=("id",)))
 
@@ -150,7 +152,10 @@ class OrdersMutation:
         row = await context.services.orders.cancel(viewer, order, input.reason, context.now, input.idempotency_key)
         return await Order.of(row, context)
 
-    @strawberry.mutation(description="Counts a ticket's scan at the entrance; the second says when and where it was.")
+    @strawberry.mutation(
+        description="Counts a ticket's scan at the entrance; the second says when and where it was.",
+        extensions=[AskedById(OF_BARCODES)],
+    )
     async def control_ticket(self, info: Info, input: ControlTicketInput) -> ControlTicketResult:  # noqa: A002
         context = info.context
         viewer = await context.viewer()

@@ -9,6 +9,7 @@ import strawberry
 
 from resolvers.contacts.contacts import Contact, load_contact
 from resolvers.offers.offers import Offer, offer_of
+from resolvers.runtime.asked_by_id import AskedById
 from resolvers.runtime.context import Context, Info
 from resolvers.runtime.enums import Language
 from resolvers.runtime.errors import Conflict, InvalidInput, NotFound
@@ -73,7 +74,7 @@ async def _batches(context: Context, keys: Sequence[UUID]) -> Mapping[UUID, Code
 
 @strawberry.type
 class BatchesQuery:
-    @strawberry.field
+    @strawberry.field(extensions=[AskedById()])
     async def code_batch(self, info: Info, id: strawberry.ID) -> CodeBatch | None:  # noqa: A002
         return await load_batch(info.context, decode(id, "CodeBatch", path=("id",)))
 

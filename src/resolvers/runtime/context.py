@@ -11,7 +11,8 @@ import strawberry
 from resolvers.runtime.language import negotiated
 from resolvers.runtime.loaders import BatchLoader, Shared
 from services.access.audit import Audit
-from services.access.credentials import Credentials
+from services.access.credentials import Credentials, UnknownCredentials
+from services.access.misses import OF_CREDENTIALS, Misses
 from services.baskets.lifecycle import Baskets
 from services.baskets.orders import Orders
 from services.catalogue.catalogues import Catalogues
@@ -23,6 +24,7 @@ from services.codes.invalidation import Invalidation
 from services.codes.tracking import Codes
 from services.codes.tracking_csv import TrackingLists
 from services.contacts.contacts import Contacts
+from services.core.errors import TooMany, Unauthenticated
 from services.core.texts import Language
 from services.core.viewer import Viewer
 from services.counts.counts import Counts
@@ -60,6 +62,7 @@ class Services:
     custom_codes: CustomCodes
     live_counts: LiveCounts
     audit: Audit
+    misses: Misses
 
 
 @dataclass(slots=True)
@@ -134,8 +137,21 @@ class Context:
         return await cast("BatchLoader[K, V]", loader).load(key)
 
     async def _viewer(self) -> Viewer:
-        viewer = await self.services.credentials.viewer(self.authorization, self.now)
+        try:
+            viewer = await self.services.credentials.viewer(self.authorization, self.now)
+        except UnknownCredentials:
+            await self._count_miss()
+            raise
         return replace(viewer, address=self.address)
+
+    async def _count_miss(self) -> None:
+        """Raises Unauthenticated, with when to come back, where too many bad credentials came from here."""
+        try:
+            await self.services.misses.count_from(OF_CREDENTIALS, self.address, self.now)
+        except TooMany as failure:
+            refused = Unauthenticated(failure.text)
+            refused.retry_after = failure.retry_after
+            raise refused from None
 
     async def _catalogue(self) -> Catalogue:
         return await self.services.catalogues.seen_by(await self.viewer())

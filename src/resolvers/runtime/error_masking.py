@@ -29,11 +29,13 @@ from services.core.errors import (
     Forbidden,
     InvalidInput,
     NotFound,
+    TooMany,
     Unauthenticated,
     is_outage,
 )
 from services.core.texts import Language, text
 from services.offers.refusal_texts import message
+from services.pricing.facts.refusals import RefusalCode
 
 UNAVAILABLE: Final = "UNAVAILABLE"
 INTERNAL: Final = "INTERNAL"
@@ -60,7 +62,10 @@ def told(errors: Sequence[GraphQLError], document: DocumentNode | None, language
 def _told(error: GraphQLError, places: Mapping[int, list[str]], language: Language) -> GraphQLError:
     cause = _cause(error)
     if isinstance(cause, Failure):
-        return _failure(error, cause, language)
+        failed = _failure(error, cause, language)
+        if failed.extensions is not None and cause.retry_after is not None:
+            failed.extensions["retryAfter"] = cause.retry_after
+        return failed
     if _is_of_request(error, cause):
         return _request_error(error, places)
     if isinstance(cause, StrawberryGraphQLError) or (isinstance(cause, GraphQLError) and cause.nodes):
@@ -83,7 +88,8 @@ def _failure(error: GraphQLError, failure: Failure, language: Language) -> Graph
         case Forbidden():
             return _copy(error, said, code="FORBIDDEN")
         case Conflict():
-            return _copy(error, said, code="CONFLICT")
+            code = RefusalCode.TOO_MANY_ATTEMPTS.value if isinstance(failure, TooMany) else "CONFLICT"
+            return _copy(error, said, code=code)
         case CodeRefused():
             refusals = [{"code": each.code, "message": message(each, language)} for each in failure.refusals]
             return _copy(error, said, code="CODE_REFUSED", refusals=refusals)

@@ -13,7 +13,7 @@ from resolvers.runtime.enums import Language, RefusalCode
 from resolvers.runtime.ids import WrongId
 from services.catalogue.snapshot import Catalogue
 from services.core import errors
-from services.offers.refusal_texts import message, shown
+from services.offers.refusal_texts import message, retry_after, shown
 from services.pricing.facts import refusals as refusal_facts
 
 
@@ -23,6 +23,9 @@ from services.pricing.facts import refusals as refusal_facts
 )
 class Failure:
     message: str
+    retry_after: int | None = strawberry.field(
+        default=None, description="Seconds after which it is worth trying again; null where waiting does not help."
+    )
 
 
 @strawberry.type
@@ -104,7 +107,7 @@ class _NotFoundHandler(strawberry.ExceptionHandler[errors.NotFound | WrongId, No
 
 class _ConflictHandler(strawberry.ExceptionHandler[errors.Conflict, Conflict]):
     def handle(self, exception: errors.Conflict, *, field: object, info: Info) -> Conflict:
-        return Conflict(message=exception.text.in_language(info.context.language))
+        return Conflict(message=exception.text.in_language(info.context.language), retry_after=exception.retry_after)
 
 
 class _CodeRefusedHandler(strawberry.ExceptionHandler[errors.CodeRefused, CodeRefused]):
@@ -112,6 +115,7 @@ class _CodeRefusedHandler(strawberry.ExceptionHandler[errors.CodeRefused, CodeRe
         context: Context = info.context
         return CodeRefused(
             message=exception.text.in_language(context.language),
+            retry_after=retry_after(exception.refusals, context.now),
             refusals=refusals(exception.refusals, await context.catalogue(), context.language),
         )
 

@@ -11,10 +11,11 @@ from starlette.routing import Route
 
 from resolvers.runtime.error_masking import RETRY_AFTER
 from resolvers.runtime.language import negotiated
+from services.access.misses import OF_LINKS, Misses
 from services.codes.batch_csv import SEPARATORS, CodeList, CodeLists
 from services.codes.download_links import BrokenLink, DownloadLinks, ExpiredLink
 from services.codes.tracking_csv import TrackingList, TrackingLists
-from services.core.errors import NotFound, is_outage
+from services.core.errors import NotFound, TooMany, is_outage
 from services.core.texts import text
 
 _log = structlog.get_logger()
@@ -24,7 +25,7 @@ Find = Callable[[Request, str], Awaitable[CodeList | TrackingList]]
 
 
 def routes(
-    lists: CodeLists, tracking: TrackingLists, links: DownloadLinks, clock: Callable[[], datetime]
+    lists: CodeLists, tracking: TrackingLists, links: DownloadLinks, clock: Callable[[], datetime], misses: Misses
 ) -> list[Route]:
     """The paths that ``links`` name, each with ``?token=…``, and with ``&separator=,`` for commas.
 
@@ -38,13 +39,16 @@ def routes(
     async def tracked(_: Request, token: str) -> TrackingList:
         return await tracking.behind(token, clock())
 
+    async def missed(request: Request) -> None:
+        await misses.count_from(OF_LINKS, request.client.host if request.client else "", clock())
+
     return [
-        Route("/batches/{batch:uuid}.csv", _download(of_batch), methods=["GET"]),
-        Route("/codes.csv", _download(tracked), methods=["GET"]),
+        Route("/batches/{batch:uuid}.csv", _download(of_batch, missed), methods=["GET"]),
+        Route("/codes.csv", _download(tracked, missed), methods=["GET"]),
     ]
 
 
-def _download(find: Find) -> Callable[[Request], Awaitable[Response]]:
+def _download(find: Find, missed: Callable[[Request], Awaitable[None]]) -> Callable[[Request], Awaitable[Response]]:
     async def download(request: Request) -> Response:
         separator = request.query_params.get("separator", SEPARATORS[0])
         if separator not in SEPARATORS:
@@ -52,7 +56,7 @@ def _download(find: Find) -> Callable[[Request], Awaitable[Response]]:
         try:
             codes = await find(request, request.query_params.get("token", ""))
         except BrokenLink:
-            return _refusal(request, HTTPStatus.FORBIDDEN, "link_broken")
+            return await _refusal_of_broken(request, missed)
         except ExpiredLink:
             return _refusal(request, HTTPStatus.GONE, "link_expired")
         except NotFound:
@@ -61,9 +65,7 @@ def _download(find: Find) -> Callable[[Request], Awaitable[Response]]:
             if not is_outage(fault):
                 raise
             _log.warning("unavailable", exc_info=fault)
-            away = _refusal(request, HTTPStatus.SERVICE_UNAVAILABLE, "unavailable")
-            away.headers["retry-after"] = str(RETRY_AFTER)
-            return away
+            return _refusal(request, HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", RETRY_AFTER)
         headers = {
             "Content-Disposition": f'attachment; filename="{codes.file_name}"',
             "Cache-Control": "private, no-store",
@@ -75,6 +77,15 @@ def _download(find: Find) -> Callable[[Request], Awaitable[Response]]:
     return download
 
 
-def _refusal(request: Request, status: HTTPStatus, why: str) -> Response:
+async def _refusal_of_broken(request: Request, missed: Callable[[Request], Awaitable[None]]) -> Response:
+    try:
+        await missed(request)
+    except TooMany as failure:
+        return _refusal(request, HTTPStatus.TOO_MANY_REQUESTS, failure.text.key, failure.retry_after)
+    return _refusal(request, HTTPStatus.FORBIDDEN, "link_broken")
+
+
+def _refusal(request: Request, status: HTTPStatus, why: str, retry_after: int | None = None) -> Response:
     language = negotiated(request.headers.get("accept-language"))
-    return PlainTextResponse(text(why).in_language(language) + "\n", status)
+    headers = None if retry_after is None else {"Retry-After": str(retry_after)}
+    return PlainTextResponse(text(why).in_language(language) + "\n", status, headers)

@@ -1,105 +1,163 @@
 """How many codes that there are not may be tried (docs/domain.md, Who may do what)."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from functools import lru_cache
-from ipaddress import IPv4Address, IPv6Network, ip_address
+from collections.abc import AsyncIterator, Collection, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
 import structlog
-from limits import RateLimitItem, RateLimitItemPerMinute
-from limits.aio.storage import MemoryStorage, RedisStorage
-from limits.aio.strategies import FixedWindowRateLimiter
-from limits.errors import StorageError
 
-from services.core.viewer import Viewer
+from services.access.attempt_counts import AttemptCounts, Counted, Limit, network
+from services.access.flood_alarm import FloodAlarm
+from services.core.viewer import Audience, Viewer
 
-OF_BASKET: Final = RateLimitItemPerMinute(20, 10)
-"""Unknown codes for one basket, in ten minutes."""
-OF_CLIENT: Final = RateLimitItemPerMinute(100, 10)
-"""Unknown codes of one caller at one network address, in ten minutes: a whole school may come by one address."""
+OF_BASKET: Final = Limit("codes of a basket", 20)
+OF_CUSTOMER: Final = Limit("codes of a customer", 100)
+OF_PARTNER: Final = Limit("codes of a partner", 1_000)
+"""Whose server may speak for thousands of customers."""
+OF_ADDRESS: Final = Limit("codes from an address", 1_000)
+"""A flood: behind an address may be a school, or the server of a shop with all its customers."""
 
-PAUSE: Final = 10.0
-"""Seconds before Redis is asked again after it did not answer: who waits for it may keep rows locked."""
-
-_PATIENCE: Final = 1.0  # Seconds to wait for Redis.
+_WHAT: Final = "codes"
+_CLOSE_SECONDS: Final = 5
 
 _log = structlog.get_logger()
 
-_LONGEST: Final = 64  # No address is longer, whatever a header says.
 
-_Keys = Sequence[tuple[RateLimitItem, str]]
+class CodeTries:
+    """The codes that one request tries: which of them are not looked up, until when, and which turned out unknown.
+
+    However often they are looked up for the one answer, each counts once.
+    """
+
+    __slots__ = ("refused", "unknown", "until")
+
+    def __init__(self, refused: Collection[str] = (), until: datetime | None = None) -> None:
+        self.refused = frozenset(refused)
+        self.until = until
+        self.unknown: frozenset[str] = frozenset()
+
+    def found_unknown(self, codes: Collection[str]) -> None:
+        """Is told each time what of the tried codes there is not."""
+        self.unknown |= frozenset(codes)
+
+
+@dataclass(frozen=True, slots=True)
+class _Reserved:
+    """What was counted before the look: ``number`` codes of each of ``counted``, as if there were none of them."""
+
+    tries: CodeTries
+    viewer: Viewer
+    counted: tuple[Counted, ...]
+    flooding: Counted | None
+    number: int
+    allowed: int
+    now: datetime
 
 
 class AttemptLimits:
-    """Counts the unknown codes of baskets and clients: of one process, or in Redis of all.
+    """Counts codes that are tried before they are looked up, and gives back those that are good.
 
-    What is tried at the same moment is counted after it was looked up: a few more than the limit may slip through.
+    So what is tried at the same moment, through whichever process, is never more than may be tried.
     """
 
-    def __init__(self, redis_url: str | None = None) -> None:
-        self._own = FixedWindowRateLimiter(MemoryStorage())
-        self._shared = None if redis_url is None else FixedWindowRateLimiter(_storage(redis_url))
-        self._away_until = 0.0
+    def __init__(self, counts: AttemptCounts, alarm: FloodAlarm) -> None:
+        self._counts = counts
+        self._alarm = alarm
+        self._settling: set[asyncio.Task[None]] = set()
 
-    async def are_spent(self, viewer: Viewer, basket: UUID | None) -> bool:
-        """Whether codes must not even be looked up for now. Never for staff, who see all codes anyway."""
-        if viewer.is_staff:
-            return False
-        keys = _keys(viewer, basket)
+    @asynccontextmanager
+    async def trying(
+        self, viewer: Viewer, codes: Sequence[str], now: datetime, basket: UUID | None = None
+    ) -> AsyncIterator[CodeTries]:
+        """What of ``codes``, normalised and distinct, may be looked up while the block lasts.
 
-        async def have_room(limiter: FixedWindowRateLimiter) -> bool:
-            return all([await limiter.test(item, key) for item, key in keys])
+        Never less than all for staff, who see all codes anyway. Takes a connection of its own at the beginning and at
+        the end: the block is to open what it needs within.
+        """
+        if viewer.is_staff or not codes:
+            yield CodeTries()
+            return
+        reserving = asyncio.create_task(self._reserve(viewer, codes, now, basket))
+        try:
+            reserved = await asyncio.shield(reserving)
+        except asyncio.CancelledError:
+            # It is counted all the same.
+            self._settle_later(reserving)
+            raise
+        try:
+            yield reserved.tries
+        finally:
+            settling = self._settle_later(reserving)
+            if reserved.tries.unknown or reserved.tries.refused:
+                # Who has found a code does not wait for what is given back.
+                await asyncio.wait([settling])
 
-        return not await self._ask(have_room)
+    async def close(self) -> None:
+        """Waits for what is still being given back, but for no database that is away."""
+        if self._settling:
+            await asyncio.wait(self._settling, timeout=_CLOSE_SECONDS)
 
-    async def failed(self, viewer: Viewer, basket: UUID | None, number: int) -> None:
-        """Counts unknown codes that were tried, for the basket and for the client."""
-        keys = _keys(viewer, basket)
+    async def _reserve(self, viewer: Viewer, codes: Sequence[str], now: datetime, basket: UUID | None) -> _Reserved:
+        counted, flooding = _counted(viewer, basket)
+        number = len(codes)
+        asked = dict.fromkeys(counted, number)
+        counts = await self._counts.add(asked if flooding is None else {**asked, flooding: 0}, now)
+        # How many may be looked up, and until when that is so.
+        rooms = [(each.limit.most - (counts[each].number - number), counts[each].until) for each in counted]
+        if flooding is not None and counts[flooding].number >= flooding.limit.most:
+            rooms.append((0, counts[flooding].until))
+        allowed = max(0, min(number, *(room for room, _ in rooms)))
+        if viewer.audience is Audience.SHOPPER:
+            allowed = viewer.allowance.take(allowed)
+        until = max((until for room, until in rooms if room < number), default=None)
+        return _Reserved(CodeTries(codes[allowed:], until), viewer, counted, flooding, number, allowed, now)
 
-        async def count(limiter: FixedWindowRateLimiter) -> bool:
-            return all([await limiter.hit(item, key, cost=number) for item, key in keys])
+    def _settle_later(self, reserving: asyncio.Task[_Reserved]) -> asyncio.Task[None]:
+        settling = asyncio.create_task(self._settle(reserving))
+        self._settling.add(settling)
+        settling.add_done_callback(self._settled)
+        return settling
 
-        if number and not viewer.is_staff:
-            await self._ask(count)
+    async def _settle(self, reserving: asyncio.Task[_Reserved]) -> None:
+        reserved = await reserving
+        unknown, refused = len(reserved.tries.unknown), len(reserved.tries.refused)
+        viewer = reserved.viewer
+        if viewer.audience is Audience.SHOPPER:
+            viewer.allowance.give_back(reserved.allowed - unknown)
+        amounts = {each: unknown - reserved.number for each in reserved.counted if unknown != reserved.number}
+        if reserved.flooding is not None and unknown:
+            amounts[reserved.flooding] = unknown
+        failed = unknown + refused
+        if failed:
+            amounts[self._alarm.counted(_WHAT, viewer.organisation_id)] = failed
+        if not amounts:
+            return
+        counts = await self._counts.add(amounts, reserved.now)
+        if failed:
+            self._alarm.hear(_WHAT, viewer.organisation_id, failed, counts)
 
-    async def _ask(self, question: Callable[[FixedWindowRateLimiter], Awaitable[bool]]) -> bool:
-        """What Redis answers; while it is away, what this process knows by itself."""
-        clock = asyncio.get_running_loop()
-        if self._shared is not None and clock.time() >= self._away_until:
-            try:
-                return await question(self._shared)
-            except StorageError as error:
-                self._away_until = clock.time() + PAUSE
-                _log.warning("attempts are counted by this process alone", reason=error)
-        return await question(self._own)
-
-
-def _storage(url: str) -> RedisStorage:
-    return RedisStorage(
-        f"async+{url.replace('unix://', 'redis+unix://', 1)}",
-        wrap_exceptions=True,
-        implementation="redispy",
-        socket_connect_timeout=_PATIENCE,
-        socket_timeout=_PATIENCE,
-    )
-
-
-def _keys(viewer: Viewer, basket: UUID | None) -> _Keys:
-    organisation = str(viewer.organisation_id)
-    of_client = (OF_CLIENT, f"{organisation}/{viewer.actor}/{_network(viewer.address[:_LONGEST])}")
-    return [of_client] if basket is None else [of_client, (OF_BASKET, f"{organisation}/{basket}")]
+    def _settled(self, settling: asyncio.Task[None]) -> None:
+        self._settling.discard(settling)
+        if not settling.cancelled() and (error := settling.exception()) is not None:
+            # What was counted beforehand stays so until its window is over.
+            _log.warning("tried codes were not counted anew", reason=error)
 
 
-@lru_cache(4_096)
-def _network(address: str) -> str:
-    """What one customer has of addresses: one of IPv4, 2⁶⁴ of IPv6."""
-    try:
-        parsed = ip_address(address)
-    except ValueError:
-        return address
-    if isinstance(parsed, IPv4Address):
-        return address
-    # A server that listens to both sees IPv4 so; all of it is in one /64.
-    return str(parsed.ipv4_mapped or IPv6Network((parsed, 64), strict=False))
+def _counted(viewer: Viewer, basket: UUID | None) -> tuple[tuple[Counted, ...], Counted | None]:
+    """Where the codes of this caller are counted before they are looked up, and where only those that fail are.
+
+    The latter is an address, behind which there may be many with good codes at the same moment. Who is known by
+    nothing else is counted there beforehand.
+    """
+    organisation = viewer.organisation_id
+    counted = [] if basket is None else [OF_BASKET.of(organisation, basket)]
+    if viewer.audience is Audience.PARTNER:
+        return (*counted, OF_PARTNER.of(organisation, viewer.actor)), None
+    if viewer.audience is Audience.CONTACT:
+        counted.append(OF_CUSTOMER.of(organisation, viewer.actor))
+    address = OF_ADDRESS.of(organisation, network(viewer.address))
+    return (tuple(counted), address) if counted else ((address,), None)

@@ -34,6 +34,10 @@ _BEARER: Final = re.compile(r"bearer +([!-~]+) *", re.IGNORECASE)
 _API_KEY: Final = re.compile(r"sesame\.((?:(?!%00).)+)\.[A-Za-z0-9_-]{43}")
 
 
+class UnknownCredentials(Unauthenticated):
+    """They were not issued here, or are no longer good: made up, for all one knows."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Claims:
     """What a token says of its bearer."""
@@ -260,9 +264,9 @@ def _digest(key: str) -> bytes:
     return hashlib.sha256(key.encode()).digest()
 
 
-def _refused() -> Unauthenticated:
+def _refused() -> UnknownCredentials:
     """One answer for all that is wrong with credentials: it is of no use to who makes them up."""
-    return Unauthenticated(text("credentials_refused"))
+    return UnknownCredentials(text("credentials_refused"))
 
 
 def _missing(what: str, code: str) -> NotFound:

@@ -15,10 +15,12 @@ import structlog
 from db.baskets import baskets as db
 from db.baskets.baskets import BasketContent
 from db.core.sessions import is_lock_timeout
+from services.access.attempt_limits import AttemptLimits, CodeTries
 from services.access.permissions import audit_sale
 from services.baskets import stored_pricing
 from services.baskets.basket import Basket, BasketState, opened
 from services.baskets.holds import Holder, hold
+from services.baskets.pricing_facts import looked_up
 from services.baskets.quotes import Priceable, Quote, Quotes
 from services.codes.format import normalise
 from services.core import idempotency
@@ -28,6 +30,7 @@ from services.core.idempotency import IdempotentRequest
 from services.core.sent import Sent
 from services.core.transactions import Overtaken, Transaction, Transactions
 from services.core.viewer import Viewer
+from services.pricing.facts.refusals import RefusalCode
 from services.pricing.result import PricedCode, Pricing
 from services.pricing.values import value
 
@@ -36,13 +39,14 @@ _log = structlog.get_logger()
 
 @value
 class CodeEntry:
-    """A code that somebody enters into a basket."""
+    """A code that somebody enters into a basket, if ``tries`` lets it be looked up."""
 
     viewer: Viewer
     basket: UUID
     code: str
     now: datetime
     once: IdempotentRequest
+    tries: CodeTries
 
 
 @value
@@ -84,6 +88,7 @@ class _Asked:
             self.entry.viewer,
             content,
             self.entry.now,
+            self.entry.tries,
             basket=self.basket.id,
             entered_before=self.basket.content.codes,
         )
@@ -102,16 +107,23 @@ class _Change:
 class CodeEntries:
     """Enters codes into baskets."""
 
-    def __init__(self, transactions: Transactions, quotes: Quotes) -> None:
+    def __init__(self, transactions: Transactions, quotes: Quotes, attempts: AttemptLimits) -> None:
         self._transactions = transactions
         self._quotes = quotes
+        self._attempts = attempts
         self._coalescing = Coalescing(self._enter_unlike)
 
-    async def enter(self, entry: CodeEntry) -> CodeEntered:
-        """Enters a code, with whatever others enter at the same moment.
+    async def enter(
+        self, viewer: Viewer, basket: UUID, code: str, now: datetime, once: IdempotentRequest
+    ) -> CodeEntered:
+        """Enters a code into a basket, with whatever others enter at the same moment.
 
         Raises CodeRefused with every reason, NotFound, Conflict, Forbidden.
         """
+        async with self._attempts.trying(viewer, looked_up((code,)), now, basket) as tries:
+            return await self._enter(CodeEntry(viewer, basket, code, now, once, tries))
+
+    async def _enter(self, entry: CodeEntry) -> CodeEntered:
         with suppress(_LeftOut):
             return await self._coalescing.add(entry.viewer.organisation_id, entry)
         [answer] = await self._write([entry], waits=True)
@@ -244,16 +256,22 @@ def _again(answer: idempotency.Answer | Failure) -> Answer:
 
 
 async def _keep(transaction: Transaction, entries: Sequence[CodeEntry], answers: Sequence[Answer]) -> None:
-    """Keeps the answers under their keys. What was left out has none yet: its key is free again."""
+    """Keeps the answers under their keys. What was left out, or is to come back later, has none: its key is free."""
     kept: list[tuple[IdempotentRequest, idempotency.Answer | Failure]] = []
     free: list[IdempotentRequest] = []
     for entry, answer in zip(entries, answers, strict=True):
-        if isinstance(answer, _LeftOut):
+        if isinstance(answer, _LeftOut) or _is_too_early(answer):
             free.append(entry.once)
         else:
             kept.append((entry.once, answer if isinstance(answer, Failure) else {"offer": answer.offer}))
     await idempotency.finish(transaction.connection, transaction.organisation, kept)
     await idempotency.give_up(transaction.connection, transaction.organisation, free)
+
+
+def _is_too_early(answer: Answer) -> bool:
+    """Whether a code was not looked up for now."""
+    codes = [each.code for each in answer.refusals] if isinstance(answer, CodeRefused) else []
+    return RefusalCode.TOO_MANY_ATTEMPTS in codes
 
 
 async def _carry_out(transaction: Transaction, changes: Sequence[_Change]) -> list[Basket]:

@@ -6,6 +6,7 @@ from uuid import UUID
 
 import structlog
 
+from db.access import attempts
 from db.baskets import baskets, claims
 from db.baskets.baskets import BasketState
 from db.baskets.claims import Claim
@@ -17,7 +18,9 @@ _log = structlog.get_logger()
 
 
 class Sweeper:
-    """Clears in a worker, in batches, what nobody met: expired baskets, and idempotency keys past their two days."""
+    """Clears in a worker, in batches, what nobody met: expired baskets, idempotency keys past their two days, and what
+    was counted of tries whose time is over.
+    """
 
     def __init__(self, sessions: Sessions, transactions: Transactions) -> None:
         self._sessions = sessions
@@ -27,6 +30,7 @@ class Sweeper:
         """Clears everything that is due."""
         async with self._sessions.reading() as connection:
             await idempotency.forget_old(connection)
+            await attempts.forget_old(connection, now)
             due = await baskets.organisations_with_expired(connection)
         for organisation in due:
             while await self._transactions.run(organisation, now, _end_some):

@@ -12,12 +12,14 @@ from db.baskets import claims
 from db.baskets.baskets import BasketContent
 from db.core.ids import new_id
 from db.core.sessions import Sessions
+from services.access.attempt_limits import AttemptLimits, CodeTries
 from services.access.permissions import audit_sale, may_see, require_sale
 from services.baskets import stored_pricing
 from services.baskets.basket import Basket, BasketState, opened
 from services.baskets.basket_input import BasketChange, BasketRequest, apply_change, check
-from services.baskets.code_entry import CodeEntries, CodeEntry
+from services.baskets.code_entry import CodeEntries
 from services.baskets.holds import Holder, hold
+from services.baskets.pricing_facts import looked_up
 from services.baskets.quotes import Priceable, Quotes
 from services.baskets.simulation import NOTHING, Simulation
 from services.catalogue.catalogues import Catalogues
@@ -37,12 +39,20 @@ Accept = Callable[[db.LockedBasket, Pricing], None]
 class Baskets:
     """Use cases of baskets; each change is one transaction."""
 
-    def __init__(self, sessions: Sessions, catalogues: Catalogues, transactions: Transactions, quotes: Quotes) -> None:
+    def __init__(
+        self,
+        sessions: Sessions,
+        catalogues: Catalogues,
+        transactions: Transactions,
+        quotes: Quotes,
+        attempts: AttemptLimits,
+    ) -> None:
         self._sessions = sessions
         self._catalogues = catalogues
         self._transactions = transactions
         self._quotes = quotes
-        self._code_entries = CodeEntries(transactions, quotes)
+        self._attempts = attempts
+        self._code_entries = CodeEntries(transactions, quotes, attempts)
 
     async def price(
         self, viewer: Viewer, request: BasketRequest, now: datetime, simulation: Simulation = NOTHING
@@ -52,10 +62,10 @@ class Baskets:
         Raises InvalidInput with every problem, Forbidden where somebody else supposes anything.
         """
         content = check(request, viewer, await self._catalogues.seen_by(viewer), simulation)
-
-        async with self._sessions.reading() as connection:
-            instant, include = simulation.at or now, simulation.include
-            return (await self._quotes.quote(connection, Priceable(viewer, content, instant, include))).pricing
+        trying = self._attempts.trying(viewer, looked_up(content.codes), now)
+        async with trying as tries, self._sessions.reading() as connection:
+            wanted = Priceable(viewer, content, simulation.at or now, tries, simulation.include)
+            return (await self._quotes.quote(connection, wanted)).pricing
 
     async def create(self, viewer: Viewer, request: BasketRequest, now: datetime, key: str | None = None) -> Basket:
         """A new basket that holds what its price depends on.
@@ -65,7 +75,8 @@ class Baskets:
         require_sale(viewer)
         content = check(request, viewer, await self._catalogues.seen_by(viewer))
         once = IdempotentRequest(viewer, key, "createBasket", request)
-        done = await self._transactions.once(once, now, self._create, viewer, content)
+        async with self._attempts.trying(viewer, looked_up(content.codes), now) as tries:
+            done = await self._transactions.once(once, now, self._create, viewer, content, tries)
         return done.value or await self._seen(viewer, done.answer["basket"], now)
 
     async def apply_code(
@@ -77,7 +88,7 @@ class Baskets:
         """
 
         once = IdempotentRequest(viewer, key, "applyAdvantageCode", (basket, code))
-        entered = await self._code_entries.enter(CodeEntry(viewer, basket, code, now, once))
+        entered = await self._code_entries.enter(viewer, basket, code, now, once)
         return entered.basket or await self._seen(viewer, basket, now), entered.offer
 
     async def remove_code(
@@ -145,7 +156,7 @@ class Baskets:
     ) -> Basket:
         """Gives a locked basket this content and its price now, if ``accept`` lets it pass, and holds just that."""
         connection, now = transaction.connection, transaction.now
-        wanted = Priceable(viewer, content, now, basket=row.id, entered_before=row.content.codes)
+        wanted = Priceable(viewer, content, now, CodeTries(), basket=row.id, entered_before=row.content.codes)
         quote = await self._quotes.quote(connection, wanted)
         accept(row, quote.pricing)
         await hold(transaction, [(Holder(row.id, content.contact), quote)])
@@ -154,9 +165,11 @@ class Baskets:
         expires_at = await db.save(connection, row.organisation, row.id, content, pricing, minutes)
         return Basket(row.id, BasketState.OPEN, content.contact, expires_at, quote.pricing, None)
 
-    async def _create(self, transaction: Transaction, viewer: Viewer, content: BasketContent) -> Done[Basket]:
+    async def _create(
+        self, transaction: Transaction, viewer: Viewer, content: BasketContent, tries: CodeTries
+    ) -> Done[Basket]:
         connection, basket = transaction.connection, new_id()
-        quote = await self._quotes.quote(connection, Priceable(viewer, content, transaction.now))
+        quote = await self._quotes.quote(connection, Priceable(viewer, content, transaction.now, tries))
         pricing = stored_pricing.dump(quote.pricing, quote.single_use_codes)
         minutes = quote.catalogue.organisation.basket_minutes
         expires_at = await db.add(connection, transaction.organisation, basket, content, pricing, minutes)
@@ -194,7 +207,7 @@ class Baskets:
         stored = stored_pricing.load(row.pricing)
         pricing = stored.pricing
         if row.state is BasketState.OPEN and not stored.held_codes <= row.held_codes:
-            wanted = Priceable(viewer, row.content, now, basket=row.id, entered_before=row.content.codes)
+            wanted = Priceable(viewer, row.content, now, CodeTries(), basket=row.id, entered_before=row.content.codes)
             pricing = (await self._quotes.quote(connection, wanted)).pricing
         return Basket(row.id, row.state, row.content.contact, row.expires_at, pricing, row.order)
 

@@ -3,8 +3,8 @@
 Prices and eligibility stand on the same facts, which are read here, in one round trip.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Callable, Collection, Mapping, Sequence, Set
+from datetime import datetime, timedelta
 from typing import Final, Protocol
 from uuid import UUID
 
@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.baskets import pricing_facts as db
 from db.codes.codes import CodeKind, CodeStatus
-from services.access.attempt_limits import AttemptLimits
+from services.access.attempt_limits import CodeTries
 from services.catalogue.catalogues import Catalogues
 from services.catalogue.snapshot import Catalogue
 from services.codes.format import check_entered, is_mistyped, normalise
@@ -20,7 +20,7 @@ from services.core.errors import InvalidInput, Problem
 from services.core.texts import text
 from services.core.viewer import Viewer
 from services.pricing.facts.offers import Offer
-from services.pricing.facts.refusals import EnteredCode, Refusal, RefusalCode, Tickets
+from services.pricing.facts.refusals import EnteredCode, Instant, Refusal, RefusalCode, Tickets
 from services.pricing.facts.sale import ContactFacts, LimitKey, Sale, Taken
 from services.pricing.facts.tickets import Element, ElementKind
 from services.pricing.rules import needs_code
@@ -70,34 +70,40 @@ class FactsQuestion:
     """What facts are asked for, as if ``basket`` itself held nothing.
 
     ``limited`` says of which offers the counters are needed, besides those of the contact's own offers, of those that
-    the codes open, and of those to ``include``, which are tried before they run. Codes not ``entered_before`` count as
-    tried.
+    the codes open, and of those to ``include``, which are tried before they run. Codes not ``entered_before`` are
+    tried: ``tries`` says which of them may be looked up, and is told which are unknown.
     """
 
     viewer: Viewer
     asked: Circumstances
     limited: Callable[[Catalogue], Collection[UUID]]
     now: datetime
+    tries: CodeTries
     include: frozenset[UUID] = frozenset()
     basket: UUID | None = None
     entered_before: tuple[str, ...] = ()
 
     @property
     def tried(self) -> set[str]:
-        """The codes to look up that are new, normalised."""
-        return _looked_up(self.asked.codes).difference(_looked_up(self.entered_before))
+        """The codes that are new, of those that could be codes, normalised."""
+        return set(looked_up(self.asked.codes)).difference(looked_up(self.entered_before))
 
-    def wanted(self, catalogue: Catalogue, barred: Collection[str]) -> db.WantedFacts:
+    def wanted(self, catalogue: Catalogue) -> db.WantedFacts:
         offers = [*self.limited(catalogue), *self.include]
-        return db.WantedFacts(self.basket, self.asked.contact, _looked_up(self.asked.codes).difference(barred), offers)
+        codes = [code for code in looked_up(self.asked.codes) if code not in self.barred]
+        return db.WantedFacts(self.basket, self.asked.contact, codes, offers)
+
+    @property
+    def barred(self) -> Set[str]:
+        """The codes that are not even looked up."""
+        return self.tries.refused & self.tried if self.tries.refused else self.tries.refused
 
 
 class FactsReader:
     """Reads facts that fit together."""
 
-    def __init__(self, catalogues: Catalogues, attempts: AttemptLimits) -> None:
+    def __init__(self, catalogues: Catalogues) -> None:
         self._catalogues = catalogues
-        self._attempts = attempts
 
     async def read(self, connection: AsyncConnection, question: FactsQuestion) -> PricingFacts:
         """The facts that answer one question. Raises InvalidInput where the contact is unknown."""
@@ -113,44 +119,33 @@ class FactsReader:
         catalogue = self._catalogues.cached(organisation)
         if catalogue is None:
             catalogue = await self._catalogues.current(organisation, connection)
-        barred = [await self._barred(question) for question in questions]
         while True:
-            wanted = [question.wanted(catalogue, codes) for question, codes in zip(questions, barred, strict=True)]
+            wanted = [question.wanted(catalogue) for question in questions]
             found = await db.read(connection, organisation, wanted)
             [version] = {each.catalogue_version for each in found}
             if version == catalogue.organisation.version:
                 break
             catalogue = await self._catalogues.at_version(organisation, version, connection)
-        return [
-            await self._facts(question, catalogue, codes, each)
-            for question, codes, each in zip(questions, barred, found, strict=True)
-        ]
+        return [_facts(question, catalogue, each) for question, each in zip(questions, found, strict=True)]
 
-    async def _barred(self, question: FactsQuestion) -> set[str]:
-        """The codes that are not even looked up."""
-        tried = question.tried
-        return tried if tried and await self._attempts.are_spent(question.viewer, question.basket) else set()
 
-    async def _facts(
-        self, question: FactsQuestion, catalogue: Catalogue, barred: set[str], found: db.StoredFacts
-    ) -> PricingFacts | InvalidInput:
-        viewer, asked, basket = question.viewer, question.asked, question.basket
-        if asked.contact is not None and found.contact is None:
-            return InvalidInput([Problem(("contactId",), text("unknown_contact"))])
-        sale = _sale(catalogue, asked, found.contact, question.now)
-        entered = _entered(asked.codes, barred, found, catalogue, None if viewer.is_staff else sale, basket)
-        unknown = {normalise(code.text) for code in entered if code.offer is None} - barred
-        if unknown:
-            await self._attempts.failed(viewer, basket, len(unknown & question.tried))
-        return PricingFacts(
-            catalogue=catalogue,
-            sale=sale,
-            codes=(*entered, *_tried(question.include, entered, catalogue)),
-            taken=_taken_by_others(found),
-            held=frozenset(hold.offer for hold in found.free if hold.own),
-            holders={code.id: code.holder for code in found.codes if code.kind is CodeKind.SINGLE_USE},
-            has_expired=any(not hold.own for hold in found.free),
-        )
+def _facts(question: FactsQuestion, catalogue: Catalogue, found: db.StoredFacts) -> PricingFacts | InvalidInput:
+    asked = question.asked
+    if asked.contact is not None and found.contact is None:
+        return InvalidInput([Problem(("contactId",), text("unknown_contact"))])
+    sale = _sale(catalogue, asked, found.contact, question.now)
+    entered = _entered(question, found, catalogue, sale)
+    if unknown := {normalise(code.text) for code in entered if code.offer is None}:
+        question.tries.found_unknown(unknown & question.tried - question.barred)
+    return PricingFacts(
+        catalogue=catalogue,
+        sale=sale,
+        codes=(*entered, *_tried(question.include, entered, catalogue)),
+        taken=_taken_by_others(found),
+        held=frozenset(hold.offer for hold in found.free if hold.own),
+        holders={code.id: code.holder for code in found.codes if code.kind is CodeKind.SINGLE_USE},
+        has_expired=any(not hold.own for hold in found.free),
+    )
 
 
 def _sale(catalogue: Catalogue, asked: Circumstances, contact: db.ContactFact | None, now: datetime) -> Sale:
@@ -179,39 +174,43 @@ def _sale(catalogue: Catalogue, asked: Circumstances, contact: db.ContactFact | 
     )
 
 
-def _looked_up(texts: tuple[str, ...]) -> set[str]:
-    return {normalise(shown) for shown in texts if check_entered(shown) is None}
+def looked_up(texts: Sequence[str]) -> list[str]:
+    """What was entered that could be codes, normalised, each once: what is mistyped is told without a look-up."""
+    codes = dict.fromkeys(normalise(shown) for shown in texts if check_entered(shown) is None)
+    return [code for code in codes if not is_mistyped(code)]
 
 
-def _entered(
-    texts: Collection[str],
-    barred: Collection[str],
-    found: db.StoredFacts,
-    catalogue: Catalogue,
-    sale: Sale | None,
-    basket: UUID | None,
-) -> list[EnteredCode]:
-    """What the look-up found of each entered code; ``sale`` is None where everything may be revealed.
+def _entered(question: FactsQuestion, found: db.StoredFacts, catalogue: Catalogue, sale: Sale) -> list[EnteredCode]:
+    """What the look-up found of each entered code.
 
     To staff a code that is not meant for this point of sale says so; to everybody else it answers like an unknown one
     (docs/domain.md, Who may do what).
     """
     stored = {code.code: code for code in found.codes}
+    barred, reveals = question.barred, question.viewer.is_staff
     entered = []
-    for shown in texts:
+    for shown in question.asked.codes:
         if check_entered(shown) is not None:
             entered.append(EnteredCode(shown, refusals=(Refusal(RefusalCode.UNKNOWN_CODE, detail="malformed"),)))
             continue
         if normalise(shown) in barred:
-            entered.append(EnteredCode(shown, refusals=(Refusal(RefusalCode.TOO_MANY_ATTEMPTS),)))
+            entered.append(EnteredCode(shown, refusals=(_too_many(question.tries.until),)))
             continue
         code = stored.get(normalise(shown))
-        if code is None or (sale is not None and not _sold_here(catalogue.offers.get(code.offer), sale)):
+        if code is None or not (reveals or _sold_here(catalogue.offers.get(code.offer), sale)):
             detail = "mistyped" if is_mistyped(normalise(shown)) else None
             entered.append(EnteredCode(shown, refusals=(Refusal(RefusalCode.UNKNOWN_CODE, detail=detail),)))
         else:
-            entered.append(EnteredCode(shown, code.id, code.offer, tuple(_refusals(code, basket))))
+            entered.append(EnteredCode(shown, code.id, code.offer, tuple(_refusals(code, question.basket))))
     return entered
+
+
+def _too_many(until: datetime | None) -> Refusal:
+    """With the first whole second at which the code may be tried again."""
+    if until is None:
+        return Refusal(RefusalCode.TOO_MANY_ATTEMPTS)
+    at = until if until.microsecond == 0 else until.replace(microsecond=0) + timedelta(seconds=1)
+    return Refusal(RefusalCode.TOO_MANY_ATTEMPTS, required=Instant(at))
 
 
 def _sold_here(offer: Offer | None, sale: Sale) -> bool:

@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.baskets.baskets import BasketContent
+from services.access.attempt_limits import CodeTries
 from services.baskets.pricing_facts import FactsQuestion, FactsReader, PricingFacts
 from services.catalogue.snapshot import Catalogue
 from services.core.errors import InvalidInput
@@ -42,12 +43,13 @@ class Quote:
 class Priceable:
     """What is to be priced at ``now``, as if ``basket`` itself held nothing and the offers to ``include`` ran.
 
-    Codes not ``entered_before`` count as tried.
+    Codes not ``entered_before`` are tried, as far as ``tries`` lets them.
     """
 
     viewer: Viewer
     content: BasketContent
     now: datetime
+    tries: CodeTries
     include: frozenset[UUID] = frozenset()
     basket: UUID | None = None
     entered_before: tuple[str, ...] = ()
@@ -59,7 +61,14 @@ class Priceable:
     @property
     def question(self) -> FactsQuestion:
         return FactsQuestion(
-            self.viewer, self.content, self.limited, self.now, self.include, self.basket, self.entered_before
+            self.viewer,
+            self.content,
+            self.limited,
+            self.now,
+            self.tries,
+            self.include,
+            self.basket,
+            self.entered_before,
         )
 
 

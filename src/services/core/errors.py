@@ -6,6 +6,7 @@
     ├── InvalidInput        the input is wrong, each problem with its path
     ├── NotFound            nothing with that id here, for this caller
     ├── Conflict            the state of the thing does not allow it
+    │   └── TooMany             it was asked for too often
     ├── CodeRefused         a code does not apply, with every reason
     ├── Unauthenticated     no credentials, or none that hold
     └── Forbidden           these credentials do not give the right
@@ -24,7 +25,13 @@ Path = tuple[str, ...]
 
 
 class Failure(Exception):  # noqa: N818 - the contract's own word
-    """An expected failure. ``text`` says what is wrong and what to do, in any of the five languages."""
+    """An expected failure. ``text`` says what is wrong and what to do, in any of the five languages.
+
+    ``retry_after``: seconds after which it is worth trying again, by the same idempotency key too; None where waiting
+    does not help.
+    """
+
+    retry_after: int | None = None
 
     def __init__(self, text: Text) -> None:
         super().__init__(text.key)
@@ -57,6 +64,14 @@ class NotFound(Failure):
 
 class Conflict(Failure):
     """The state of the thing does not allow it."""
+
+
+class TooMany(Conflict):
+    """More than one client may ask for."""
+
+    def __init__(self, text: Text, retry_after: int | None) -> None:
+        super().__init__(text)
+        self.retry_after = retry_after
 
 
 class CodeRefused(Failure):

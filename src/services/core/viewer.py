@@ -2,10 +2,14 @@
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Final
 from uuid import UUID
 
 from services.core.errors import Forbidden
 from services.core.texts import text
+
+CODES_OF_OPERATION: Final = 100
+"""Unknown codes that one operation may try."""
 
 
 class Audience(StrEnum):
@@ -27,6 +31,24 @@ class StaffRole(StrEnum):
     VIEWER = "VIEWER"
 
 
+class Allowance:
+    """How many codes one operation may still have looked up: one operation is one customer's, whoever that is."""
+
+    __slots__ = ("_left",)
+
+    def __init__(self) -> None:
+        self._left = CODES_OF_OPERATION
+
+    def take(self, number: int) -> int:
+        """As many of them as are left."""
+        taken = min(number, self._left)
+        self._left -= taken
+        return taken
+
+    def give_back(self, number: int) -> None:
+        self._left += number
+
+
 @dataclass(frozen=True, slots=True)
 class Viewer:
     """A caller of one organisation.
@@ -34,7 +56,8 @@ class Viewer:
     ``actor`` names the caller in audit entries and idempotency keys. ``contact`` is set for contacts and partners,
     ``point_of_sale`` for all but staff who did not sign in at one. ``counter_profile`` is the staff member's profile.
     ``catalogue_version`` is what the catalogue's was when the credentials were checked, None where nobody looked.
-    ``address`` is the network address that the request came from, empty where it is not known.
+    ``address`` is the network address that the request came from, empty where it is not known. ``allowance`` is that of
+    the operation that the viewer was made for.
     """
 
     audience: Audience
@@ -47,6 +70,7 @@ class Viewer:
     counter_profile: str | None = None
     catalogue_version: int | None = None
     address: str = field(default="", compare=False)
+    allowance: Allowance = field(default_factory=Allowance, compare=False, repr=False)
 
     @property
     def is_staff(self) -> bool:

@@ -3,19 +3,22 @@
 from collections.abc import Collection, Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import islice
+from itertools import chain, islice
 from uuid import UUID
 
 from db.codes import batches as db_batches
 from db.core.sessions import Sessions
-from services.baskets.pricing_facts import NOWHERE, FactsQuestion, FactsReader, PricingFacts
+from services.access.attempt_limits import AttemptLimits
+from services.baskets.pricing_facts import NOWHERE, FactsQuestion, FactsReader, PricingFacts, looked_up
 from services.baskets.sale_input import check_codes, check_contact, check_delivery_mode, check_point_of_sale
 from services.baskets.simulation import Simulation, check_simulation
 from services.catalogue.catalogues import Catalogues
 from services.catalogue.snapshot import Catalogue
+from services.core.errors import InvalidInput
 from services.core.problems import Problems
 from services.core.texts import text
 from services.core.viewer import Audience, Viewer
+from services.offers.refusal_texts import retry_after
 from services.offers.visibility import is_for
 from services.pricing.engine import eligibility
 from services.pricing.facts.offers import Offer
@@ -78,10 +81,11 @@ class _Circumstances:
 class Eligibility:
     """Says which offers are open."""
 
-    def __init__(self, sessions: Sessions, catalogues: Catalogues, facts: FactsReader) -> None:
+    def __init__(self, sessions: Sessions, catalogues: Catalogues, facts: FactsReader, attempts: AttemptLimits) -> None:
         self._sessions = sessions
         self._catalogues = catalogues
         self._facts = facts
+        self._attempts = attempts
 
     async def page(
         self, viewer: Viewer, request: EligibilityRequest, *, after: UUID | None, most: int, now: datetime
@@ -99,9 +103,11 @@ class Eligibility:
             seen = _visible(viewer, own, catalogue, None, now)
             return [offer.id for offer in seen if is_counted(offer) and _is_after(offer, after)]
 
-        async with self._sessions.reading() as connection:
-            facts = await self._facts.read(connection, FactsQuestion(viewer, asked, limited, instant, include))
-        _check_attempts(facts)
+        trying = self._attempts.trying(viewer, looked_up(asked.codes), now)
+        async with trying as tries, self._sessions.reading() as connection:
+            question = FactsQuestion(viewer, asked, limited, instant, tries, include)
+            facts = await self._facts.read(connection, question)
+        _check_attempts(facts, now)
         opened = {code.offer for code in facts.codes if code.offer is not None}
         seen = _visible(viewer, own | opened, facts.catalogue, facts.sale.contact, now)
         offers = sorted((offer for offer in seen if _is_after(offer, after)), key=lambda offer: offer.id)
@@ -117,14 +123,17 @@ class Eligibility:
             return await db_batches.offers_of(connection, viewer.organisation_id, viewer.contact)
 
 
-def _check_attempts(facts: PricingFacts) -> None:
+def _check_attempts(facts: PricingFacts, now: datetime) -> None:
     """Raises InvalidInput for codes that were not looked up: they could be anything's."""
     spent = text(f"refusal_{RefusalCode.TOO_MANY_ATTEMPTS}")
     problems = Problems()
     for position, code in enumerate(facts.codes):
         if any(refusal.code is RefusalCode.TOO_MANY_ATTEMPTS for refusal in code.refusals):
             problems.add(("codes", str(position)), spent)
-    problems.check()
+    if problems:
+        refused = InvalidInput(problems)
+        refused.retry_after = retry_after(chain.from_iterable(code.refusals for code in facts.codes), now)
+        raise refused
 
 
 def _check(request: EligibilityRequest, viewer: Viewer, catalogue: Catalogue) -> _Circumstances:

@@ -1,7 +1,8 @@
 """What a refusal says: a message with what to do, and what was required and found, as text."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
+from math import ceil
 from typing import Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -9,7 +10,7 @@ from zoneinfo import ZoneInfo
 from services.catalogue.snapshot import Catalogue
 from services.core.money import to_decimal
 from services.core.texts import Language, localised, text
-from services.pricing.facts.refusals import Amount, Finding, Instant, Refusal, Things, Tickets
+from services.pricing.facts.refusals import Amount, Finding, Instant, Refusal, RefusalCode, Things, Tickets
 
 DETAILS: Final = frozenset(
     {
@@ -33,6 +34,13 @@ def message(refusal: Refusal, language: Language) -> str:
     """Why, and what to do about it; the figures stand in the refusal's findings."""
     key = refusal.detail if refusal.detail in DETAILS else refusal.code
     return text(f"refusal_{key}").in_language(language)
+
+
+def retry_after(refusals: Iterable[Refusal], now: datetime) -> int | None:
+    """The seconds until codes that were not looked up may be tried again; None where there is no such time."""
+    found = [each.required for each in refusals if each.code is RefusalCode.TOO_MANY_ATTEMPTS]
+    waits = [ceil((each.at - now).total_seconds()) for each in found if isinstance(each, Instant)]
+    return max(0, *waits) if waits else None
 
 
 def shown(finding: Finding, catalogue: Catalogue, language: Language) -> str:

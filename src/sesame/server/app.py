@@ -73,7 +73,7 @@ def routes(own: House, clock: Clock) -> list[BaseRoute]:
         Route("/graphql/stream", EventStreams(graphql)),
         Route("/health", _health(own.sessions)),
         Route("/ready", readiness(own.sessions, own.queue_seconds)),
-        *downloads.routes(CodeLists(own.sessions), services.tracking_lists, own.links, clock),
+        *downloads.routes(CodeLists(own.sessions), services.tracking_lists, own.links, clock, own.misses),
     ]
 
 

@@ -13,6 +13,9 @@ from tests.servers import free_port
 from db.core import tables
 from db.core.sessions import Sessions
 from resolvers.transport.downloads import routes
+from services.access.attempt_counts import AttemptCounts
+from services.access.flood_alarm import FloodAlarm
+from services.access.misses import Misses
 from services.catalogue.catalogues import Catalogues
 from services.codes.batch_csv import CodeLists
 from services.codes.download_links import LIFETIME, DownloadLinks
@@ -26,7 +29,8 @@ UNKNOWN = UUID(int=1)
 @pytest.fixture
 async def client(loaded: Sessions) -> AsyncIterator[httpx.AsyncClient]:
     tracking = TrackingLists(loaded, Catalogues(loaded), LINKS)
-    application = Starlette(routes=routes(CodeLists(loaded), tracking, LINKS, lambda: NOW))
+    misses = Misses(AttemptCounts(loaded), FloodAlarm())
+    application = Starlette(routes=routes(CodeLists(loaded), tracking, LINKS, lambda: NOW, misses))
     transport = httpx.ASGITransport(application)
     async with httpx.AsyncClient(transport=transport, base_url="https://tickets.example.org") as client:
         yield client
@@ -72,9 +76,9 @@ async def test_a_filtered_list_without_its_token_is_forbidden(client: httpx.Asyn
 
 async def test_an_outage_is_unavailable_and_says_when_to_come_back() -> None:
     nobody = Sessions(f"postgresql+asyncpg://ada@127.0.0.1:{free_port()}/sesame", pool_size=1)
-    application = Starlette(
-        routes=routes(CodeLists(nobody), TrackingLists(nobody, Catalogues(nobody), LINKS), LINKS, lambda: NOW)
-    )
+    tracking = TrackingLists(nobody, Catalogues(nobody), LINKS)
+    misses = Misses(AttemptCounts(nobody), FloodAlarm())
+    application = Starlette(routes=routes(CodeLists(nobody), tracking, LINKS, lambda: NOW, misses))
     transport = httpx.ASGITransport(application)
     async with httpx.AsyncClient(transport=transport, base_url="https://tickets.example.org") as client:
         response = await client.get(LINKS.to_batch_csv(UNKNOWN, UNKNOWN, NOW), headers={"Accept-Language": "en"})

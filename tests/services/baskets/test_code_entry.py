@@ -4,17 +4,21 @@ import asyncio
 from collections import Counter
 from collections.abc import Sequence
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
+from pydantic import SecretStr
 from sqlalchemy import text
 from structlog.testing import capture_logs
 from tests.back_door import set_quota
-from tests.conftest import NOW, Server
+from tests.conftest import NOW, SECRET, Server
 from tests.counting import counted
 from tests.graphql.operations import BackOffice
 
+from services.access.attempt_counts import AttemptCounts
+from services.access.attempt_limits import OF_BASKET
 from services.baskets import code_entry, holds
 from services.baskets.basket import Basket
 from services.baskets.basket_input import BasketRequest, LineRequest
@@ -23,9 +27,10 @@ from services.catalogue.snapshot import by_code
 from services.codes.format import normalise
 from services.core.coalescing import MOST
 from services.core.errors import CodeRefused, Conflict
-from services.core.transactions import Transaction
+from services.core.transactions import Overtaken, Transaction
 from services.core.viewer import StaffRole, Viewer
-from sesame.composition import build_services
+from sesame.composition import build_services, house
+from sesame.settings import Settings
 
 Told = tuple[Basket, UUID] | BaseException
 
@@ -234,6 +239,29 @@ async def test_a_basket_that_another_transaction_keeps_delays_nobody_else(shop: 
     assert kinds(await asyncio.gather(*both, return_exceptions=True)) == {"Applied": 2}
 
 
+async def test_a_code_counts_as_one_try_however_often_its_group_begins_again(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hold, looks = holds.hold, 0
+
+    async def overtaken(*arguments: Any) -> None:
+        nonlocal looks
+        looks += 1
+        if looks < 5:
+            raise Overtaken
+        await hold(*arguments)
+
+    monkeypatch.setattr(code_entry, "hold", overtaken)
+    baskets = await shop.open(4)
+    tries = [(baskets[0], "NOSUCHCODE"), *zip(baskets[1:], shop.codes, strict=False)]
+    assert kinds(await shop.enter(*tries)) == {"Applied": 3, "UNKNOWN_CODE": 1}
+    assert looks > 5
+    await shop.server.own.attempts.close()
+    of_each = [OF_BASKET.of(shop.viewer.organisation_id, basket) for basket in baskets]
+    counts = await AttemptCounts(shop.server.own.sessions).add(dict.fromkeys(of_each, 0), NOW)
+    assert [counts[each].number for each in of_each] == [1, 0, 0, 0]
+
+
 async def test_a_fault_of_one_is_its_own(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     first, second = await shop.open(2)
     broken = shop.codes[0]
@@ -366,3 +394,19 @@ async def test_a_line_that_is_no_longer_sold_is_told_again_under_its_key_and_to_
     kept = await shop.value("SELECT count(*) FROM idempotency_keys WHERE answer ->> 'failure' = 'InvalidInput'")
     assert kinds(told) == {"InvalidInput": 1, "Applied": 1}
     assert (kept, alone) == (1, [])
+
+
+async def test_with_a_single_connection_nobody_who_tries_a_code_waits_for_another(
+    shop: Shop, loaded_url: str, tmp_path: Path
+) -> None:
+    baskets = await shop.open(20)
+    settings = Settings(
+        database_url=SecretStr(loaded_url), secret_key=SecretStr(SECRET), data_dir=tmp_path, pool_size=1
+    )
+    async with house(settings) as own, asyncio.timeout(60):
+        services = build_services(own)
+        await services.catalogues.seen_by(shop.viewer)
+        codes = [*shop.codes[:10], *(f"NOSUCH{number}" for number in range(10))]
+        shop.baskets = services.baskets
+        told = await shop.enter(*zip(baskets, codes, strict=True))
+    assert kinds(told) == {"Applied": 10, "UNKNOWN_CODE": 10}
