@@ -65,7 +65,7 @@ _SQL = re.compile(
     r"SAVEPOINT|SELECT|SET|SHOW|TRUNCATE|UNLISTEN|UPDATE|VACUUM|VALUES|WITH)(\s|$)"
 )
 _OF_CONNECTIONS = {"exec_driver_sql", "execute", "executemany", "fetch", "fetchrow", "fetchval", "scalar", "scalars"}
-_OF_GRAPHQL = {"schema", "strawberry"}
+_OF_GRAPHQL = {"schema", "strawberry", "super()"}
 """What is executed there is a document, and a scalar is a type."""
 _NO_SQL = {
     ("sqlalchemy.ext.asyncio", "AsyncConnection"),

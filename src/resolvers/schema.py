@@ -1,5 +1,6 @@
 """The whole schema, put together from what each domain has to offer."""
 
+from collections.abc import Mapping
 from typing import Final
 
 import strawberry
@@ -17,7 +18,9 @@ from resolvers.nodes import NodesQuery
 from resolvers.offers.configuration import ConfigurationMutation, ConfigurationQuery
 from resolvers.offers.eligibility import EligibilityQuery
 from resolvers.offers.offers import Advantage, OffersQuery, PromotionalCode
+from resolvers.runtime.document_cost import Weight
 from resolvers.runtime.execution import build_schema
+from services.baskets.basket_input import MAXIMUM_TICKETS
 
 
 @strawberry.type
@@ -43,5 +46,25 @@ class Mutation(ConfigurationMutation, BasketsMutation, OrdersMutation, BatchesMu
     pass
 
 
-schema: Final = build_schema(Query, Mutation, Subscription, types=[Advantage, PromotionalCode])
+WEIGHTS: Final[Mapping[str, Weight]] = {
+    "BasketLineInput": Weight(each=350),
+    "BasketLineInput.quantity": Weight(unit=50, most=MAXIMUM_TICKETS),
+    "BasketInput.codes": Weight(each=200),
+    "Query.eligibleOffers(codes:)": Weight(each=200),
+}
+"""What is priced: a basket of 500 lines, of 1,000 tickets, costs less than half of what an operation may."""
+
+MUTATIONS_OF_BASKETS: Final = frozenset(
+    {"createBasket", "applyAdvantageCode", "removeAdvantageCode", "updateBasket", "cancelBasket", "confirmBasket"}
+)
+"""Each holds something: an operation has one of them at the most."""
+
+schema: Final = build_schema(
+    Query,
+    Mutation,
+    Subscription,
+    types=[Advantage, PromotionalCode],
+    weights=WEIGHTS,
+    alone=MUTATIONS_OF_BASKETS,
+)
 """What every server process executes, and schema/schema.graphql shows."""

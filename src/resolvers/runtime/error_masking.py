@@ -57,7 +57,7 @@ def _failure(error: GraphQLError, failure: Failure, language: Language) -> Graph
     match failure:
         case InvalidInput():
             problems = [_problem(each.path, each.text.in_language(language)) for each in failure.problems]
-            return _copy(error, said, code="BAD_USER_INPUT", problems=problems)
+            return _copy(error, said, code="BAD_USER_INPUT", problems=problems, problemCount=failure.count)
         case NotFound():
             return _copy(error, said, code="BAD_USER_INPUT", problems=[_problem(failure.path, said)])
         case Unauthenticated():
@@ -74,6 +74,8 @@ def _failure(error: GraphQLError, failure: Failure, language: Language) -> Graph
 
 def _request_error(error: GraphQLError, places: Mapping[int, list[str]]) -> GraphQLError:
     """Syntax, validation and variables: the document or what was sent with it is at fault."""
+    if error.extensions and "code" in error.extensions:
+        return error
     if variable := _VARIABLE.fullmatch(error.message):
         name, at, said = variable.groups()
         path = _STEP.findall(at or "")

@@ -13,10 +13,11 @@ from db.baskets.baskets import BasketContent
 from services.baskets.pricing_facts import FactsQuestion, FactsReader, PricingFacts
 from services.catalogue.snapshot import Catalogue
 from services.core.errors import InvalidInput
+from services.core.pacing import Pacer
 from services.core.problems import Problems
 from services.core.texts import text
 from services.core.viewer import Viewer
-from services.pricing.engine import price
+from services.pricing.engine import price_in_steps
 from services.pricing.facts.tickets import Line
 from services.pricing.result import Pricing
 from services.pricing.values import value
@@ -68,6 +69,7 @@ class Quotes:
 
     def __init__(self, facts: FactsReader) -> None:
         self._facts = facts
+        self._pacer = Pacer()
 
     async def quote(self, connection: AsyncConnection, wanted: Priceable) -> Quote:
         """The price of one basket.
@@ -75,37 +77,36 @@ class Quotes:
         Offers that the basket holds are honoured though suspended since. Raises InvalidInput where a line is not sold
         or the contact is unknown.
         """
-        return _quote(wanted, await self._facts.read(connection, wanted.question))
+        return await self._quote(wanted, await self._facts.read(connection, wanted.question))
 
     async def quotes(
         self, connection: AsyncConnection, organisation: UUID, wanted: Sequence[Priceable]
     ) -> list[Quote | InvalidInput]:
         """The prices of several baskets at one instant; for each that has none, what its customer asked for wrongly."""
         found = await self._facts.read_all(connection, organisation, [each.question for each in wanted])
-        return [_quote_or_failure(each, facts) for each, facts in zip(wanted, found, strict=True)]
+        return [await self._quote_or_failure(each, facts) for each, facts in zip(wanted, found, strict=True)]
 
+    async def _quote_or_failure(self, wanted: Priceable, facts: PricingFacts | InvalidInput) -> Quote | InvalidInput:
+        if isinstance(facts, InvalidInput):
+            return facts
+        try:
+            return await self._quote(wanted, facts)
+        except InvalidInput as failure:
+            return failure
 
-def _quote_or_failure(wanted: Priceable, facts: PricingFacts | InvalidInput) -> Quote | InvalidInput:
-    if isinstance(facts, InvalidInput):
-        return facts
-    try:
-        return _quote(wanted, facts)
-    except InvalidInput as failure:
-        return failure
-
-
-def _quote(wanted: Priceable, facts: PricingFacts) -> Quote:
-    content = wanted.content
-    pricing = price(
-        lines_of(facts.catalogue, content),
-        facts.codes,
-        facts.sale,
-        facts.catalogue.offers,
-        facts.taken,
-        only=None if content.advantages is None else frozenset(content.advantages),
-        include=facts.held | wanted.include,
-    )
-    return Quote(pricing, facts.catalogue, facts.holders, facts.has_expired)
+    async def _quote(self, wanted: Priceable, facts: PricingFacts) -> Quote:
+        """In slices: a price may take long where limits bind many unlike tickets."""
+        content = wanted.content
+        steps = price_in_steps(
+            lines_of(facts.catalogue, content),
+            facts.codes,
+            facts.sale,
+            facts.catalogue.offers,
+            facts.taken,
+            only=None if content.advantages is None else frozenset(content.advantages),
+            include=facts.held | wanted.include,
+        )
+        return Quote(await self._pacer.run(steps), facts.catalogue, facts.holders, facts.has_expired)
 
 
 def lines_of(catalogue: Catalogue, content: BasketContent) -> list[Line]:
