@@ -47,12 +47,12 @@ class Mutation(ConfigurationMutation, BasketsMutation, OrdersMutation, BatchesMu
 
 
 WEIGHTS: Final[Mapping[str, Weight]] = {
-    "BasketLineInput": Weight(each=350),
+    "BasketLineInput": Weight(each=500),
     "BasketLineInput.quantity": Weight(unit=50, most=MAXIMUM_TICKETS),
     "BasketInput.codes": Weight(each=200),
     "Query.eligibleOffers(codes:)": Weight(each=200),
 }
-"""What is priced: a basket of 500 lines, of 1,000 tickets, costs less than half of what an operation may."""
+"""What is priced: of full baskets, with 500 lines and 1,000 tickets, an operation may have one."""
 
 MUTATIONS_OF_BASKETS: Final = frozenset(
     {"createBasket", "applyAdvantageCode", "removeAdvantageCode", "updateBasket", "cancelBasket", "confirmBasket"}

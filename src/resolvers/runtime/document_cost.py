@@ -48,6 +48,11 @@ MOST_TOLD: Final = 10**12
 ROOT_FIELD: Final = 5_000
 """The cost of a root field beside its values: it asks the database."""
 
+INTROSPECTION: Final = 50_000
+"""The same of ``__schema``, which shows all there is, to anybody."""
+
+_ROOT_FIELDS: Final = {"__schema": INTROSPECTION, "__typename": 0}
+_UNKNOWN_FIELD: Final = 100
 _LIST_SIZE: Final = 10
 _INTROSPECTED_LIST_SIZE: Final = 3
 _MOST_SIZES: Final = 16
@@ -154,7 +159,7 @@ class _Inputs:
             for name, inner in value.items():
                 known = of_type.fields.get(name)
                 weight_of_field = self.of(f"{of_type.name}.{name}")
-                cost += self.value(inner, known.type, weight_of_field) if known else 1
+                cost += self.value(inner, known.type, weight_of_field) if known else _UNKNOWN_FIELD
             return cost
         return 1 + weight.each + _units(value, weight)
 
@@ -212,7 +217,7 @@ class _Ruler:
         definition = self._schema.get_field(parent, node.name.value) if parent else None
         if definition is None or parent is None:
             return _Tally(1)
-        tally = _Tally(1 + (ROOT_FIELD if parent is self._root and node.name.value != "__typename" else 0))
+        tally = _Tally(1 + (_ROOT_FIELDS.get(node.name.value, ROOT_FIELD) if parent is self._root else 0))
         for each in node.arguments or ():
             name = each.name.value
             weight = self._inputs.of(f"{parent.name}.{node.name.value}({name}:)")

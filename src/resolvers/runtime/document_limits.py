@@ -33,10 +33,10 @@ from resolvers.runtime.document_cost import MOST_COST, OperationCost, Weights
 MOST_CHARACTERS = 100_000
 MOST_TOKENS = 2_000
 MOST_DEPTH = 15
-MOST_COMPARISONS = 20_000
+MOST_COMPARISONS = 5_000
 """Of fields that come together in an answer under one name: each with each of the others."""
 
-MOST_ERRORS = 20
+MOST_ERRORS = 10
 """Of one document; whoever writes it mends the first ones first."""
 
 _MOST_SPREADS_IN_A_ROW = 50

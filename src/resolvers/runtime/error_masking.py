@@ -25,6 +25,9 @@ from services.offers.refusal_texts import message
 _log = structlog.get_logger()
 
 _OF_REQUEST = (GraphQLError, MissingQueryError, CannotGetOperationTypeError, InvalidOperationTypeError)
+_LONGEST = 1_000
+"""Characters of what graphql-core says: it repeats what is wrong, however long that is."""
+
 _VARIABLE = re.compile(
     r"Variable '\$(\w+)' has invalid (?:default )?value(?: at ((?:\.\w+|\[\d+\])+))?: (.*)", re.DOTALL
 )
@@ -76,16 +79,17 @@ def _request_error(error: GraphQLError, places: Mapping[int, list[str]]) -> Grap
     """Syntax, validation and variables: the document or what was sent with it is at fault."""
     if error.extensions and "code" in error.extensions:
         return error
-    if variable := _VARIABLE.fullmatch(error.message):
-        name, at, said = variable.groups()
+    said = _shortened(error.message)
+    if variable := _VARIABLE.fullmatch(said):
+        name, at, wrong = variable.groups()
         path = _STEP.findall(at or "")
-        if field := _MISSING_FIELD.search(said) or _UNKNOWN_FIELD.search(said):
+        if field := _MISSING_FIELD.search(wrong) or _UNKNOWN_FIELD.search(wrong):
             path.append(field[1])
-        return _copy(error, error.message, code="BAD_USER_INPUT", problems=[_problem(_from_input(name, path), said)])
+        return _copy(error, said, code="BAD_USER_INPUT", problems=[_problem(_from_input(name, path), wrong)])
     if _wrong_value(error) and error.nodes and (path := places.get(id(error.nodes[0]), [])):
-        problem = _problem(_from_input(path[0], path[1:]), error.message)
-        return _copy(error, error.message, code="BAD_USER_INPUT", problems=[problem])
-    return _copy(error, error.message, code="GRAPHQL_VALIDATION_FAILED")
+        problem = _problem(_from_input(path[0], path[1:]), said)
+        return _copy(error, said, code="BAD_USER_INPUT", problems=[problem])
+    return _copy(error, said, code="GRAPHQL_VALIDATION_FAILED")
 
 
 def masked(fault: Exception, language: Language, path: Sequence[str | int] | None = None) -> tuple[str, dict[str, str]]:
@@ -93,6 +97,10 @@ def masked(fault: Exception, language: Language, path: Sequence[str | int] | Non
     key = uuid4().hex
     _log.error("fault", id=key, path=path, exc_info=fault)
     return text("internal", id=key).in_language(language), {"code": "INTERNAL", "id": key}
+
+
+def _shortened(said: str) -> str:
+    return said if len(said) <= _LONGEST else f"{said[: _LONGEST - 1]}…"
 
 
 def _cause(error: GraphQLError) -> Exception | None:

@@ -52,10 +52,10 @@ class Baskets:
         Raises InvalidInput with every problem, Forbidden where somebody else supposes anything.
         """
         content = check(request, viewer, await self._catalogues.seen_by(viewer), simulation)
-
+        wanted = Priceable(viewer, content, simulation.at or now, simulation.include)
         async with self._sessions.reading() as connection:
-            instant, include = simulation.at or now, simulation.include
-            return (await self._quotes.quote(connection, Priceable(viewer, content, instant, include))).pricing
+            facts = await self._quotes.facts(connection, wanted)
+        return (await self._quotes.priced(wanted, facts)).pricing
 
     async def create(self, viewer: Viewer, request: BasketRequest, now: datetime, key: str | None = None) -> Basket:
         """A new basket that holds what its price depends on.

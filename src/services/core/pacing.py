@@ -11,6 +11,10 @@ SLICE: Final = 0.005
 """Seconds that paced work may take of one turn of the loop, all of it together."""
 
 
+class TookTooLong(Exception):  # noqa: N818 - an answer
+    """A computation was given up: it took more time than it may."""
+
+
 class Pacer:
     """Divides the turns of one loop among computations that ask it, in the order in which they ask."""
 
@@ -33,14 +37,23 @@ class Pacer:
             while self.is_over():  # noqa: ASYNC110 - the next turn of the loop is the event
                 await asyncio.sleep(0)
 
-    async def run(self, work: Generator[None, None, T]) -> T:
-        """What ``work`` returns; it yields wherever it may be interrupted."""
+    async def run(self, work: Generator[None, None, T], most: float) -> T:
+        """What ``work`` returns; it yields wherever it may be interrupted.
+
+        Raises TookTooLong once it has computed for ``most`` seconds; those in which others had their turn do not count.
+        """
+        left = most
         while True:
+            began = perf_counter()
             try:
                 next(work)
             except StopIteration as done:
                 result: T = done.value
                 return result
+            left -= perf_counter() - began
+            if left < 0:
+                work.close()
+                raise TookTooLong
             if self.is_over():
                 await self.turn()
 

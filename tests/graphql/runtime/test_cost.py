@@ -58,12 +58,12 @@ def test_what_screens_send_costs_less_than_half_of_what_it_may(path: Path, name:
     assert 0 < cost(path.read_text(encoding="utf-8"), REALISTIC, name) < MOST_COST / 2
 
 
-def test_a_full_basket_may_be_priced_and_three_may_not() -> None:
+def test_a_full_basket_may_be_priced_and_two_may_not() -> None:
     full = {"input": {"lines": [line(MAXIMUM_TICKETS // MAXIMUM_LINES) for _ in range(MAXIMUM_LINES)]}}
     once = cost(PRICE, full)
-    assert once < MOST_COST / 2
-    aliases = " ".join(f"a{number}: priceBasket(input: $input) {{ total {{ amount }} }}" for number in range(3))
-    assert cost(f"query ($input: BasketInput!) {{ {aliases} }}", full) == 3 * once > MOST_COST
+    assert once < MOST_COST
+    aliases = " ".join(f"a{number}: priceBasket(input: $input) {{ total {{ amount }} }}" for number in range(2))
+    assert cost(f"query ($input: BasketInput!) {{ {aliases} }}", full) == 2 * once > MOST_COST
 
 
 def test_every_weight_and_every_mutation_stands_in_the_schema() -> None:
@@ -259,7 +259,7 @@ async def test_of_very_many_problems_the_first_fifty_are_listed_and_all_are_coun
 
 async def test_of_too_many_lines_none_is_looked_at(server: Server) -> None:
     shop = Shop(server)
-    answer = await shop.send("PriceBasket", input={"lines": [{"audienceSubCategoryId": "wrong"}] * 1_200})
+    answer = await shop.send("PriceBasket", input={"lines": [{"audienceSubCategoryId": "wrong"}] * 800})
     [error] = answer["errors"]
     assert [problem["path"] for problem in error["extensions"]["problems"]] == [["lines"]]
 

@@ -6,7 +6,7 @@ from collections.abc import Generator
 import pytest
 
 from services.core import pacing
-from services.core.pacing import Pacer
+from services.core.pacing import Pacer, TookTooLong
 
 
 def counting(steps: int, order: list[str], name: str) -> Generator[None, None, int]:
@@ -33,7 +33,7 @@ async def test_a_turn_of_the_loop_has_one_slice_of_all_work_together() -> None:
             turns += 1
 
     *results, _ = await asyncio.gather(
-        pacer.run(counting(20, order, "a")), pacer.run(counting(20, order, "b")), bystander()
+        pacer.run(counting(20, order, "a"), 60), pacer.run(counting(20, order, "b"), 60), bystander()
     )
     assert results == [20, 20]
     assert turns >= 35
@@ -42,13 +42,13 @@ async def test_a_turn_of_the_loop_has_one_slice_of_all_work_together() -> None:
 @pytest.mark.usefixtures("short")
 async def test_nobody_waits_until_another_is_done() -> None:
     pacer, order = Pacer(), list[str]()
-    await asyncio.gather(*(pacer.run(counting(10, order, name)) for name in "abc"))
+    await asyncio.gather(*(pacer.run(counting(10, order, name), 60) for name in "abc"))
     assert {order.index(name) for name in "abc"} <= set(range(6))
 
 
 async def test_short_work_waits_for_nothing() -> None:
     pacer, order = Pacer(), list[str]()
-    task = asyncio.ensure_future(pacer.run(counting(3, order, "a")))
+    task = asyncio.ensure_future(pacer.run(counting(3, order, "a"), 60))
     await asyncio.sleep(0)
     assert task.done()
 
@@ -58,6 +58,13 @@ async def test_work_can_be_given_up_between_its_steps() -> None:
     pacer, order = Pacer(), list[str]()
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0):
-            await pacer.run(counting(10**9, order, "a"))
-    await pacer.run(counting(3, order, "b"))
+            await pacer.run(counting(10**9, order, "a"), 60)
+    await pacer.run(counting(3, order, "b"), 60)
     assert order[-1] == "b"
+
+
+async def test_work_is_given_up_when_it_has_taken_its_time() -> None:
+    pacer, order = Pacer(), list[str]()
+    with pytest.raises(TookTooLong):
+        await pacer.run(counting(10**9, order, "a"), most=0)
+    assert len(order) == 1
