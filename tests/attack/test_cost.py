@@ -33,7 +33,7 @@ pytestmark = [pytest.mark.alone, pytest.mark.processes]
 LARGEST_REFUSAL = 2_000
 """Bytes of an answer that refuses a request."""
 
-PATIENCE = 0.25
+PATIENCE = 0.75
 """Seconds that somebody else's small query may take longer at the median, whatever is sent beside it."""
 
 UNDISTURBED, DISTURBED = 20, 10

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 import httpx
 import pytest
 import websockets
-from tests.graphql.runtime.toy import KEYS, Probe, serving
+from tests.graphql.runtime.toy import KEYS, SCHEMA, Probe, serving
 from tests.wire import Json, JsonObject
 from websockets.asyncio.client import ClientConnection
 
@@ -235,6 +235,37 @@ async def test_a_mutation_finishes_although_its_client_has_left(address: str, pr
         await asyncio.wait_for(probe.started.wait(), 5)
     probe.release.set()
     await asyncio.wait_for(probe.finished.wait(), 5)
+
+
+async def test_an_operation_that_takes_too_long_is_worth_trying_again(
+    client: httpx.AsyncClient, probe: Probe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(SCHEMA, "most_seconds", 0)
+    query = {"query": "mutation { slow }"}
+    response = await client.post("/", json=query, headers={"accept": SPECIFIED})
+    assert response.status_code == 503
+    assert response.json()["errors"][0]["extensions"] == {"code": "TIMED_OUT"}
+    probe.release.set()
+    await asyncio.wait_for(probe.finished.wait(), 5)
+
+
+async def test_an_operation_of_a_websocket_that_takes_too_long_is_told_so(
+    address: str, probe: Probe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with connected(address) as socket:
+        monkeypatch.setattr(SCHEMA, "most_seconds", 0)
+        await send(socket, subscribe("mutation { slow }"))
+        message = await receive(socket)
+        assert message["payload"]["errors"][0]["extensions"] == {"code": "TIMED_OUT"}
+        assert (await receive(socket))["type"] == "complete"
+    probe.release.set()
+    await asyncio.wait_for(probe.finished.wait(), 5)
+
+
+async def test_what_is_wrong_is_not_repeated_at_length(client: httpx.AsyncClient) -> None:
+    response = await client.post("/", json={"query": "{ echo(said: " + "[" * 150 + "]" * 150 + ") }"})
+    assert len(response.content) < 3_000
+    assert response.json()["errors"][0]["message"].endswith("…")
 
 
 # ── WebSocket ────────────────────────────────────────────────────────────────────────────────────
