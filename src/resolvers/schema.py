@@ -1,5 +1,6 @@
 """The whole schema, put together from what each domain has to offer."""
 
+from collections.abc import Mapping
 from typing import Final
 
 import strawberry
@@ -18,7 +19,9 @@ from resolvers.offers.configuration import ConfigurationMutation, ConfigurationQ
 from resolvers.offers.eligibility import EligibilityQuery
 from resolvers.offers.offers import Advantage, OffersQuery, PromotionalCode
 from resolvers.runtime.asked_by_id import counted
+from resolvers.runtime.document_cost import Weight
 from resolvers.runtime.execution import build_schema
+from services.baskets.basket_input import MAXIMUM_TICKETS
 
 
 @strawberry.type
@@ -44,5 +47,25 @@ class Mutation(ConfigurationMutation, BasketsMutation, OrdersMutation, BatchesMu
     pass
 
 
-schema: Final = build_schema(Query, counted(Mutation), Subscription, types=[Advantage, PromotionalCode])
+WEIGHTS: Final[Mapping[str, Weight]] = {
+    "BasketLineInput": Weight(each=500),
+    "BasketLineInput.quantity": Weight(unit=50, most=MAXIMUM_TICKETS),
+    "BasketInput.codes": Weight(each=200),
+    "Query.eligibleOffers(codes:)": Weight(each=200),
+}
+"""What is priced: of full baskets, with 500 lines and 1,000 tickets, an operation may have one."""
+
+MUTATIONS_OF_BASKETS: Final = frozenset(
+    {"createBasket", "applyAdvantageCode", "removeAdvantageCode", "updateBasket", "cancelBasket", "confirmBasket"}
+)
+"""Each holds something: an operation has one of them at the most."""
+
+schema: Final = build_schema(
+    Query,
+    counted(Mutation),
+    Subscription,
+    types=[Advantage, PromotionalCode],
+    weights=WEIGHTS,
+    alone=MUTATIONS_OF_BASKETS,
+)
 """What every server process executes, and schema/schema.graphql shows."""

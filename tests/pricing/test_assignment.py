@@ -9,6 +9,7 @@ import pytest
 from tests.pricing.random_sales import dice
 
 from services.pricing.solver.assignment import Cap, Option, Share, assign
+from services.pricing.steps import finished
 
 Problem = tuple[list[int], list[list[Option]], list[Cap], list[int]]
 
@@ -56,7 +57,7 @@ def test_no_assignment_is_better(seed: int) -> None:
     random = dice(seed)
     for _ in range(40):
         counts, options, caps, ranks = small_problem(random)
-        shares = assign(counts, options, caps, ranks)
+        shares = finished(assign(counts, options, caps, ranks))
         every = product(
             *(list(every_share(n, [offer for _, offer in of])) for n, of in zip(counts, options, strict=True))
         )
@@ -67,17 +68,17 @@ def test_no_assignment_is_better(seed: int) -> None:
 def test_limits_that_cross_may_leave_no_fractions() -> None:
     """Three limits over two of three kinds each: by halves 15 could be saved."""
     caps = [Cap(0, pair, 1) for pair in ((0, 1), (1, 2), (0, 2))]
-    shares = assign([1, 1, 1], [[(10, 0)]] * 3, caps, [0])
+    shares = finished(assign([1, 1, 1], [[(10, 0)]] * 3, caps, [0]))
     assert shares == [{0: 1}, {}, {}]
 
 
 def test_the_fallback_is_the_best_option_without_a_limit() -> None:
     options = [[(9, 0), (5, 1), (4, 2)]]
-    assert assign([4], options, [Cap(0, [0], 1)], [0, 0, 0]) == [{0: 1, 1: 3}]
+    assert finished(assign([4], options, [Cap(0, [0], 1)], [0, 0, 0])) == [{0: 1, 1: 3}]
 
 
 def test_nothing_is_assigned_where_nothing_saves() -> None:
-    assert assign([3], [[]], [], []) == [{}]
+    assert finished(assign([3], [[]], [], [])) == [{}]
 
 
 def crossing_problem(random: Random, shows: int, offers: int) -> Problem:
@@ -100,5 +101,5 @@ def test_limits_on_every_level_of_a_large_order_are_solved_at_once() -> None:
     start = process_time()
     for seed in range(5):
         counts, options, caps, ranks = crossing_problem(dice(seed), shows=8, offers=3)
-        assert keeps(assign(counts, options, caps, ranks), caps)
+        assert keeps(finished(assign(counts, options, caps, ranks)), caps)
     assert process_time() - start < 5

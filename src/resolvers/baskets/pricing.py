@@ -1,5 +1,6 @@
 """A basket's price as clients read it, and a basket as they ask for it."""
 
+from collections.abc import Sequence
 from typing import Self
 from uuid import UUID
 
@@ -11,9 +12,9 @@ from resolvers.runtime.context import Context
 from resolvers.runtime.errors import Refusal, refusals
 from resolvers.runtime.ids import Ids
 from resolvers.runtime.scalars import Money, money
-from services.baskets.basket_input import BasketChange, BasketRequest, LineRequest
+from services.baskets.basket_input import MAXIMUM_LINES, BasketChange, BasketRequest, LineRequest
 from services.catalogue.snapshot import Catalogue
-from services.core.texts import Language
+from services.core.texts import Language, text
 from services.core.unset import UNSET
 from services.pricing import result
 
@@ -205,9 +206,7 @@ class UpdateBasketInput:
         lines = self.lines
         advantages = self.advantage_ids
         change = BasketChange(
-            lines=UNSET
-            if lines is strawberry.UNSET
-            else tuple(line.read(ids, position) for position, line in enumerate(lines or ())),
+            lines=UNSET if lines is strawberry.UNSET else _lines(lines or (), ids),
             contact=UNSET
             if self.contact_id is strawberry.UNSET
             else ids.maybe(self.contact_id, "Contact", path=("contactId",)),
@@ -221,13 +220,21 @@ class UpdateBasketInput:
         return basket, change
 
 
+def _lines(asked: Sequence[BasketLineInput], ids: Ids) -> tuple[LineRequest, ...]:
+    """The lines; where there are too many, that is the problem, and none of them is looked at."""
+    if len(asked) > MAXIMUM_LINES:
+        ids.refuse(("lines",), text("too_many_lines", maximum=MAXIMUM_LINES, found=len(asked)))
+        return ()
+    return tuple(line.read(ids, position) for position, line in enumerate(asked))
+
+
 def _advantages(asked: list[strawberry.ID] | None, ids: Ids) -> tuple[UUID, ...] | None:
     return None if asked is None else ids.all(asked, "Advantage", path=("advantageIds",))
 
 
 def _basket_request(asked: BasketInput | CreateBasketInput, codes: tuple[str, ...], ids: Ids) -> BasketRequest:
     return BasketRequest(
-        lines=tuple(line.read(ids, position) for position, line in enumerate(asked.lines)),
+        lines=_lines(asked.lines, ids),
         codes=codes,
         point_of_sale=ids.maybe(asked.point_of_sale_id, "PointOfSale", path=("pointOfSaleId",)),
         contact=ids.maybe(asked.contact_id, "Contact", path=("contactId",)),

@@ -3,48 +3,42 @@
 Fragments are measured once each, however often they are spread, so that doubled spreads cost nothing.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import Any, Final, NamedTuple, cast
+from typing import Any, Final, cast
 
-from graphql.type import GraphQLCompositeType, GraphQLField, GraphQLOutputType
-from graphql.validation import MaxIntrospectionDepthRule
+from graphql.validation import MaxIntrospectionDepthRule, OverlappingFieldsCanBeMergedRule, ValidationContext
+from graphql.validation.validate import ValidationAbortedError
 from strawberry.extensions import SchemaExtension
 from strawberry.schema.exceptions import CannotGetOperationTypeError
 from strawberry.types.execution import ParseOptions
 
 from graphql import (
-    DocumentNode,
     FieldNode,
     FragmentDefinitionNode,
     FragmentSpreadNode,
     GraphQLError,
     GraphQLSchema,
     InlineFragmentNode,
-    IntValueNode,
     OperationDefinitionNode,
+    OperationType,
     SelectionSetNode,
-    ValueNode,
-    VariableNode,
-    get_named_type,
-    is_composite_type,
-    is_list_type,
-    is_non_null_type,
     parse,
     specified_rules,
     validate,
 )
-from resolvers.runtime.connections import DEFAULT_FIRST, MOST_FIRST
+from resolvers.runtime.document_cost import MOST_COST, OperationCost, Weights
 
 MOST_CHARACTERS = 100_000
 MOST_TOKENS = 2_000
 MOST_DEPTH = 15
-MOST_VALUES = 2_000_000
-"""Fields to resolve, where a connection has as many nodes as ``first`` says and any other list has ten."""
+MOST_COMPARISONS = 5_000
+"""Of fields that come together in an answer under one name: each with each of the others."""
 
-_LIST_SIZE = 10
+MOST_ERRORS = 10
+"""Of one document; whoever writes it mends the first ones first."""
+
 _MOST_SPREADS_IN_A_ROW = 50
 _DOCUMENTS = 200
 _PARSING: Final[dict[str, Any]] = {
@@ -52,14 +46,6 @@ _PARSING: Final[dict[str, Any]] = {
     "max_source_length": MOST_CHARACTERS,
     "max_comments": MOST_TOKENS,
 }
-_RULES = (*specified_rules, MaxIntrospectionDepthRule)
-
-
-class Measure(NamedTuple):
-    """How deep a selection goes, and how many values it asks for at most."""
-
-    depth: int
-    values: int
 
 
 class UnnamedOperationError(CannotGetOperationTypeError):
@@ -69,169 +55,208 @@ class UnnamedOperationError(CannotGetOperationTypeError):
         return "The document has several operations: say which by `operationName`."
 
 
-class Documents(SchemaExtension):
-    """Parses, measures and validates each document once, and remembers the latest."""
+class CostExceededError(GraphQLError):
+    """An operation costs more than one may."""
 
-    _document: "_Document | None" = None
+    def __init__(self, cost: int) -> None:
+        super().__init__(
+            f"This operation costs {cost}; {MOST_COST} is the most. Ask for smaller pages, for fewer root fields, "
+            "or send fewer lines, tickets and codes at once.",
+            extensions={"code": "COST_EXCEEDED", "cost": cost, "limit": MOST_COST},
+        )
+
+
+class TooManyAloneError(GraphQLError):
+    """An operation has several mutations of a kind of which a document may have one."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        super().__init__(
+            f"One mutation of baskets a document; this one has {len(names)}. Send one after the other.",
+            extensions={"code": "TOO_MANY_MUTATIONS"},
+        )
+
+
+class Documents(SchemaExtension):
+    """Parses, measures and validates each document once, and says in the answer what its operation costs."""
+
+    def __init__(self, cache: "DocumentCache") -> None:
+        self._cache = cache
+        self._document: Document | None = None
+        self._cost: int | None = None
 
     def on_parse(self) -> Iterator[None]:
         execution = self.execution_context
         # What fails here fails again in Strawberry's own parsing, which knows how to report it.
         execution.parse_options = cast("ParseOptions", _PARSING)
         with suppress(GraphQLError):
-            self._document = _document(execution.schema._schema, execution.query or "")
+            self._document = self._cache.document(execution.schema._schema, execution.query or "")
             execution.graphql_document = self._document.parsed
             if self._document.has_several and execution._provided_operation_name is None:
                 raise UnnamedOperationError(None)
         yield
 
     def on_validate(self) -> Iterator[None]:
-        execution = self.execution_context
         if self._document is not None:
-            execution.pre_execution_errors = list(
-                self._document.errors or self._document.too_large(execution.variables)
-            )
+            self.execution_context.pre_execution_errors = list(self._errors(self._document))
         yield
 
+    def get_results(self) -> dict[str, Any]:
+        execution = self.execution_context
+        if self._cost is None or execution.operation_type.value == "subscription":
+            return {}
+        return {"cost": {"cost": self._cost, "limit": MOST_COST}}
 
-def operation_in(schema: GraphQLSchema, source: str, name: str | None) -> OperationDefinitionNode | None:
-    """The operation that would be executed; None where that cannot be said, or the document cannot be read."""
-    try:
-        document = _document(schema, source)
-    except GraphQLError:
-        return None
-    operations = [each for each in document.parsed.definitions if isinstance(each, OperationDefinitionNode)]
-    named = [each for each in operations if name is None or (each.name is not None and each.name.value == name)]
-    return named[0] if len(named) == 1 else None
+    def _errors(self, document: "Document") -> Sequence[GraphQLError]:
+        execution = self.execution_context
+        if document.errors:
+            return document.errors
+        operation = document.operation(execution._provided_operation_name)
+        if operation is None:
+            return ()
+        if too_many := document.too_many_alone(operation):
+            return [TooManyAloneError(too_many)]
+        self._cost = document.cost(operation, execution.variables or {})
+        return [CostExceededError(self._cost)] if self._cost > MOST_COST else ()
 
 
-class _Document:
-    """A document, and what is known of it once somebody asked."""
+class DocumentCache:
+    """The latest documents, by their text: graphql-core hashes a parsed one by walking through all of it, each time.
 
-    def __init__(self, schema: GraphQLSchema, source: str) -> None:
+    ``weights`` are those of inputs; of the mutations that stand ``alone``, an operation may have one.
+    """
+
+    def __init__(self, weights: Weights, alone: Collection[str]) -> None:
+        self._weights = weights
+        self._alone = frozenset(alone)
+        self.document = lru_cache(_DOCUMENTS)(self._document)
+
+    def operation(self, schema: GraphQLSchema, source: str, name: str | None) -> OperationDefinitionNode | None:
+        """The operation that would be executed; None where that cannot be said, or the document cannot be read."""
+        try:
+            return self.document(schema, source).operation(name)
+        except GraphQLError:
+            return None
+
+    def _document(self, schema: GraphQLSchema, source: str) -> "Document":
+        return Document(schema, source, self._weights, self._alone)
+
+
+class Document:
+    """A document, and what is known of it once somebody asked. Raises GraphQLError where it cannot be read."""
+
+    def __init__(self, schema: GraphQLSchema, source: str, weights: Weights, alone: frozenset[str]) -> None:
         self.parsed = parse(source, **_PARSING)
         self._schema = schema
-        self.has_several = sum(isinstance(each, OperationDefinitionNode) for each in self.parsed.definitions) > 1
+        self._weights = weights
+        self._alone = alone
+        definitions = self.parsed.definitions
+        self._operations = [each for each in definitions if isinstance(each, OperationDefinitionNode)]
+        self._fragments = {each.name.value: each for each in definitions if isinstance(each, FragmentDefinitionNode)}
+        self._costs: dict[str | None, OperationCost] = {}
+
+    @property
+    def has_several(self) -> bool:
+        return len(self._operations) > 1
 
     @cached_property
     def errors(self) -> Sequence[GraphQLError]:
         """What is wrong with it whatever its variables. Its depth comes first: that bounds the work of the rules."""
         try:
-            depth = self._worst.depth
+            depth = _Depths(self._fragments).deepest(self._operations)
         except _TooManySpreadsError:
             return [GraphQLError(f"Fragments may spread others {_MOST_SPREADS_IN_A_ROW} deep at most.")]
         if depth > MOST_DEPTH:
             return [GraphQLError(f"The document is {depth} fields deep; {MOST_DEPTH} is the most.")]
-        return validate(self._schema, self.parsed, _RULES)
+        return validate(self._schema, self.parsed, _RULES, max_errors=MOST_ERRORS)
 
-    def too_large(self, variables: Mapping[str, object] | None) -> Sequence[GraphQLError]:
-        values = self._worst.values
-        if values > MOST_VALUES:
-            # Only now do the variables matter: with the page sizes really asked for, it may be little.
-            values = measure(self._schema, self.parsed, variables or {}).values
-        if values <= MOST_VALUES:
+    def operation(self, name: str | None) -> OperationDefinitionNode | None:
+        """The operation of this name, or the only one."""
+        named = [each for each in self._operations if name is None or (each.name and each.name.value == name)]
+        return named[0] if len(named) == 1 else None
+
+    def cost(self, operation: OperationDefinitionNode, variables: Mapping[str, object]) -> int:
+        """What an operation of this document, which must be without errors, costs with these variables."""
+        name = operation.name.value if operation.name else None
+        if name not in self._costs:
+            self._costs[name] = OperationCost(self._schema, self._weights, operation, self._fragments)
+        return self._costs[name].with_variables(variables)
+
+    def too_many_alone(self, operation: OperationDefinitionNode) -> Sequence[str]:
+        """The names in the answer of the mutations that would have to stand alone, where they are several."""
+        if operation.operation is not OperationType.MUTATION:
             return ()
-        return [GraphQLError(f"This asks for up to {values} values; {MOST_VALUES} is the most. Ask for smaller pages.")]
+        found: dict[str, None] = {}
+        left, seen = [operation.selection_set], set[str]()
+        while left:
+            for node in left.pop().selections:
+                if isinstance(node, FieldNode):
+                    if node.name.value in self._alone:
+                        found[(node.alias or node.name).value] = None
+                elif isinstance(node, InlineFragmentNode):
+                    left.append(node.selection_set)
+                elif isinstance(node, FragmentSpreadNode) and node.name.value not in seen:
+                    seen.add(node.name.value)
+                    left.append(self._fragments[node.name.value].selection_set)
+        return tuple(found) if len(found) > 1 else ()
 
-    @cached_property
-    def _worst(self) -> Measure:
-        return measure(self._schema, self.parsed)
+
+class _FieldsCanBeMerged(OverlappingFieldsCanBeMergedRule):
+    """graphql-core's rule, which takes time quadratic in the repetitions of a field, with a budget of our own."""
+
+    def __init__(self, context: ValidationContext) -> None:
+        super().__init__(context)
+        self.rule_context.remaining_complexity_budget = MOST_COMPARISONS
+
+    def enter_selection_set(self, *arguments: Any) -> None:
+        try:
+            super().enter_selection_set(*arguments)
+        except ValidationAbortedError as error:
+            if self.rule_context.remaining_complexity_budget < 0:
+                raise ValidationAbortedError("The document asks for the same fields too often.") from error
+            raise
 
 
-# By its text: graphql-core hashes a parsed document by walking through all of it, each time.
-_document = lru_cache(_DOCUMENTS)(_Document)
-
-
-def measure(schema: GraphQLSchema, document: DocumentNode, variables: Mapping[str, object] | None = None) -> Measure:
-    """The deepest and the largest operation of ``document``; without ``variables``, for pages as large as may be."""
-    fragments = {each.name.value: each for each in document.definitions if isinstance(each, FragmentDefinitionNode)}
-    worst = Measure(0, 0)
-    for operation in document.definitions:
-        if isinstance(operation, OperationDefinitionNode):
-            root = schema.get_root_type(operation.operation)
-            ruler = _Ruler(schema, fragments, _page_sizes(operation, variables), {})
-            depth, values = ruler.selection(operation.selection_set, root, 0)
-            worst = Measure(max(worst.depth, depth), max(worst.values, values))
-    return worst
+_RULES = (
+    *(each for each in specified_rules if each is not OverlappingFieldsCanBeMergedRule),
+    MaxIntrospectionDepthRule,
+    _FieldsCanBeMerged,
+)
 
 
 class _TooManySpreadsError(Exception):
     pass
 
 
-@dataclass(frozen=True, slots=True)
-class _Ruler:
-    schema: GraphQLSchema
-    fragments: Mapping[str, FragmentDefinitionNode]
-    page_sizes: Mapping[str, object]
-    measured: dict[str, Measure]
+class _Depths:
+    """How many fields deep selections are, each fragment looked at once."""
 
-    def selection(self, selection: SelectionSetNode, parent: GraphQLCompositeType | None, spreads: int) -> Measure:
-        depth, values, deeper, more = 0, 0, 0, 0
+    def __init__(self, fragments: Mapping[str, FragmentDefinitionNode]) -> None:
+        self._fragments = fragments
+        self._known: dict[str, int] = {}
+
+    def deepest(self, operations: Sequence[OperationDefinitionNode]) -> int:
+        return max((self._of(operation.selection_set, 0) for operation in operations), default=0)
+
+    def _of(self, selection: SelectionSetNode, spreads: int) -> int:
+        deepest = 0
         for node in selection.selections:
-            if isinstance(node, FieldNode):
-                deeper, more = self.field(node, parent, spreads)
-            elif isinstance(node, FragmentSpreadNode):
-                deeper, more = self.fragment(node.name.value, spreads + 1)
+            depth = 1
+            if isinstance(node, FragmentSpreadNode):
+                depth = self._of_fragment(node.name.value, spreads + 1)
             elif isinstance(node, InlineFragmentNode):
-                condition = node.type_condition
-                inner = self.type_named(condition.name.value) if condition else parent
-                deeper, more = self.selection(node.selection_set, inner, spreads)
-            depth, values = max(depth, deeper), values + more
-        return Measure(depth, values)
+                depth = self._of(node.selection_set, spreads)
+            # Introspection nests deeper than data does, and has a rule of its own.
+            elif isinstance(node, FieldNode) and node.selection_set and node.name.value not in {"__schema", "__type"}:
+                depth += self._of(node.selection_set, spreads)
+            deepest = max(deepest, depth)
+        return deepest
 
-    def field(self, node: FieldNode, parent: GraphQLCompositeType | None, spreads: int) -> Measure:
-        definition = self.schema.get_field(parent, node.name.value) if parent else None
-        if definition is None or node.selection_set is None:
-            return Measure(1, 1)
-        inner = get_named_type(definition.type)
-        depth, values = self.selection(node.selection_set, inner if is_composite_type(inner) else None, spreads)
-        # Introspection nests deeper than data does, and has a rule of its own.
-        depth = 0 if node.name.value in {"__schema", "__type"} else depth
-        return Measure(depth + 1, 1 + self.size(node, definition) * values)
-
-    def fragment(self, name: str, spreads: int) -> Measure:
+    def _of_fragment(self, name: str, spreads: int) -> int:
         if spreads > _MOST_SPREADS_IN_A_ROW:
             raise _TooManySpreadsError
-        if name not in self.measured:
+        if name not in self._known:
             # A fragment inside itself counts as nothing: validation refuses it.
-            self.measured[name] = Measure(0, 0)
-            definition = self.fragments.get(name)
-            if definition is not None:
-                on = self.type_named(definition.type_condition.name.value)
-                self.measured[name] = self.selection(definition.selection_set, on, spreads)
-        return self.measured[name]
-
-    def type_named(self, name: str) -> GraphQLCompositeType | None:
-        found = self.schema.get_type(name)
-        return found if is_composite_type(found) else None
-
-    def size(self, node: FieldNode, definition: GraphQLField) -> int:
-        """How many objects the field has: a page's size counts at the connection, so that its edges count once."""
-        if "first" in definition.args:
-            value = next((each.value for each in node.arguments or () if each.name.value == "first"), None)
-            if isinstance(value, VariableNode):
-                return _within_page(self.page_sizes.get(value.name.value, MOST_FIRST))
-            return _within_page(_number(value))
-        return _LIST_SIZE if _is_list(definition.type) and node.name.value != "edges" else 1
-
-
-def _page_sizes(operation: OperationDefinitionNode, variables: Mapping[str, object] | None) -> Mapping[str, object]:
-    """The values of variables, or their defaults; none that could be left out where the variables are unknown."""
-    if variables is None:
-        return {}
-    defaults = {each.variable.name.value: _number(each.default_value) for each in operation.variable_definitions or ()}
-    return {**defaults, **variables}
-
-
-def _number(literal: ValueNode | None) -> int | None:
-    # No page is as large as a number of ten digits, and Python refuses to read very long ones.
-    return int(literal.value[:10]) if isinstance(literal, IntValueNode) else None
-
-
-def _within_page(size: object) -> int:
-    return max(1, min(size, MOST_FIRST)) if isinstance(size, int) else DEFAULT_FIRST
-
-
-def _is_list(of: GraphQLOutputType) -> bool:
-    return is_list_type(of.of_type if is_non_null_type(of) else of)
+            self._known[name] = 0
+            if definition := self._fragments.get(name):
+                self._known[name] = self._of(definition.selection_set, spreads)
+        return self._known[name]

@@ -45,6 +45,9 @@ RETRY_AFTER: Final = 2
 _log = structlog.get_logger()
 
 _OF_REQUEST = (GraphQLError, MissingQueryError, CannotGetOperationTypeError, InvalidOperationTypeError)
+_LONGEST = 1_000
+"""Characters of what graphql-core says: it repeats what is wrong, however long that is."""
+
 _VARIABLE = re.compile(
     r"Variable '\$(\w+)' has invalid (?:default )?value(?: at ((?:\.\w+|\[\d+\])+))?: (.*)", re.DOTALL
 )
@@ -80,7 +83,7 @@ def _failure(error: GraphQLError, failure: Failure, language: Language) -> Graph
     match failure:
         case InvalidInput():
             problems = [_problem(each.path, each.text.in_language(language)) for each in failure.problems]
-            return _copy(error, said, code="BAD_USER_INPUT", problems=problems)
+            return _copy(error, said, code="BAD_USER_INPUT", problems=problems, problemCount=failure.count)
         case NotFound():
             return _copy(error, said, code="BAD_USER_INPUT", problems=[_problem(failure.path, said)])
         case Unauthenticated():
@@ -98,16 +101,19 @@ def _failure(error: GraphQLError, failure: Failure, language: Language) -> Graph
 
 def _request_error(error: GraphQLError, places: Mapping[int, list[str]]) -> GraphQLError:
     """Syntax, validation and variables: the document or what was sent with it is at fault."""
-    if variable := _VARIABLE.fullmatch(error.message):
-        name, at, said = variable.groups()
+    if error.extensions and "code" in error.extensions:
+        return error
+    said = _shortened(error.message)
+    if variable := _VARIABLE.fullmatch(said):
+        name, at, wrong = variable.groups()
         path = _STEP.findall(at or "")
-        if field := _MISSING_FIELD.search(said) or _UNKNOWN_FIELD.search(said):
+        if field := _MISSING_FIELD.search(wrong) or _UNKNOWN_FIELD.search(wrong):
             path.append(field[1])
-        return _copy(error, error.message, code="BAD_USER_INPUT", problems=[_problem(_from_input(name, path), said)])
+        return _copy(error, said, code="BAD_USER_INPUT", problems=[_problem(_from_input(name, path), wrong)])
     if _wrong_value(error) and error.nodes and (path := places.get(id(error.nodes[0]), [])):
-        problem = _problem(_from_input(path[0], path[1:]), error.message)
-        return _copy(error, error.message, code="BAD_USER_INPUT", problems=[problem])
-    return _copy(error, error.message, code="GRAPHQL_VALIDATION_FAILED")
+        problem = _problem(_from_input(path[0], path[1:]), said)
+        return _copy(error, said, code="BAD_USER_INPUT", problems=[problem])
+    return _copy(error, said, code="GRAPHQL_VALIDATION_FAILED")
 
 
 def masked(
@@ -128,6 +134,10 @@ def masked(
 def codes(errors: Iterable[GraphQLError] | None) -> set[object]:
     """The codes of errors as clients see them."""
     return {(error.extensions or {}).get("code") for error in errors or ()}
+
+
+def _shortened(said: str) -> str:
+    return said if len(said) <= _LONGEST else f"{said[: _LONGEST - 1]}…"
 
 
 def _cause(error: GraphQLError) -> Exception | None:

@@ -36,10 +36,11 @@ class InputProblem:
 
 @strawberry.type(
     description="Every problem with the input, each with the path of the field at fault, "
-    'as in ["lines", "0", "quantity"].'
+    f'as in ["lines", "0", "quantity"]; of very many the first {errors.MOST_LISTED}.'
 )
 class InvalidInput(Failure):
     problems: list[InputProblem]
+    problem_count: int = strawberry.field(description="How many problems there are, those that are not listed too.")
 
 
 @strawberry.type(description="Nothing that you may see has the id at `path`.")
@@ -93,7 +94,9 @@ class _InvalidInputHandler(strawberry.ExceptionHandler[errors.InvalidInput, Inva
         problems = [
             InputProblem(path=list(each.path), message=each.text.in_language(language)) for each in exception.problems
         ]
-        return InvalidInput(message=exception.text.in_language(language), problems=problems)
+        return InvalidInput(
+            message=exception.text.in_language(language), problems=problems, problem_count=exception.count
+        )
 
 
 class _NotFoundHandler(strawberry.ExceptionHandler[errors.NotFound | WrongId, NotFound]):

@@ -8,7 +8,7 @@ import strawberry
 
 from services.core.errors import InvalidInput, Path, Problem
 from services.core.problems import Problems
-from services.core.texts import text
+from services.core.texts import Text, text
 
 OFFER = ("Advantage", "PromotionalCode")
 """The kinds behind an id of the interface Offer."""
@@ -69,6 +69,10 @@ class Ids:
     def all(self, global_ids: Sequence[str], *kinds: str, path: Path) -> tuple[UUID, ...]:
         """The keys behind a list of ids, whose path has each id's position at its end."""
         return tuple(self.read(each, *kinds, path=(*path, str(position))) for position, each in enumerate(global_ids))
+
+    def refuse(self, path: Path, reason: Text) -> None:
+        """Remembers that the ids at ``path`` are not read."""
+        self._problems.add(path, reason)
 
     @property
     def problems(self) -> tuple[Problem, ...]:

@@ -6,7 +6,7 @@ Whatever a client sends, it gets an answer in JSON that says what is wrong, and 
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from http import HTTPStatus
 from typing import Final
@@ -22,9 +22,10 @@ from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
 from strawberry.types import ExecutionResult
 from strawberry.types.graphql import OperationType
 
+from graphql import GraphQLFormattedError
 from resolvers.runtime.context import Clock, Context, Services
 from resolvers.runtime.error_masking import RETRY_AFTER, UNAVAILABLE, codes, masked
-from resolvers.runtime.execution import Schema
+from resolvers.runtime.execution import TIMED_OUT, Schema
 from resolvers.transport.requests import MOST_BYTES, Refused, encoded, knows_specification, posted, refusal, response
 from resolvers.transport.subscriptions import Subscriptions
 from resolvers.transport.websocket import Adapter, Handler
@@ -112,11 +113,13 @@ class GraphQLApp(GraphQL[Context, None]):
 
 def _result(request: Request, result: ExecutionResult) -> Response:
     errors = [error.formatted for error in result.errors or ()]
+    answer: dict[str, object] = {"errors": errors} if errors else {}
+    if result.extensions:
+        answer["extensions"] = result.extensions
     if result.data is None and errors and not any("path" in error for error in errors):
-        # Not executed at all: no data, and a status of its own where the client knows the specification.
-        status = HTTPStatus.BAD_REQUEST if knows_specification(request) else HTTPStatus.OK
-        return response(request, {"errors": errors}, status)
-    answer: dict[str, object] = {**({"errors": errors} if errors else {}), "data": result.data}
+        # Not executed to its end: no data, and a status of its own where the client knows the specification.
+        return response(request, answer, _status(errors) if knows_specification(request) else HTTPStatus.OK)
+    answer["data"] = result.data
     if UNAVAILABLE in codes(result.errors):
         return _unavailable(request, answer)
     return response(request, answer, HTTPStatus.OK)
@@ -127,3 +130,8 @@ def _unavailable(request: Request, answer: Mapping[str, object]) -> Response:
     answered = response(request, answer, HTTPStatus.SERVICE_UNAVAILABLE)
     answered.headers["retry-after"] = str(RETRY_AFTER)
     return answered
+
+
+def _status(errors: Sequence[GraphQLFormattedError]) -> HTTPStatus:
+    timed_out = any(error.get("extensions", {}).get("code") == TIMED_OUT for error in errors)
+    return HTTPStatus.SERVICE_UNAVAILABLE if timed_out else HTTPStatus.BAD_REQUEST

@@ -18,7 +18,6 @@ from strawberry.types import ExecutionResult
 
 from graphql import FieldNode, GraphQLError, OperationDefinitionNode, OperationType
 from resolvers.runtime.context import Context
-from resolvers.runtime.document_limits import operation_in
 from resolvers.runtime.error_masking import INTERNAL, UNAVAILABLE, codes, masked, told
 from resolvers.runtime.execution import Schema
 from resolvers.transport.reauthentication import Reauthentication
@@ -124,7 +123,7 @@ class Subscriptions:
             del self._groups[group.key]
 
     def _definition(self, operation: Operation) -> OperationDefinitionNode | None:
-        return operation_in(self._schema._schema, operation.query, operation.name)
+        return self._schema.documents.operation(self._schema._schema, operation.query, operation.name)
 
 
 class _Key(NamedTuple):
@@ -236,6 +235,8 @@ def result_body(result: ExecutionResult) -> bytes:
     answer: dict[str, object] = {"data": result.data}
     if result.errors:
         answer["errors"] = [error.formatted for error in result.errors]
+    if result.extensions:
+        answer["extensions"] = result.extensions
     return encoded(answer)
 
 

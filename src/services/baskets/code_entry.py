@@ -27,6 +27,7 @@ from services.core import idempotency
 from services.core.coalescing import Coalescing
 from services.core.errors import CodeRefused, Failure, is_outage
 from services.core.idempotency import IdempotentRequest
+from services.core.pacing import TookTooLong
 from services.core.sent import Sent
 from services.core.transactions import Overtaken, Transaction, Transactions
 from services.core.viewer import Viewer
@@ -206,7 +207,8 @@ class CodeEntries:
             except Failure as failure:
                 outcomes[entry.basket] = failure
         wanted = [each.priceable for each in asked]
-        quotes = await self._quotes.quotes(transaction.connection, transaction.organisation, wanted) if wanted else []
+        connection, organisation = transaction.connection, transaction.organisation
+        quotes = await self._quotes.quotes(connection, organisation, wanted, alone=waits) if wanted else []
         taken: set[UUID] = set()
         for each, quote in zip(asked, quotes, strict=True):
             outcomes[each.basket.id] = _outcome(each, quote, taken)
@@ -218,8 +220,10 @@ def priced_code(pricing: Pricing, code: str) -> PricedCode:
     return next(priced for priced in pricing.codes if normalise(priced.text) == normalise(code))
 
 
-def _outcome(asked: _Asked, quote: Quote | Failure, taken: set[UUID]) -> _Change | Failure | _LeftOut:
+def _outcome(asked: _Asked, quote: Quote | Failure | TookTooLong, taken: set[UUID]) -> _Change | Failure | _LeftOut:
     """What the price says of one entry; ``taken`` are the single-use codes of the entries before it, and then its."""
+    if isinstance(quote, TookTooLong):
+        return _LeftOut()
     if isinstance(quote, Failure):
         return quote
     try:

@@ -62,10 +62,11 @@ class Baskets:
         Raises InvalidInput with every problem, Forbidden where somebody else supposes anything.
         """
         content = check(request, viewer, await self._catalogues.seen_by(viewer), simulation)
-        trying = self._attempts.trying(viewer, looked_up(content.codes), now)
-        async with trying as tries, self._sessions.reading() as connection:
+        async with self._attempts.trying(viewer, looked_up(content.codes), now) as tries:
             wanted = Priceable(viewer, content, simulation.at or now, tries, simulation.include)
-            return (await self._quotes.quote(connection, wanted)).pricing
+            async with self._sessions.reading() as connection:
+                facts = await self._quotes.facts(connection, wanted)
+            return (await self._quotes.priced(wanted, facts)).pricing
 
     async def create(self, viewer: Viewer, request: BasketRequest, now: datetime, key: str | None = None) -> Basket:
         """A new basket that holds what its price depends on.

@@ -5,6 +5,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -13,14 +14,21 @@ from db.baskets.baskets import BasketContent
 from services.access.attempt_limits import CodeTries
 from services.baskets.pricing_facts import FactsQuestion, FactsReader, PricingFacts
 from services.catalogue.snapshot import Catalogue
-from services.core.errors import InvalidInput
+from services.core.errors import InvalidInput, Problem
+from services.core.pacing import Pacer, TookTooLong
 from services.core.problems import Problems
 from services.core.texts import text
 from services.core.viewer import Viewer
-from services.pricing.engine import price
+from services.pricing.engine import price_in_steps
 from services.pricing.facts.tickets import Line
 from services.pricing.result import Pricing
 from services.pricing.values import value
+
+MOST_SECONDS: Final = 2.0
+"""Of computing, for one price. Only hundreds of unlike tickets under many limits that bind take so long."""
+
+MOST_SECONDS_BESIDE_OTHERS: Final = 0.02
+"""The same where others wait for the price too."""
 
 
 @value
@@ -77,44 +85,64 @@ class Quotes:
 
     def __init__(self, facts: FactsReader) -> None:
         self._facts = facts
+        self._pacer = Pacer()
 
     async def quote(self, connection: AsyncConnection, wanted: Priceable) -> Quote:
         """The price of one basket.
 
-        Offers that the basket holds are honoured though suspended since. Raises InvalidInput where a line is not sold
-        or the contact is unknown.
+        Offers that the basket holds are honoured though suspended since. Raises InvalidInput where a line is not sold,
+        the contact is unknown, or the price cannot be found in ``MOST_SECONDS``.
         """
-        return _quote(wanted, await self._facts.read(connection, wanted.question))
+        return await self.priced(wanted, await self.facts(connection, wanted))
+
+    async def facts(self, connection: AsyncConnection, wanted: Priceable) -> PricingFacts:
+        """What the price depends on now. Raises InvalidInput where the contact is unknown."""
+        return await self._facts.read(connection, wanted.question)
+
+    async def priced(self, wanted: Priceable, facts: PricingFacts) -> Quote:
+        """The price that these facts make, without the database. Raises InvalidInput, as ``quote``."""
+        try:
+            return await self._quote(wanted, facts, MOST_SECONDS)
+        except TookTooLong:
+            raise InvalidInput([Problem(("lines",), text("price_too_intricate"))]) from None
 
     async def quotes(
-        self, connection: AsyncConnection, organisation: UUID, wanted: Sequence[Priceable]
-    ) -> list[Quote | InvalidInput]:
-        """The prices of several baskets at one instant; for each that has none, what its customer asked for wrongly."""
+        self, connection: AsyncConnection, organisation: UUID, wanted: Sequence[Priceable], *, alone: bool
+    ) -> list[Quote | InvalidInput | TookTooLong]:
+        """The prices of several baskets at one instant; for each that has none, what its customer asked for wrongly.
+
+        Unless they are ``alone``, nobody else may wait long for them: ``MOST_SECONDS_BESIDE_OTHERS`` for each.
+        """
         found = await self._facts.read_all(connection, organisation, [each.question for each in wanted])
-        return [_quote_or_failure(each, facts) for each, facts in zip(wanted, found, strict=True)]
+        return [await self._quote_or_failure(each, facts, alone) for each, facts in zip(wanted, found, strict=True)]
 
+    async def _quote_or_failure(
+        self, wanted: Priceable, facts: PricingFacts | InvalidInput, alone: bool
+    ) -> Quote | InvalidInput | TookTooLong:
+        if isinstance(facts, InvalidInput):
+            return facts
+        try:
+            return (
+                await self.priced(wanted, facts)
+                if alone
+                else await self._quote(wanted, facts, MOST_SECONDS_BESIDE_OTHERS)
+            )
+        except (InvalidInput, TookTooLong) as failure:
+            return failure
 
-def _quote_or_failure(wanted: Priceable, facts: PricingFacts | InvalidInput) -> Quote | InvalidInput:
-    if isinstance(facts, InvalidInput):
-        return facts
-    try:
-        return _quote(wanted, facts)
-    except InvalidInput as failure:
-        return failure
-
-
-def _quote(wanted: Priceable, facts: PricingFacts) -> Quote:
-    content = wanted.content
-    pricing = price(
-        lines_of(facts.catalogue, content),
-        facts.codes,
-        facts.sale,
-        facts.catalogue.offers,
-        facts.taken,
-        only=None if content.advantages is None else frozenset(content.advantages),
-        include=facts.held | wanted.include,
-    )
-    return Quote(pricing, facts.catalogue, facts.holders, facts.has_expired)
+    async def _quote(self, wanted: Priceable, facts: PricingFacts, most: float) -> Quote:
+        """In slices: a price may take long where limits bind many unlike tickets."""
+        content = wanted.content
+        steps = price_in_steps(
+            lines_of(facts.catalogue, content),
+            facts.codes,
+            facts.sale,
+            facts.catalogue.offers,
+            facts.taken,
+            only=None if content.advantages is None else frozenset(content.advantages),
+            include=facts.held | wanted.include,
+        )
+        return Quote(await self._pacer.run(steps, most), facts.catalogue, facts.holders, facts.has_expired)
 
 
 def lines_of(catalogue: Catalogue, content: BasketContent) -> list[Line]:

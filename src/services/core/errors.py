@@ -14,12 +14,17 @@
 Everything else that escapes a service is a fault, and is masked at the edge: an outage, which passes, or one of ours.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
+from typing import Final, Protocol
 
 from db.core.outages import is_unavailable
 from services.core.texts import Text
 from services.pricing.facts.refusals import Refusal
+
+MOST_LISTED: Final = 50
+"""Problems of one input that are listed; what comes after is counted. Nobody mends more of them by hand at a time."""
 
 Path = tuple[str, ...]
 
@@ -46,12 +51,20 @@ class Problem:
     text: Text
 
 
-class InvalidInput(Failure):
-    """Every problem with the input at once."""
+class ProblemList(Protocol):
+    """Problems that can be counted without being looked at."""
 
-    def __init__(self, problems: Iterable[Problem]) -> None:
+    def __iter__(self) -> Iterator[Problem]: ...
+    def __len__(self) -> int: ...
+
+
+class InvalidInput(Failure):
+    """Every problem with the input at once: the first ``most`` of them, all where it is None, and their ``count``."""
+
+    def __init__(self, problems: ProblemList, most: int | None = MOST_LISTED, *, count: int | None = None) -> None:
         super().__init__(Text("invalid_input"))
-        self.problems = tuple(problems)
+        self.problems = tuple(islice(problems, most))
+        self.count = len(problems) if count is None else count
 
 
 class NotFound(Failure):

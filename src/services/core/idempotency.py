@@ -39,6 +39,7 @@ class _StoredAnswer:
     said: _Text = _Text("not_found", {})
     path: Path = ()
     problems: tuple[tuple[Path, _Text], ...] = ()
+    problem_count: int = 0
     refusals: tuple[Refusal, ...] = ()
 
 
@@ -141,7 +142,9 @@ def _told(failure: Failure) -> _StoredAnswer:
     match failure:
         case InvalidInput(problems=problems):
             kept = tuple((problem.path, _kept(problem.text)) for problem in problems)
-            return _StoredAnswer(failure="InvalidInput", said=_kept(failure.text), problems=kept)
+            return _StoredAnswer(
+                failure="InvalidInput", said=_kept(failure.text), problems=kept, problem_count=failure.count
+            )
         case NotFound(path=path):
             return _StoredAnswer(failure="NotFound", said=_kept(failure.text), path=path)
         case CodeRefused(refusals=refusals):
@@ -153,7 +156,8 @@ def _failure(told: _StoredAnswer) -> Failure:
     said = _said(told.said)
     match told.failure:
         case "InvalidInput":
-            return InvalidInput([Problem(path, _said(kept)) for path, kept in told.problems])
+            problems = [Problem(path, _said(kept)) for path, kept in told.problems]
+            return InvalidInput(problems, count=max(told.problem_count, len(problems)))
         case "NotFound":
             return NotFound(told.path, said)
         case "CodeRefused":

@@ -89,7 +89,7 @@ async def _load(
         limited = {limited: (path, quota) for limited, path, quota in quotas(sound, existing)}
         problems.extend(await below_taken(connection, claimed, limited))
     if problems or organisation is None or claimed is None:
-        raise InvalidInput(sorted(problems, key=_place))
+        raise InvalidInput(sorted(problems, key=_place), most=None)
     writer = Writer(Transaction(connection, claimed, now), sound, existing, ids)
     made = await writer.write(_row(organisation, claimed))
     return Loaded(

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import chain, islice
+from itertools import chain
 from uuid import UUID
 
 from db.codes import batches as db_batches
@@ -15,6 +15,7 @@ from services.baskets.simulation import Simulation, check_simulation
 from services.catalogue.catalogues import Catalogues
 from services.catalogue.snapshot import Catalogue
 from services.core.errors import InvalidInput
+from services.core.pacing import Pacer
 from services.core.problems import Problems
 from services.core.texts import text
 from services.core.viewer import Audience, Viewer
@@ -86,6 +87,7 @@ class Eligibility:
         self._catalogues = catalogues
         self._facts = facts
         self._attempts = attempts
+        self._pacer = Pacer()
 
     async def page(
         self, viewer: Viewer, request: EligibilityRequest, *, after: UUID | None, most: int, now: datetime
@@ -111,9 +113,16 @@ class Eligibility:
         opened = {code.offer for code in facts.codes if code.offer is not None}
         seen = _visible(viewer, own | opened, facts.catalogue, facts.sale.contact, now)
         offers = sorted((offer for offer in seen if _is_after(offer, after)), key=lambda offer: offer.id)
-        answers = _answers(offers, request, facts)
-        wanted = (each for each in answers if request.include_ineligible or each.is_eligible)
-        return EligibilityPage(facts.catalogue, list(islice(wanted, most)))
+        wanted: list[OfferEligibility] = []
+        for each in _answers(offers, request, facts):
+            if request.include_ineligible or each.is_eligible:
+                wanted.append(each)
+            if len(wanted) == most:
+                break
+            # A large house has ten thousand offers, of which none may be open.
+            if self._pacer.is_over():
+                await self._pacer.turn()
+        return EligibilityPage(facts.catalogue, wanted)
 
     async def _own(self, viewer: Viewer) -> frozenset[UUID]:
         """The offers that a partner has codes of."""

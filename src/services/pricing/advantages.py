@@ -23,6 +23,7 @@ from services.pricing.result import Hold, PricedCode
 from services.pricing.rules import needs_code
 from services.pricing.scope import in_scope, is_on_sale, ticket_refusals
 from services.pricing.solver.assignment import Cap, Option, assign
+from services.pricing.steps import Steps
 from services.pricing.terms import OpenedCode, Terms
 from services.pricing.values import value
 
@@ -78,17 +79,18 @@ class _Choice:
         return target.tickets_per_code if isinstance(target, SingleUseTarget) else None
 
 
-def grant(basket: TicketCounts, entries: Entries, terms: Terms, only: frozenset[UUID] | None) -> Granted:
+def grant(basket: TicketCounts, entries: Entries, terms: Terms, only: frozenset[UUID] | None) -> Steps[Granted]:
     """The assignment of advantages (of those in ``only``, if given) that saves the most.
 
     Within a kind the earlier tickets get what saves more. The first code of an offer covers the tickets on which it
     saves the most, as many as it may, the next one those after them.
     """
-    choices = _choices(basket, entries, terms, only)
+    choices = yield from _choices(basket, entries, terms, only)
+    assigned = yield from _assign(basket, choices)
     holds: list[Hold] = []
     discounts: dict[int, int] = {}
     of_kinds: list[list[Given]] = [[] for _ in basket.kinds]
-    for choice, shares in _assign(basket, choices):
+    for choice, shares in assigned:
         for (place, kind), count in _covers(choice, shares):
             code = None if place is None else entries[place][0].entered.code
             given = Given(choice.advantage, choice.savings[kind], code)
@@ -98,16 +100,20 @@ def grant(basket: TicketCounts, entries: Entries, terms: Terms, only: frozenset[
                 discounts[place] = discounts.get(place, 0) + given.saving * count
     turns = [iter(sorted(of_kind, key=_SAVING, reverse=True)) for of_kind in of_kinds]
     tickets = [next(turns[kind], _NOTHING) for kind in basket.tickets]
-    codes = {
-        place: entry.applied(discounts[place])
-        if place in discounts
-        else entry.refused(_reasons(entry, advantage, basket, tickets, terms))
-        for place, (entry, advantage) in entries.items()
-    }
+    codes = {}
+    for place, (entry, advantage) in entries.items():
+        codes[place] = (
+            entry.applied(discounts[place])
+            if place in discounts
+            else entry.refused(_reasons(entry, advantage, basket, tickets, terms))
+        )
+        yield
     return Granted(tickets, codes, holds)
 
 
-def _choices(basket: TicketCounts, entries: Entries, terms: Terms, only: frozenset[UUID] | None) -> list[_Choice]:
+def _choices(
+    basket: TicketCounts, entries: Entries, terms: Terms, only: frozenset[UUID] | None
+) -> Steps[list[_Choice]]:
     """The advantages that the sale, the codes and the limits allow for some ticket, in the order of preference."""
     places: dict[UUID, list[int]] = {}
     for place, (entry, advantage) in entries.items():
@@ -119,11 +125,12 @@ def _choices(basket: TicketCounts, entries: Entries, terms: Terms, only: frozens
     for number, kind in enumerate(basket.kinds):
         for advantage, off in terms.offers.candidates(kind, groups, opened):
             found.setdefault(advantage.id, (advantage, {}))[1][number] = off
-    choices = [
-        _choice(advantage, savings, basket, places.get(advantage.id, ()), terms)
-        for advantage, savings in found.values()
-        if (only is None or advantage.id in only) and not terms.refusals(advantage)
-    ]
+        yield
+    choices = []
+    for advantage, savings in found.values():
+        if (only is None or advantage.id in only) and not terms.refusals(advantage):
+            choices.append(_choice(advantage, savings, basket, places.get(advantage.id, ()), terms))
+            yield
     choices.sort(key=lambda choice: (choice.rank, choice.advantage.code, choice.advantage.id))
     return [choice for choice in choices if choice.savings]
 
@@ -143,7 +150,7 @@ def _choice(
     return _Choice(advantage, limits, left, places)
 
 
-def _assign(basket: TicketCounts, choices: Sequence[_Choice]) -> list[tuple[_Choice, dict[int, int]]]:
+def _assign(basket: TicketCounts, choices: Sequence[_Choice]) -> Steps[list[tuple[_Choice, dict[int, int]]]]:
     """The choices that are taken, in their order, with how many tickets of which kind."""
     options: list[list[Option]] = [[] for _ in basket.kinds]
     caps = []
@@ -155,8 +162,10 @@ def _assign(basket: TicketCounts, choices: Sequence[_Choice]) -> list[tuple[_Cho
             caps.append(Cap(number, covered, bound.most))
         if choice.per_code is not None:
             caps.append(Cap(number, list(choice.savings), choice.per_code * len(choice.places)))
+        yield
+    assigned = yield from assign(basket.counts, options, caps, [choice.rank for choice in choices])
     shares: dict[int, dict[int, int]] = {}
-    for kind, share in enumerate(assign(basket.counts, options, caps, [choice.rank for choice in choices])):
+    for kind, share in enumerate(assigned):
         for number, count in share.items():
             shares.setdefault(number, {})[kind] = count
     return [(choices[number], shares[number]) for number in sorted(shares)]

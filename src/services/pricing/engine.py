@@ -19,6 +19,7 @@ from services.pricing.promotions import promote
 from services.pricing.result import PricedLine, PricedTicket, Pricing
 from services.pricing.rules import needs_code, refusals, rules
 from services.pricing.scope import ticket_refusals, used_up
+from services.pricing.steps import Steps, finished
 from services.pricing.terms import Terms, entries, of_type
 
 
@@ -32,6 +33,20 @@ def price(
     only: frozenset[UUID] | None = None,
     include: frozenset[UUID] = frozenset(),
 ) -> Pricing:
+    """What ``price_in_steps`` returns, all its steps at once."""
+    return finished(price_in_steps(lines, codes, sale, offers, taken, only=only, include=include))
+
+
+def price_in_steps(
+    lines: Sequence[Line],
+    codes: Sequence[EnteredCode],
+    sale: Sale,
+    offers: OfferIndex,
+    taken: Taken,
+    *,
+    only: frozenset[UUID] | None = None,
+    include: frozenset[UUID] = frozenset(),
+) -> Steps[Pricing]:
     """Prices a basket by the five steps of docs/domain.md, Pricing a basket.
 
     ``taken`` is what *other* baskets and orders hold of each counted limit. Of the advantages, ``only`` these are
@@ -43,12 +58,12 @@ def price(
     basket = TicketCounts.of(lines)
     terms = Terms(sale, offers, taken, include)
     entered = entries(codes, terms)
-    granted = grant(basket, of_type(entered, Advantage), terms, only)
+    granted = yield from grant(basket, of_type(entered, Advantage), terms, only)
     prices = [
         basket.kinds[kind].full_price - given.saving
         for kind, given in zip(basket.tickets, granted.tickets, strict=True)
     ]
-    promoted = promote(basket, prices, of_type(entered, PromotionalCode), terms)
+    promoted = yield from promote(basket, prices, of_type(entered, PromotionalCode), terms)
     tickets = _tickets(prices, granted.tickets, promoted.shares)
     unknown = {place: entry.refused(()) for place, entry in enumerate(entered) if entry.offer is None}
     results = unknown | granted.codes | promoted.codes

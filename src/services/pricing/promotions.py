@@ -10,6 +10,7 @@ from services.pricing.facts.tickets import TicketKind
 from services.pricing.limits import exceeded
 from services.pricing.result import Hold, PricedCode
 from services.pricing.scope import in_scope
+from services.pricing.steps import Steps
 from services.pricing.terms import OpenedCode, Terms
 from services.pricing.values import value
 
@@ -26,13 +27,14 @@ class Promoted:
     holds: list[Hold]
 
 
-def promote(basket: TicketCounts, prices: Sequence[int], promotions: Promotions, terms: Terms) -> Promoted:
+def promote(basket: TicketCounts, prices: Sequence[int], promotions: Promotions, terms: Terms) -> Steps[Promoted]:
     """Each code, in the order of entry, on what those before it left of the ``prices`` with advantages."""
     left = list(prices)
     standing: list[tuple[OpenedCode, PromotionalCode]] = []
     codes: dict[int, PricedCode] = {}
     holds: list[Hold] = []
     for place, (entry, promotion) in promotions.items():
+        yield
         reasons = [
             *terms.refusals(promotion),
             *_basket_refusals(promotion, basket, sum(prices), terms),

@@ -8,11 +8,12 @@ from contextlib import asynccontextmanager
 import httpx
 import pytest
 import websockets
-from tests.graphql.runtime.toy import KEYS, Probe, serving
+from tests.graphql.runtime.toy import KEYS, SCHEMA, Probe, serving
 from tests.wire import Json, JsonObject
 from websockets.asyncio.client import ClientConnection
 
 from resolvers.runtime import document_limits as limits
+from resolvers.runtime.document_cost import MOST_COST, ROOT_FIELD
 from resolvers.runtime.ids import encode
 
 PROTOCOL = websockets.Subprotocol("graphql-transport-ws")
@@ -62,6 +63,11 @@ async def receive(socket: ClientConnection) -> Json:
     return json.loads(message)
 
 
+def told(cost: int) -> JsonObject:
+    """What an answer says of the cost of its operation."""
+    return {"extensions": {"cost": {"cost": cost, "limit": MOST_COST}}}
+
+
 def subscribe(query: str, key: str = "1") -> JsonObject:
     return {"type": "subscribe", "id": key, "payload": {"query": query}}
 
@@ -75,7 +81,7 @@ async def test_a_query_is_answered(client: httpx.AsyncClient) -> None:
     )
     assert response.status_code == 200
     assert response.headers["content-type"] == "application/json"
-    assert response.json() == {"data": {"echo": "é😀\0"}}
+    assert response.json() == {"data": {"echo": "é😀\0"}, **told(ROOT_FIELD + 2)}
 
 
 @pytest.mark.parametrize(
@@ -140,7 +146,7 @@ async def test_of_several_operations_one_must_be_named(client: httpx.AsyncClient
     assert unnamed.status_code == 400
     assert "operationName" in unnamed.json()["errors"][0]["message"]
     named = await client.post("/", json={"query": query, "operationName": "B"})
-    assert named.json() == {"data": {"language": "FR"}}
+    assert named.json() == {"data": {"language": "FR"}, **told(ROOT_FIELD + 1)}
     unknown = await client.post("/", json={"query": query, "operationName": "C"})
     assert unknown.status_code == 400
     assert '"C"' in unknown.json()["errors"][0]["message"]
@@ -196,13 +202,13 @@ async def test_an_outage_is_answered_by_503_and_when_to_come_back(
 async def test_event_streams_are_not_sent_to_who_merely_lists_them(client: httpx.AsyncClient) -> None:
     accept = {"accept": f"{SPECIFIED}, application/json, text/event-stream, multipart/mixed"}
     response = await client.post("/", json={"query": "{ hello }"}, headers=accept)
-    assert response.json() == {"data": {"hello": "hello"}}
+    assert response.json() == {"data": {"hello": "hello"}, **told(ROOT_FIELD + 1)}
 
 
 async def test_a_lone_surrogate_in_an_answer_is_written_as_an_escape(client: httpx.AsyncClient) -> None:
     response = await client.post("/", json={"query": "{ surrogate }"})
     assert response.status_code == 200
-    assert response.content == b'{"data": {"surrogate": "\\ud800"}}'
+    assert b'"data": {"surrogate": "\\ud800"}' in response.content
 
 
 async def test_a_lone_surrogate_in_a_document_is_a_syntax_error(client: httpx.AsyncClient) -> None:
@@ -212,7 +218,7 @@ async def test_a_lone_surrogate_in_a_document_is_a_syntax_error(client: httpx.As
 
 async def test_introspection_needs_no_credentials(client: httpx.AsyncClient, probe: Probe) -> None:
     response = await client.post("/", json={"query": "{ __typename __schema { queryType { name } } }"})
-    assert response.json() == {"data": {"__typename": "Query", "__schema": {"queryType": {"name": "Query"}}}}
+    assert response.json()["data"] == {"__typename": "Query", "__schema": {"queryType": {"name": "Query"}}}
     assert probe.asked == []
 
 
@@ -247,6 +253,37 @@ async def test_a_mutation_finishes_although_its_client_has_left(address: str, pr
         await asyncio.wait_for(probe.started.wait(), 5)
     probe.release.set()
     await asyncio.wait_for(probe.finished.wait(), 5)
+
+
+async def test_an_operation_that_takes_too_long_is_worth_trying_again(
+    client: httpx.AsyncClient, probe: Probe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(SCHEMA, "most_seconds", 0)
+    query = {"query": "mutation { slow }"}
+    response = await client.post("/", json=query, headers={"accept": SPECIFIED})
+    assert response.status_code == 503
+    assert response.json()["errors"][0]["extensions"] == {"code": "TIMED_OUT"}
+    probe.release.set()
+    await asyncio.wait_for(probe.finished.wait(), 5)
+
+
+async def test_an_operation_of_a_websocket_that_takes_too_long_is_told_so(
+    address: str, probe: Probe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with connected(address) as socket:
+        monkeypatch.setattr(SCHEMA, "most_seconds", 0)
+        await send(socket, subscribe("mutation { slow }"))
+        message = await receive(socket)
+        assert message["payload"]["errors"][0]["extensions"] == {"code": "TIMED_OUT"}
+        assert (await receive(socket))["type"] == "complete"
+    probe.release.set()
+    await asyncio.wait_for(probe.finished.wait(), 5)
+
+
+async def test_what_is_wrong_is_not_repeated_at_length(client: httpx.AsyncClient) -> None:
+    response = await client.post("/", json={"query": "{ echo(said: " + "[" * 150 + "]" * 150 + ") }"})
+    assert len(response.content) < 3_000
+    assert response.json()["errors"][0]["message"].endswith("…")
 
 
 # ── WebSocket ────────────────────────────────────────────────────────────────────────────────────
@@ -304,7 +341,7 @@ async def test_a_wrong_document_is_an_error_of_its_operation_only(address: str, 
         assert (message["type"], message["id"]) == ("error", "1")
         assert message["payload"][0]["extensions"]["code"] == "GRAPHQL_VALIDATION_FAILED"
         await send(socket, subscribe("{ hello }", "2"))
-        assert (await receive(socket))["payload"] == {"data": {"hello": "hello"}}
+        assert (await receive(socket))["payload"] == {"data": {"hello": "hello"}, **told(ROOT_FIELD + 1)}
 
 
 @pytest.mark.parametrize(
@@ -377,7 +414,7 @@ async def test_a_document_may_be_so_deep_and_no_deeper(client: httpx.AsyncClient
 
 async def test_a_document_may_ask_for_so_many_values_and_no_more(client: httpx.AsyncClient) -> None:
     response = await client.post("/", json={"query": nested(7)})
-    assert str(limits.MOST_VALUES) in response.json()["errors"][0]["message"]
+    assert str(MOST_COST) in response.json()["errors"][0]["message"]
 
 
 async def test_page_sizes_are_taken_from_variables(client: httpx.AsyncClient) -> None:

@@ -242,7 +242,8 @@ async def test_a_stream_is_framed_so_that_urql_can_split_it(server: Server) -> N
         assert response.headers["content-type"] == "text/event-stream; charset=utf-8"
         assert response.headers["cache-control"] == "no-store"
         raw = b"".join([part async for part in response.aiter_raw()])
-    assert raw == b'event: next\ndata: {"data":{"__typename":"Query"}}\n\nevent: complete\ndata:\n\n'
+    told = b'"extensions":{"cost":{"cost":1,"limit":500000}}'
+    assert raw == b'event: next\ndata: {"data":{"__typename":"Query"},%b}\n\nevent: complete\ndata:\n\n' % told
 
 
 async def test_a_silent_stream_has_a_heartbeat(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:

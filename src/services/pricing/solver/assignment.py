@@ -9,6 +9,7 @@ from operator import itemgetter
 from typing import NamedTuple
 
 from services.pricing.solver.integer_program import Limit, solve
+from services.pricing.steps import Steps
 
 Option = tuple[int, int]
 """What an offer would take off each ticket of a kind (above 0), and the offer's number."""
@@ -30,7 +31,7 @@ Share = dict[int, int]
 
 def assign(
     counts: Sequence[int], options: Sequence[Sequence[Option]], caps: Sequence[Cap], ranks: Sequence[int]
-) -> list[Share]:
+) -> Steps[list[Share]]:
     """The assignment with the largest saving in all, by kind; each kind's ``options`` come in the order of preference.
 
     Among equals, the one with the fewest tickets on offers of the highest of the ``ranks`` (0 for everyone's, more for
@@ -41,7 +42,7 @@ def assign(
     if all(sum(shares[kind].get(cap.offer, 0) for kind in cap.kinds) <= cap.most for cap in caps):
         return shares
     binding = [cap for cap in caps if sum(counts[kind] for kind in cap.kinds) > cap.most]
-    return _optimum(counts, options, binding, ranks)
+    return (yield from _optimum(counts, options, binding, ranks))
 
 
 def _best(counts: Sequence[int], options: Sequence[Sequence[Option]]) -> list[Share]:
@@ -52,7 +53,7 @@ def _best(counts: Sequence[int], options: Sequence[Sequence[Option]]) -> list[Sh
 
 def _optimum(
     counts: Sequence[int], options: Sequence[Sequence[Option]], caps: Sequence[Cap], ranks: Sequence[int]
-) -> list[Share]:
+) -> Steps[list[Share]]:
     """Each kind falls back on its best option without a cap; what is solved for is how many get a better one."""
     capped = {(kind, cap.offer) for cap in caps for kind in cap.kinds}
     free = [[each for each in choices if (kind, each[1]) not in capped] for kind, choices in enumerate(options)]
@@ -61,7 +62,8 @@ def _optimum(
     floors = [max((worths[kind, offer] for offer in fallback), default=0) for kind, fallback in enumerate(fallbacks)]
     gains = {pair: worth - floors[pair[0]] for pair, worth in worths.items() if worth > floors[pair[0]]}
     shares: list[Share] = [{} for _ in counts]
-    for (kind, offer), tickets in zip(gains, solve(list(gains.values()), _limits(counts, gains, caps)), strict=True):
+    solved = yield from solve(list(gains.values()), _limits(counts, gains, caps))
+    for (kind, offer), tickets in zip(gains, solved, strict=True):
         if tickets:
             shares[kind][offer] = tickets
     for count, share, fallback in zip(counts, shares, fallbacks, strict=True):

@@ -9,6 +9,8 @@ from fractions import Fraction
 from math import floor, gcd
 from typing import NamedTuple
 
+from services.pricing.steps import Steps
+
 
 class Limit(NamedTuple):
     """At most ``most`` (0 or more) of these variables together."""
@@ -17,7 +19,7 @@ class Limit(NamedTuple):
     most: int
 
 
-def solve(worths: Sequence[int], limits: Sequence[Limit]) -> list[int]:
+def solve(worths: Sequence[int], limits: Sequence[Limit]) -> Steps[list[int]]:
     """The values of the variables, whole and 0 or more, that keep the limits and are worth the most.
 
     Worths are above 0, and every variable stands in a limit.
@@ -29,7 +31,8 @@ def solve(worths: Sequence[int], limits: Sequence[Limit]) -> list[int]:
         room = [Limit(each.variables, each.most - sum(least[v] for v in each.variables)) for each in under]
         if any(limit.most < 0 for limit in room):
             continue
-        values = [lower + more for lower, more in zip(least, _relaxed(worths, room), strict=True)]
+        relaxed = yield from _relaxed(worths, room)
+        values = [lower + more for lower, more in zip(least, relaxed, strict=True)]
         worth = floor(sum(worth * value for worth, value in zip(worths, values, strict=True)))
         if worth <= most:
             continue
@@ -47,7 +50,7 @@ _RIGHT = -1
 _WORTH = -2
 
 
-def _relaxed(worths: Sequence[int], limits: Sequence[Limit]) -> list[Fraction]:
+def _relaxed(worths: Sequence[int], limits: Sequence[Limit]) -> Steps[list[Fraction]]:
     """The values worth the most when fractions are allowed.
 
     The variable that adds the most to the worth enters first; when that has brought nothing for a while, the one with
@@ -57,7 +60,7 @@ def _relaxed(worths: Sequence[int], limits: Sequence[Limit]) -> list[Fraction]:
     idle = 0
     while adding := [(loss, variable) for variable, loss in tableau.worth.items() if loss < 0]:
         entering = min(adding)[1] if idle <= len(limits) else min(variable for _, variable in adding)
-        idle = 0 if tableau.enter(entering) else idle + 1
+        idle = 0 if (yield from tableau.enter(entering)) else idle + 1
     return [tableau.value(variable) for variable in range(len(worths))]
 
 
@@ -80,7 +83,7 @@ class _Tableau:
         }
         self.worth = {variable: -worth for variable, worth in enumerate(worths)} | {_WORTH: 1}
 
-    def enter(self, entering: int) -> bool:
+    def enter(self, entering: int) -> Steps[bool]:
         """Solves for the variable the row that limits it first; whether that has added to the worth."""
         slacks = self.slacks_of[entering]
         column = {solved: sum([row.get(slack, 0) for slack in slacks]) for solved, row in self.rows.items()}
@@ -94,8 +97,10 @@ class _Tableau:
         for solved, factor in column.items():
             if factor:
                 _eliminate(self.rows[solved], by, factor, scale)
+                yield
         _eliminate(self.worth, self._in_full(by), self.worth[entering], scale)
         self.rows[entering] = by | {entering: scale}
+        yield
         return _RIGHT in by
 
     def value(self, variable: int) -> Fraction:
