@@ -12,9 +12,9 @@ from tests.chaos.machinery import Postgres, postgres, service
 from tests.chaos.makers import Makers, stuck
 from tests.ledger import breaches, connect
 
-pytestmark = [pytest.mark.alone, pytest.mark.processes]
+pytestmark = [pytest.mark.alone, pytest.mark.processes, pytest.mark.timeout(600)]
 
-TRIES = 4
+TRIES = 3
 CODES = 200_000
 BUYERS = 6
 

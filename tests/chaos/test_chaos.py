@@ -8,7 +8,7 @@ from tests.chaos.mutants import MUTANTS
 from tests.chaos.storm import UNANSWERED, run
 from tests.gala import Gala
 
-pytestmark = [pytest.mark.alone, pytest.mark.processes]
+pytestmark = [pytest.mark.alone, pytest.mark.processes, pytest.mark.timeout(600)]
 
 SEEDS_A_MUTANT = 4
 

@@ -14,7 +14,7 @@ from services.core.errors import NotFound
 from services.core.transactions import Overtaken
 from services.core.viewer import Viewer
 
-_LOOKS: Final = 10
+_LOOKS: Final = 50
 
 
 class Catalogues:
