@@ -21,7 +21,7 @@ from sesame.settings import Settings, secret_key
 
 _DRAIN_SECONDS: Final = 10
 _LARGEST_MESSAGE: Final = 1024 * 1024
-# Of each process beside its pool: one that listens and one to spare, of the queue worker one for each kind of job.
+# Of each process beside its pool: one that listens, one to spare.
 _EXTRA_CONNECTIONS: Final = 2
 
 _PING_SECONDS: Final = 50  # Below the minute after which proxies cut what is silent.
