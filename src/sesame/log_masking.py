@@ -37,7 +37,8 @@ _NAMED: Final = re.compile(
     re.IGNORECASE | re.VERBOSE,
 )
 _BEARER: Final = re.compile(r"\b((?:bearer|negotiate)\s+)[^\s,;\"']{8,}|\b(basic\s+)[\w+/=-]{16,}", re.IGNORECASE)
-_KEY: Final = re.compile(r"\bsesame\.\S{1,128}?\.[A-Za-z0-9_-]{43}")
+# Whole or cut short; names of modules have no digits and capitals.
+_KEY: Final = re.compile(r"\bsesame\.\S{1,128}?\.(?=[\w-]*[A-Z])(?=[\w-]*[0-9])[\w-]{12,}", re.ASCII)
 _JWT: Final = re.compile(r"\beyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*)*")
 _TOKEN: Final = re.compile(
     r"(?<![\w-])(?=[\w-]*[A-Z])(?=[\w-]*[a-z])(?=[\w-]*[0-9])[\w-]{32,}", re.ASCII
@@ -164,8 +165,7 @@ def _without_quotes(text: str) -> str:
 
 def _without_tokens(text: str) -> str:
     text = _BEARER.sub(rf"\1\2{MASK}", text)
-    if len(text) >= 32:
-        text = _TOKEN.sub(MASK, _KEY.sub(MASK, text))
+    text = _TOKEN.sub(MASK, _KEY.sub(MASK, text))
     text = _BARCODE.sub(MASK, _JWT.sub(MASK, text) if "eyJ" in text else text)
     return _without_codes(text)
 
