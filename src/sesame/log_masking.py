@@ -37,7 +37,8 @@ _NAMED: Final = re.compile(
     re.IGNORECASE | re.VERBOSE,
 )
 _BEARER: Final = re.compile(r"\b((?:bearer|negotiate)\s+)[^\s,;\"']{8,}|\b(basic\s+)[\w+/=-]{16,}", re.IGNORECASE)
-_KEY: Final = re.compile(r"\bsesame\.\S{1,128}?\.[A-Za-z0-9_-]{43}")
+# Whole or cut short; names of modules have no digits and capitals.
+_KEY: Final = re.compile(r"\bsesame\.\S{1,128}?\.(?=[\w-]*[A-Z])(?=[\w-]*[0-9])[\w-]{12,}", re.ASCII)
 _JWT: Final = re.compile(r"\beyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*)*")
 _TOKEN: Final = re.compile(
     r"(?<![\w-])(?=[\w-]*[A-Z])(?=[\w-]*[a-z])(?=[\w-]*[0-9])[\w-]{32,}", re.ASCII
@@ -73,18 +74,20 @@ class Masking:
         for name, value in event.items():
             if name not in _KEPT:
                 event[name] = MASK if value is not None and _is_secret(name) else self._value(value)
-        if isinstance(sent, Sent) and (texts := [name for name in _OF_FAULTS if name in event]):
+        if isinstance(sent, Sent):
             # Our own words hold nothing that was sent; those of an error and of a library may.
-            if "logger" in event:
-                texts.append("event")
-            told = {name: event[name] for name in texts}
-            event.update(_without(told, _known_of(sent, told)))
+            words = _OF_LIBRARIES if "logger" in event else _OF_FAULTS
+            told = {name: event[name] for name in words if name in event}
+            if told:
+                event.update(_without(told, _known_of(sent, told)))
         return event
 
     def text(self, text: str) -> str:
         """The text with everything masked that is known by its shape or its value."""
         if len(text) > _LONGEST:
-            text = f"{text[:_LONGEST]}… ({len(text) - _LONGEST} more characters)"
+            # The first lines of a traceback say where it began, the last ones what it was.
+            half = _LONGEST // 2
+            text = f"{text[:half]} … ({len(text) - 2 * half} more characters) … {text[-half:]}"
         if self._known is not None:
             text = self._known.sub(MASK, text)
         if "@" in text or "%40" in text:
@@ -106,7 +109,7 @@ class Masking:
 
 
 _OF_FAULTS: Final = ("exception", "reason")
-
+_OF_LIBRARIES: Final = ("event", *_OF_FAULTS)
 
 _OF_PROGRAM: Final = frozenset({"exc_type", "filename", "name", "module"})
 """What a traceback says of the program, and not of what it was given."""
@@ -162,8 +165,7 @@ def _without_quotes(text: str) -> str:
 
 def _without_tokens(text: str) -> str:
     text = _BEARER.sub(rf"\1\2{MASK}", text)
-    if len(text) >= 32:
-        text = _TOKEN.sub(MASK, _KEY.sub(MASK, text))
+    text = _TOKEN.sub(MASK, _KEY.sub(MASK, text))
     text = _BARCODE.sub(MASK, _JWT.sub(MASK, text) if "eyJ" in text else text)
     return _without_codes(text)
 

@@ -116,11 +116,17 @@ class Site:
         return answer.get("data")
 
 
+@pytest.fixture(scope="module")
+async def stage() -> AsyncIterator[tuple[Postgres, Gala]]:
+    with postgres() as server:
+        yield server, await server.prepare()
+
+
 @pytest.fixture
-async def site() -> AsyncIterator[Site]:
+async def site(stage: tuple[Postgres, Gala]) -> AsyncIterator[Site]:
+    server, gala = stage
     letterbox = Letterbox()
-    with postgres() as server, TemporaryDirectory(prefix="sesame-tests-") as folder:
-        gala = await server.prepare()
+    with TemporaryDirectory(prefix="sesame-tests-") as folder:
         url = make_url(await server.copy()).set(password=OF_DATABASE).render_as_string(hide_password=False)
         sessions = Sessions(url, pool_size=1)
         partner = await Credentials(sessions, SECRET).partner_key("gala", "MAKER", "SHOP")
