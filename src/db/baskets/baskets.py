@@ -80,10 +80,14 @@ class Basket(LockedBasket):
 
 @dataclass(frozen=True, slots=True)
 class CodesEntered:
-    """What a basket becomes by codes: these entered, this price (as it is to be kept), and ``minutes`` more to live."""
+    """What a basket becomes by codes: these entered, whose it is and where, this price (as it is to be kept), and
+    ``minutes`` more to live.
+    """
 
     basket: UUID
     codes: tuple[str, ...]
+    contact: UUID | None
+    counter_profile: str | None
     pricing: str
     minutes: int
 
@@ -113,8 +117,8 @@ RETURNING expires_at
 """).bindparams(_LINES)
 # Each change extends a basket, up to its maximum lifespan.
 _SAVE = text(f"""
-UPDATE baskets SET contact_id = :contact, delivery_mode_id = :delivery_mode, use_balance = :use_balance,
-    advantage_ids = :advantages, lines = :lines, entered_codes = :codes, pricing = :pricing,
+UPDATE baskets SET contact_id = :contact, counter_profile = :counter_profile, delivery_mode_id = :delivery_mode,
+    use_balance = :use_balance, advantage_ids = :advantages, lines = :lines, entered_codes = :codes, pricing = :pricing,
     expires_at = least(now() + make_interval(mins => :minutes), created_at + {MAXIMUM_LIFESPAN})
 WHERE organisation_id = :organisation AND id = :basket
 RETURNING expires_at
@@ -122,9 +126,10 @@ RETURNING expires_at
 _SEPARATOR = "\x1f"  # Stands in no code, however it was entered.
 _SAVE_CODES = text(f"""
 UPDATE baskets b SET entered_codes = string_to_array(n.codes, E'\\x1f'), pricing = n.pricing,
+    contact_id = n.contact_id, counter_profile = n.counter_profile,
     expires_at = least(now() + make_interval(mins => n.minutes), b.created_at + {MAXIMUM_LIFESPAN})
-FROM unnest(CAST(:ids AS uuid[]), CAST(:codes AS text[]), CAST(:pricings AS text[]), CAST(:minutes AS integer[]))
-    AS n(id, codes, pricing, minutes)
+FROM unnest(CAST(:ids AS uuid[]), CAST(:codes AS text[]), CAST(:pricings AS text[]), CAST(:minutes AS integer[]),
+    CAST(:contacts AS uuid[]), CAST(:profiles AS text[])) AS n(id, codes, pricing, minutes, contact_id, counter_profile)
 WHERE b.organisation_id = :organisation AND b.id = n.id
 RETURNING b.id, b.expires_at
 """)
@@ -180,7 +185,6 @@ async def add(
     parameters = {
         **_parameters(organisation, basket, content, pricing, minutes),
         "point_of_sale": content.point_of_sale,
-        "counter_profile": content.counter_profile,
     }
     expires_at: datetime = (await connection.execute(_ADD, parameters)).scalar_one()
     return expires_at
@@ -198,13 +202,15 @@ async def save(
 async def save_codes(
     connection: AsyncConnection, organisation: UUID, changes: Sequence[CodesEntered]
 ) -> dict[UUID, datetime]:
-    """Writes several baskets of which nothing but the codes and the price changed; until when each is extended."""
+    """Writes several baskets into which codes were entered; until when each is extended."""
     parameters = {
         "organisation": organisation,
         "ids": [change.basket for change in changes],
         "codes": [_SEPARATOR.join(change.codes) for change in changes],
         "pricings": [change.pricing for change in changes],
         "minutes": [change.minutes for change in changes],
+        "contacts": [change.contact for change in changes],
+        "profiles": [change.counter_profile for change in changes],
     }
     return {row.id: row.expires_at for row in await connection.execute(_SAVE_CODES, parameters)}
 
@@ -240,6 +246,7 @@ def _parameters(
         "basket": basket,
         "minutes": minutes,
         "contact": content.contact,
+        "counter_profile": content.counter_profile,
         "delivery_mode": content.delivery_mode,
         "use_balance": content.use_balance,
         "advantages": None if content.advantages is None else list(content.advantages),

@@ -439,7 +439,8 @@ redemptions = _owned(
     Column("audience_sub_category_id", Uuid, nullable=False),
     Column("tickets", Integer, nullable=False),
     Column("state", Text, nullable=False, server_default=text("'HELD'")),
-    CheckConstraint("tickets > 0", "tickets"),
+    # None where another code of the offer holds the tickets already: limits count them once.
+    CheckConstraint("tickets >= 0", "tickets"),
     CheckConstraint("state IN ('HELD', 'USED', 'RETURNED')", "state"),
     Index(None, "organisation_id", "offer_id"),
     Index("redemptions_code_idx", "organisation_id", "code_id", postgresql_where=text("code_id IS NOT NULL")),

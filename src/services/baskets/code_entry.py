@@ -17,7 +17,7 @@ from db.baskets.baskets import BasketContent
 from db.core.sessions import is_lock_timeout
 from services.access.permissions import audit_sale
 from services.baskets import stored_pricing
-from services.baskets.basket import Basket, BasketState, opened
+from services.baskets.basket import Basket, BasketState, held, opened, taken_up
 from services.baskets.holds import Holder, hold
 from services.baskets.quotes import Priceable, Quote, Quotes
 from services.codes.format import normalise
@@ -76,16 +76,10 @@ class _Asked:
     @property
     def priceable(self) -> Priceable:
         """The basket with the code among its codes, once in any spelling."""
-        content, code = self.basket.content, self.entry.code
+        content, code = taken_up(self.basket.content, self.entry.viewer), self.entry.code
         if not any(normalise(other) == normalise(code) for other in content.codes):
             content = replace(content, codes=(*content.codes, code))
-        return Priceable(
-            self.entry.viewer,
-            content,
-            self.entry.now,
-            basket=self.basket.id,
-            entered_before=self.basket.content.codes,
-        )
+        return Priceable(self.entry.viewer, content, self.entry.now, held=held(self.basket))
 
 
 @value
@@ -265,6 +259,8 @@ async def _carry_out(transaction: Transaction, changes: Sequence[_Change]) -> li
         db.CodesEntered(
             change.basket.id,
             change.content.codes,
+            change.content.contact,
+            change.content.counter_profile,
             stored_pricing.dump(change.quote.pricing, change.quote.single_use_codes),
             change.quote.catalogue.organisation.basket_minutes,
         )

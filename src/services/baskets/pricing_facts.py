@@ -23,6 +23,8 @@ from services.pricing.facts.offers import Offer
 from services.pricing.facts.refusals import EnteredCode, Refusal, RefusalCode, Tickets
 from services.pricing.facts.sale import ContactFacts, LimitKey, Sale, Taken
 from services.pricing.facts.tickets import Element, ElementKind
+from services.pricing.kept import CodeKey
+from services.pricing.result import PricedCode
 from services.pricing.rules import needs_code
 from services.pricing.values import value
 
@@ -51,16 +53,16 @@ class Circumstances(Protocol):
 class PricingFacts:
     """All that pricing is told of an instant.
 
-    ``taken`` leaves out what the basket itself holds, which are the offers ``held``. ``holders`` maps a single-use code
-    to the structure that it was generated for. ``has_expired``: some of what is free is still held by baskets past
-    their time, which whoever takes it must end.
+    ``taken`` leaves out what the basket itself holds. ``lost`` are the codes that it held and has no longer, with their
+    offers. ``holders`` maps a single-use code to the structure that it was generated for. ``has_expired``: some of what
+    is free is still held by baskets past their time, which whoever takes it must end.
     """
 
     catalogue: Catalogue
     sale: Sale
     codes: tuple[EnteredCode, ...]
     taken: Taken
-    held: frozenset[UUID]
+    lost: frozenset[CodeKey]
     holders: Mapping[UUID, UUID | None]
     has_expired: bool
 
@@ -70,8 +72,8 @@ class FactsQuestion:
     """What facts are asked for, as if ``basket`` itself held nothing.
 
     ``limited`` says of which offers the counters are needed, besides those of the contact's own offers, of those that
-    the codes open, and of those to ``include``, which are tried before they run. Codes not ``entered_before`` count as
-    tried.
+    the codes open, and of those to ``include``, which are tried before they run. Codes not ``entered_before``, which
+    then did this, count as tried.
     """
 
     viewer: Viewer
@@ -80,12 +82,17 @@ class FactsQuestion:
     now: datetime
     include: frozenset[UUID] = frozenset()
     basket: UUID | None = None
-    entered_before: tuple[str, ...] = ()
+    entered_before: tuple[PricedCode, ...] = ()
 
     @property
     def tried(self) -> set[str]:
         """The codes to look up that are new, normalised."""
-        return _looked_up(self.asked.codes).difference(_looked_up(self.entered_before))
+        return _looked_up(self.asked.codes).difference(normalise(code.text) for code in self.entered_before)
+
+    @property
+    def held(self) -> dict[str, PricedCode]:
+        """The codes that applied before, normalised: they belong to their offers whatever has become of them since."""
+        return {normalise(code.text): code for code in self.entered_before if code.applied}
 
     def wanted(self, catalogue: Catalogue, barred: Collection[str]) -> db.WantedFacts:
         offers = [*self.limited(catalogue), *self.include]
@@ -137,6 +144,8 @@ class FactsReader:
             return InvalidInput([Problem(("contactId",), text("unknown_contact"))])
         sale = _sale(catalogue, asked, found.contact, question.now)
         entered = _entered(asked.codes, barred, found, catalogue, None if viewer.is_staff else sale, basket)
+        held = question.held
+        entered = [_as_held(code, held.get(normalise(code.text))) for code in entered]
         unknown = {normalise(code.text) for code in entered if code.offer is None} - barred
         if unknown:
             await self._attempts.failed(viewer, basket, len(unknown & question.tried))
@@ -145,7 +154,7 @@ class FactsReader:
             sale=sale,
             codes=(*entered, *_tried(question.include, entered, catalogue)),
             taken=_taken_by_others(found),
-            held=frozenset(hold.offer for hold in found.free if hold.own),
+            lost=_lost(held, found, basket),
             holders={code.id: code.holder for code in found.codes if code.kind is CodeKind.SINGLE_USE},
             has_expired=any(not hold.own for hold in found.free),
         )
@@ -210,6 +219,29 @@ def _entered(
         else:
             entered.append(EnteredCode(shown, code.id, code.offer, tuple(_refusals(code, basket))))
     return entered
+
+
+def _as_held(entered: EnteredCode, held: PricedCode | None) -> EnteredCode:
+    """A code that applied before is the code that it was, whatever a look-up finds now."""
+    if held is None:
+        return entered
+    return EnteredCode(entered.text, held.code, held.offer, entered.refusals)
+
+
+def _lost(held: Mapping[str, PricedCode], found: db.StoredFacts, basket: UUID | None) -> frozenset[CodeKey]:
+    """The codes that are another's by now, or invalidated for good."""
+    stored = {code.id: code for code in found.codes}
+    return frozenset(
+        (code.offer, code.code)
+        for code in held.values()
+        if code.offer is not None and code.code in stored and _is_lost(stored[code.code], basket)
+    )
+
+
+def _is_lost(code: db.CodeFact, basket: UUID | None) -> bool:
+    if code.kind is CodeKind.SINGLE_USE:
+        return code.status is not CodeStatus.HELD or code.basket != basket
+    return code.is_gone
 
 
 def _sold_here(offer: Offer | None, sale: Sale) -> bool:

@@ -12,12 +12,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from db.baskets.baskets import BasketContent
 from services.baskets.pricing_facts import FactsQuestion, FactsReader, PricingFacts
 from services.catalogue.snapshot import Catalogue
+from services.codes.format import normalise
 from services.core.errors import InvalidInput
 from services.core.problems import Problems
 from services.core.texts import text
 from services.core.viewer import Viewer
 from services.pricing.engine import price
 from services.pricing.facts.tickets import Line
+from services.pricing.held_terms import AskedLine, HeldTerms, kinds, price_held, unsold
 from services.pricing.result import Pricing
 from services.pricing.values import value
 
@@ -39,28 +41,33 @@ class Quote:
 
 
 @value
-class Priceable:
-    """What is to be priced at ``now``, as if ``basket`` itself held nothing and the offers to ``include`` ran.
+class HeldBasket:
+    """A basket as it is: what it was asked for, and the price and terms that it holds."""
 
-    Codes not ``entered_before`` count as tried.
-    """
+    id: UUID
+    content: BasketContent
+    pricing: Pricing
+
+
+@value
+class Priceable:
+    """What is to be priced at ``now``, beside what is ``held``, and as if the offers to ``include`` ran."""
 
     viewer: Viewer
     content: BasketContent
     now: datetime
     include: frozenset[UUID] = frozenset()
-    basket: UUID | None = None
-    entered_before: tuple[str, ...] = ()
+    held: HeldBasket | None = None
 
     def limited(self, catalogue: Catalogue) -> Collection[UUID]:
         """The offers whose limits the price may meet, if only by the lines that are sold."""
-        return catalogue.offers.limited_offer_ids([line.kind for line in _lines(catalogue, self.content, Problems())])
+        held = self.held.pricing if self.held else None
+        return catalogue.offers.limited_offer_ids(kinds(_asked(catalogue, self.content), held))
 
     @property
     def question(self) -> FactsQuestion:
-        return FactsQuestion(
-            self.viewer, self.content, self.limited, self.now, self.include, self.basket, self.entered_before
-        )
+        basket, before = (self.held.id, self.held.pricing.codes) if self.held else (None, ())
+        return FactsQuestion(self.viewer, self.content, self.limited, self.now, self.include, basket, before)
 
 
 class Quotes:
@@ -72,8 +79,7 @@ class Quotes:
     async def quote(self, connection: AsyncConnection, wanted: Priceable) -> Quote:
         """The price of one basket.
 
-        Offers that the basket holds are honoured though suspended since. Raises InvalidInput where a line is not sold
-        or the contact is unknown.
+        Raises InvalidInput where more is asked of a line than is held and sold, or the contact is unknown.
         """
         return _quote(wanted, await self._facts.read(connection, wanted.question))
 
@@ -95,34 +101,48 @@ def _quote_or_failure(wanted: Priceable, facts: PricingFacts | InvalidInput) -> 
 
 
 def _quote(wanted: Priceable, facts: PricingFacts) -> Quote:
-    content = wanted.content
-    pricing = price(
-        lines_of(facts.catalogue, content),
-        facts.codes,
-        facts.sale,
-        facts.catalogue.offers,
-        facts.taken,
-        only=None if content.advantages is None else frozenset(content.advantages),
-        include=facts.held | wanted.include,
-    )
+    content, held = wanted.content, wanted.held
+    asked = _asked(facts.catalogue, content)
+    _check_sold(asked, held)
+    only = None if content.advantages is None else frozenset(content.advantages)
+    offers, include = facts.catalogue.offers, wanted.include
+    if held is None:
+        lines = [Line(line.kind, line.quantity) for line in asked if line.kind]
+        pricing = price(lines, facts.codes, facts.sale, offers, facts.taken, only=only, include=include)
+    else:
+        terms = _held_terms(held, content, facts)
+        pricing = price_held(asked, terms, facts.codes, facts.sale, offers, facts.taken, only=only)
     return Quote(pricing, facts.catalogue, facts.holders, facts.has_expired)
 
 
-def lines_of(catalogue: Catalogue, content: BasketContent) -> list[Line]:
-    """The basket's lines with what they cost now. Raises InvalidInput that names the lines that are not sold."""
+def _held_terms(held: HeldBasket, content: BasketContent, facts: PricingFacts) -> HeldTerms:
+    entered = {normalise(code) for code in content.codes}
+    taken_out = {
+        (code.offer, code.code) for code in held.pricing.codes if code.offer and normalise(code.text) not in entered
+    }
+    return HeldTerms(
+        held.pricing,
+        facts.lost | taken_out,
+        same_contact=content.contact == held.content.contact,
+        same_delivery_mode=content.delivery_mode == held.content.delivery_mode,
+    )
+
+
+def _asked(catalogue: Catalogue, content: BasketContent) -> list[AskedLine]:
+    """The basket's lines with what they are today."""
+    return [
+        AskedLine(
+            (line.product, line.performance, line.seat_category, line.audience_sub_category),
+            catalogue.ticket_kind(line.performance or line.product, line.seat_category, line.audience_sub_category),
+            line.quantity,
+        )
+        for line in content.lines
+    ]
+
+
+def _check_sold(asked: Sequence[AskedLine], held: HeldBasket | None) -> None:
+    """Raises InvalidInput that names the lines that are not sold; what is held was sold already."""
     problems = Problems()
-    lines = _lines(catalogue, content, problems)
+    for position in unsold(asked, held.pricing if held else None):
+        problems.add(("lines", str(position)), text("combination_not_sold"))
     problems.check()
-    return lines
-
-
-def _lines(catalogue: Catalogue, content: BasketContent, problems: Problems) -> list[Line]:
-    """The lines that are sold; adds those that are not to the problems."""
-    lines: list[Line] = []
-    for position, line in enumerate(content.lines):
-        kind = catalogue.ticket_kind(line.performance or line.product, line.seat_category, line.audience_sub_category)
-        if kind is None:
-            problems.add(("lines", str(position)), text("combination_not_sold"))
-        else:
-            lines.append(Line(kind, line.quantity))
-    return lines
