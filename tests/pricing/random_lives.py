@@ -257,7 +257,7 @@ def still_due(
 ) -> dict[Place, list[int]]:
     """What each ticket that stays may cost at the most, by what is sold, the cheapest first.
 
-    ``worth`` is the sum of the advantage prices afterwards where tickets were taken out, None where none were.
+    ``worth`` is what the advantage prices add up to where tickets were taken out, None where none were.
     """
     gone = {
         (code.offer, code.code)
@@ -283,6 +283,14 @@ def still_due(
     for line in before.lines:
         found.setdefault(place_of(line.kind), []).extend(map(due, line.tickets))
     return {place: sorted(prices)[: change.quantities.get(place, 0)] for place, prices in found.items()}
+
+
+def worth_as_held(change: Change, before: Pricing) -> int:
+    """The least that the tickets that stay may be worth at the advantage prices that they have."""
+    found: dict[Place, list[int]] = {}
+    for line in before.lines:
+        found.setdefault(place_of(line.kind), []).extend(ticket.advantage_price for ticket in line.tickets)
+    return sum(sum(sorted(prices)[: change.quantities.get(place, 0)]) for place, prices in found.items())
 
 
 def prices_of(pricing: Pricing) -> dict[Place, list[int]]:

@@ -1,7 +1,7 @@
 """What a basket holds is honoured until it expires, whatever becomes of the catalogue (docs/domain.md)."""
 
 import pytest
-from tests.pricing.random_lives import Life, beyond_limits, counted, dice, prices_of, still_due, under
+from tests.pricing.random_lives import Life, beyond_limits, counted, dice, prices_of, still_due, under, worth_as_held
 
 LIVES, PARTS, LONG = 2_000, 8, 5
 
@@ -17,7 +17,7 @@ def live(seed: int) -> None:
         counts = {place: len(prices) for place, prices in prices_of(life.pricing).items()}
         taken_out = any(change.quantities.get(place, 0) < count for place, count in counts.items())
         before, after = life.carry_out(change)
-        worth = after.subtotal - after.advantage_discount if taken_out else None
+        worth = min(after.subtotal - after.advantage_discount, worth_as_held(change, before)) if taken_out else None
         due = still_due(life, change, before, same_contact, worth)
         for place, most in due.items():
             now = prices_of(after).get(place, [])
