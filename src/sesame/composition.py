@@ -24,6 +24,7 @@ from services.codes.invalidation import Invalidation
 from services.codes.tracking import Codes
 from services.codes.tracking_csv import TrackingLists
 from services.contacts.contacts import Contacts
+from services.core.expiry import HeldNow
 from services.core.transactions import Transactions
 from services.counts.change_feed import ChangeFeed
 from services.counts.counts import Counts
@@ -75,7 +76,8 @@ def build_services(own: House) -> Services:
     sessions, transactions = own.sessions, own.transactions
     catalogues = Catalogues(sessions)
     facts = FactsReader(catalogues, own.attempts)
-    offers = Offers(sessions)
+    held_now = HeldNow(sessions, transactions)
+    offers = Offers(sessions, held_now)
     baskets = Baskets(sessions, catalogues, transactions, Quotes(facts))
     batches = Batches(sessions, transactions, own.links)
     return Services(
@@ -86,15 +88,15 @@ def build_services(own: House) -> Services:
         eligibility=Eligibility(sessions, catalogues, facts),
         baskets=baskets,
         orders=Orders(sessions, catalogues, transactions, baskets),
-        counts=Counts(sessions),
-        dashboards=Dashboards(sessions, catalogues),
+        counts=Counts(held_now),
+        dashboards=Dashboards(held_now, catalogues),
         batches=batches,
-        codes=Codes(sessions, transactions),
+        codes=Codes(held_now, transactions),
         imports=Imports(transactions),
         invalidation=Invalidation(sessions, transactions),
-        tracking_lists=TrackingLists(sessions, catalogues, own.links),
+        tracking_lists=TrackingLists(held_now, catalogues, own.links),
         configuration=Configuration(catalogues, transactions),
         custom_codes=CustomCodes(sessions, transactions),
         audit=Audit(sessions),
-        live_counts=LiveCounts(sessions, catalogues, offers, batches, own.live),
+        live_counts=LiveCounts(sessions, held_now, catalogues, offers, batches, own.live),
     )

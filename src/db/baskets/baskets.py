@@ -133,9 +133,14 @@ FROM unnest(CAST(:ids AS uuid[]), CAST(:codes AS text[]), CAST(:pricings AS text
 WHERE b.organisation_id = :organisation AND b.id = n.id
 RETURNING b.id, b.expires_at
 """)
-_EXPIRED = text("""
+_SOME_EXPIRED = """
 SELECT id FROM baskets WHERE organisation_id = :organisation AND state = 'OPEN' AND expires_at <= now()
-ORDER BY id LIMIT 500 FOR NO KEY UPDATE SKIP LOCKED
+ORDER BY id LIMIT 500 FOR NO KEY UPDATE
+"""
+_EXPIRED = text(f"{_SOME_EXPIRED} SKIP LOCKED")
+_ALL_EXPIRED = text(_SOME_EXPIRED)
+_HAS_EXPIRED = text("""
+SELECT EXISTS (SELECT FROM baskets WHERE organisation_id = :organisation AND state = 'OPEN' AND expires_at <= now())
 """)
 _EXPIRED_WITH = text("""
 SELECT id FROM baskets b WHERE organisation_id = :organisation AND state = 'OPEN' AND expires_at <= now() AND EXISTS (
@@ -225,6 +230,16 @@ async def end(connection: AsyncConnection, organisation: UUID, ids: Collection[U
 async def lock_expired(connection: AsyncConnection, organisation: UUID) -> list[UUID]:
     """Some open baskets past their time, none that somebody else is ending right now."""
     return list((await connection.scalars(_EXPIRED, {"organisation": organisation})).all())
+
+
+async def lock_all_expired(connection: AsyncConnection, organisation: UUID) -> list[UUID]:
+    """Some open baskets past their time; waits for whoever is ending one right now."""
+    return list((await connection.scalars(_ALL_EXPIRED, {"organisation": organisation})).all())
+
+
+async def has_expired(connection: AsyncConnection, organisation: UUID) -> bool:
+    """Whether any open basket is past its time."""
+    return bool(await connection.scalar(_HAS_EXPIRED, {"organisation": organisation}))
 
 
 async def lock_expired_with(connection: AsyncConnection, organisation: UUID, offers: Collection[UUID]) -> list[UUID]:

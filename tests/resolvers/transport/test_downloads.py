@@ -16,6 +16,8 @@ from services.catalogue.catalogues import Catalogues
 from services.codes.batch_csv import CodeLists
 from services.codes.download_links import LIFETIME, DownloadLinks
 from services.codes.tracking_csv import TrackingLists
+from services.core.expiry import HeldNow
+from services.core.transactions import Transactions
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 LINKS = DownloadLinks("a secret of tests", "https://tickets.example.org")
@@ -24,7 +26,8 @@ UNKNOWN = UUID(int=1)
 
 @pytest.fixture
 async def client(loaded: Sessions) -> AsyncIterator[httpx.AsyncClient]:
-    tracking = TrackingLists(loaded, Catalogues(loaded), LINKS)
+    held_now = HeldNow(loaded, Transactions(loaded, lambda *_: None))
+    tracking = TrackingLists(held_now, Catalogues(loaded), LINKS)
     application = Starlette(routes=routes(CodeLists(loaded), tracking, LINKS, lambda: NOW))
     transport = httpx.ASGITransport(application)
     async with httpx.AsyncClient(transport=transport, base_url="https://tickets.example.org") as client:
