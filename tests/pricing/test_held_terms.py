@@ -1,9 +1,11 @@
 """What a basket holds is honoured until it expires, whatever becomes of the catalogue (docs/domain.md)."""
 
+import os
+
 import pytest
 from tests.pricing.random_lives import Life, beyond_limits, counted, dice, prices_of, still_due, under, worth_as_held
 
-LIVES, PARTS, LONG = 2_000, 8, 5
+LIVES, PARTS, LONG = int(os.environ.get("LIVES", "2000")), 8, 5
 
 
 def live(seed: int) -> None:

@@ -172,7 +172,9 @@ contacts = _owned(
     Column("email", Text),
     Column("balance", BigInteger, nullable=False, server_default=text("0")),
     Column("newsletter", Boolean, nullable=False, server_default=text("false")),
+    # Has an order that is not cancelled, here or, as data files say, in the system that the contact comes from.
     Column("has_ordered", Boolean, nullable=False, server_default=text("false")),
+    Column("ordered_elsewhere", Boolean, nullable=False, server_default=text("false")),
     CheckConstraint("balance >= 0", "balance"),
 )
 contact_indicators = _owned(

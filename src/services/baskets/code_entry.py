@@ -20,11 +20,13 @@ from services.baskets import stored_pricing
 from services.baskets.basket import Basket, BasketState, held, opened, taken_up
 from services.baskets.holds import Holder, hold
 from services.baskets.quotes import Priceable, Quote, Quotes
+from services.baskets.sale_input import MAXIMUM_CODES
 from services.codes.format import normalise
 from services.core import idempotency
 from services.core.coalescing import Coalescing
-from services.core.errors import CodeRefused, Failure
+from services.core.errors import CodeRefused, Conflict, Failure
 from services.core.idempotency import IdempotentRequest
+from services.core.texts import text
 from services.core.transactions import Overtaken, Transaction, Transactions
 from services.core.viewer import Viewer
 from services.pricing.result import PricedCode, Pricing
@@ -181,7 +183,7 @@ class CodeEntries:
                 outcomes[entry.basket] = _LeftOut()
                 continue
             try:
-                asked.append(_Asked(entry, opened(entry.viewer, row)))
+                asked.append(_with_room(_Asked(entry, opened(entry.viewer, row))))
             except Failure as failure:
                 outcomes[entry.basket] = failure
         wanted = [each.priceable for each in asked]
@@ -190,6 +192,13 @@ class CodeEntries:
         for each, quote in zip(asked, quotes, strict=True):
             outcomes[each.basket.id] = _outcome(each, quote, taken)
         return [outcomes[entry.basket] for entry in entries]
+
+
+def _with_room(asked: _Asked) -> _Asked:
+    """Raises Conflict where the basket would have more codes than any may."""
+    if len(asked.priceable.content.codes) > MAXIMUM_CODES:
+        raise Conflict(text("too_many_codes", maximum=MAXIMUM_CODES))
+    return asked
 
 
 def priced_code(pricing: Pricing, code: str) -> PricedCode:

@@ -163,8 +163,8 @@ class Orders:
             raise Conflict(text("order_controlled"))
         await db.cancel(connection, row.organisation, order, reason)
         used = stored_pricing.load(row.pricing).pricing.balance_used
-        if row.contact is not None and used:
-            await db.pay_into_balance(connection, row.organisation, row.contact, used)
+        if row.contact is not None:
+            await db.take_back(connection, row.organisation, row.contact, used)
         transaction.changed.update(await uses.give_back(connection, row.organisation, row.basket, order))
         await audit_sale(transaction, viewer, "cancelOrder", "Order", order, {"reason": reason})
         return Done({"order": order})

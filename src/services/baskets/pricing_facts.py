@@ -20,7 +20,7 @@ from services.core.errors import InvalidInput, Problem
 from services.core.texts import text
 from services.core.viewer import Viewer
 from services.pricing.facts.offers import Offer
-from services.pricing.facts.refusals import EnteredCode, Refusal, RefusalCode, Tickets
+from services.pricing.facts.refusals import EnteredCode, Instant, Refusal, RefusalCode, Tickets
 from services.pricing.facts.sale import ContactFacts, LimitKey, Sale, Taken
 from services.pricing.facts.tickets import Element, ElementKind
 from services.pricing.kept import CodeKey
@@ -143,7 +143,8 @@ class FactsReader:
         if asked.contact is not None and found.contact is None:
             return InvalidInput([Problem(("contactId",), text("unknown_contact"))])
         sale = _sale(catalogue, asked, found.contact, question.now)
-        entered = _entered(asked.codes, barred, found, catalogue, None if viewer.is_staff else sale, basket)
+        revealed_to = None if viewer.is_staff else sale
+        entered = _entered(asked.codes, barred, found, catalogue, revealed_to, basket, asked.contact)
         held = question.held
         entered = [_as_held(code, held.get(normalise(code.text))) for code in entered]
         unknown = {normalise(code.text) for code in entered if code.offer is None} - barred
@@ -197,6 +198,7 @@ def _entered(
     catalogue: Catalogue,
     sale: Sale | None,
     basket: UUID | None,
+    contact: UUID | None,
 ) -> list[EnteredCode]:
     """What the look-up found of each entered code; ``sale`` is None where everything may be revealed.
 
@@ -217,7 +219,7 @@ def _entered(
             detail = "mistyped" if is_mistyped(normalise(shown)) else None
             entered.append(EnteredCode(shown, refusals=(Refusal(RefusalCode.UNKNOWN_CODE, detail=detail),)))
         else:
-            entered.append(EnteredCode(shown, code.id, code.offer, tuple(_refusals(code, basket))))
+            entered.append(EnteredCode(shown, code.id, code.offer, tuple(_refusals(code, basket, contact))))
     return entered
 
 
@@ -251,14 +253,19 @@ def _sold_here(offer: Offer | None, sale: Sale) -> bool:
     )
 
 
-def _refusals(code: db.CodeFact, basket: UUID | None) -> list[Refusal]:
-    """What stands against a stored code itself, whatever its offer says."""
+def _refusals(code: db.CodeFact, basket: UUID | None, contact: UUID | None) -> list[Refusal]:
+    """What stands against a stored code itself, whatever its offer says.
+
+    Who holds it already in another basket of theirs is told in which.
+    """
     if code.status is CodeStatus.INVALIDATED:
         return [Refusal(RefusalCode.CODE_INVALIDATED)]
     if code.status is CodeStatus.USED:
         return [Refusal(RefusalCode.CODE_ALREADY_USED)]
     if code.status is CodeStatus.HELD and code.basket != basket:
-        return [Refusal(RefusalCode.CODE_HELD)]
+        until = None if code.held_until is None else Instant(code.held_until)
+        own = code.basket if contact is not None and code.held_for == contact else None
+        return [Refusal(RefusalCode.CODE_HELD, actual=until, detail="held_by_you" if own else None, basket=own)]
     if code.max_uses is not None and code.uses >= code.max_uses:
         return [Refusal(RefusalCode.QUOTA_EXHAUSTED, required=Tickets(code.max_uses), detail="uses")]
     return []

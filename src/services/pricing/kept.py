@@ -78,7 +78,7 @@ def terms_of(offer: Offer) -> OfferTerms:
     minimum, combinable = 0, True
     if isinstance(offer, PromotionalCode):
         minimum, combinable, to = offer.minimum_basket, offer.combinable, offer.restriction
-        personal |= bool(to.indicator or to.has_ordered or to.newsletter or to.contacts)
+        personal |= bool(to.indicator or to.has_ordered is not None or to.newsletter or to.contacts)
     return OfferTerms(offer.id, offer.delivery_modes, minimum, combinable, personal)
 
 

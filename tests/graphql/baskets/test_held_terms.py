@@ -1,12 +1,12 @@
 """What a basket holds is honoured until it expires, whatever becomes of the offer, the price list or the fees."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from sqlalchemy import text
 from tests.back_door import change_offer, set_quota, touch
 from tests.conftest import NOW, Server
-from tests.graphql.operations import BackOffice, Shop
+from tests.graphql.operations import BackOffice, Client, Shop
 from tests.ledger import breaches
 from tests.wire import JsonObject
 
@@ -256,3 +256,52 @@ async def test_another_contact_is_not_given_what_was_somebody_s_own(server: Serv
     assert total(basket) == "120.00"
     other = await seller.update(basket["id"], contactId=await office.contact_id("NOUVEAU"))
     assert total(other) == "160.00"
+
+
+# ── Codes in several baskets, and new customers ──────────────────────────────────────────────────
+
+
+async def test_a_code_that_another_basket_holds_says_until_when(server: Server) -> None:
+    shop = Customer(server)
+    code = await a_single_use_code(server)
+    first, second = await shop.basket(SEATS), await shop.basket(SEATS)
+    await shop.apply(first["id"], code)
+    [refusal] = (await shop.apply(second["id"], code))["refusals"]
+    until = datetime.fromisoformat((await shop.shown(first["id"]))["expiresAt"])
+    assert (refusal["code"], refusal["basketId"]) == ("CODE_HELD", None)
+    assert datetime.fromisoformat(refusal["actual"]) == until
+
+
+async def test_who_holds_a_code_in_another_basket_is_told_in_which(server: Server) -> None:
+    customer = Customer(server, server.contact)
+    code = await a_single_use_code(server)
+    seats = ("HELENE-1217", "CAT1", "FULL", 4)
+    first, second = await customer.basket(seats), await customer.basket(seats)
+    applied = await customer.apply(first["id"], code)
+    assert applied["__typename"] == "AdvantageCodeApplied", applied
+    [refusal] = (await customer.apply(second["id"], code))["refusals"]
+    assert (refusal["code"], refusal["basketId"]) == ("CODE_HELD", first["id"])
+
+
+async def test_a_basket_takes_fifty_codes_and_says_so_as_a_quote_does(server: Server) -> None:
+    shop = Customer(server)
+    basket = await shop.basket(SEATS)
+    codes = ["NOSUCH"] * 51
+    quoted = await shop.send("PriceBasket", input={"lines": await shop.lines(SEATS), "codes": codes})
+    stored = [f"NOSUCH{number}" for number in range(50)]
+    async with server.own.sessions.writing() as connection:
+        await connection.execute(text("UPDATE baskets SET entered_codes = :codes"), {"codes": stored})
+    refused = await shop.apply(basket["id"], MERCI)
+    assert refused["__typename"] == "Conflict"
+    assert refused["message"] in str(quoted)
+
+
+async def test_an_offer_for_new_customers_is_not_for_those_who_have_ordered(server: Server) -> None:
+    customer, counter = Customer(server, server.contact), Client(server, "counter", server.staff)
+    await execute(server, """UPDATE offers SET restriction = '{"hasOrdered": false}' WHERE code = 'TENOFF'""")
+    order = await customer.confirm((await customer.basket(SEATS))["id"])
+    second = await customer.basket(SEATS)
+    refused = await customer.apply(second["id"], MERCI)
+    assert [refusal["code"] for refusal in refused["refusals"]] == ["NOT_TARGETED"]
+    await counter.ask("CancelOrder", input={"orderId": order["id"], "reason": "test"})
+    assert (await customer.apply(second["id"], MERCI))["__typename"] == "AdvantageCodeApplied"
