@@ -31,6 +31,7 @@ from services.codes.batch_csv import CodeLists
 from services.codes.batches import Batches, BatchRequest, BatchState
 from services.codes.download_links import DownloadLinks
 from services.codes.tracking import CodeFilter, Codes
+from services.core.expiry import HeldNow
 from services.core.texts import Language
 from services.core.transactions import Transactions
 from services.core.viewer import Audience, StaffRole, Viewer
@@ -173,8 +174,9 @@ def looks(shop: Shop) -> dict[str, CodeFilter | None]:
 
 
 def look(shop: Shop, wanted: CodeFilter | None, after: UUID | None = None) -> Look:
-    codes = Codes(shop.sessions, Transactions(shop.sessions, lambda *_: None))
-    dashboards = Dashboards(shop.sessions, Catalogues(shop.sessions))
+    transactions = Transactions(shop.sessions, lambda *_: None)
+    held_now = HeldNow(shop.sessions, transactions)
+    codes, dashboards = Codes(held_now, transactions), Dashboards(held_now, Catalogues(shop.sessions))
 
     async def page() -> None:
         assert len(await codes.page(shop.viewer, wanted or CodeFilter(), after, 100)) == 100

@@ -20,6 +20,7 @@ from services.codes.download_links import DownloadLinks
 from services.codes.format import display
 from services.codes.generation import Generation
 from services.codes.tracking import CodeFilter, Codes
+from services.core.expiry import HeldNow
 from services.core.mail import FolderMailer
 from services.core.transactions import Transactions
 from services.core.viewer import Audience, StaffRole, Viewer
@@ -157,7 +158,7 @@ async def build(url: str) -> Gala:
                 pass
         viewer = Viewer(Audience.STAFF, loaded.organisation_id, "gala", "staff:x", roles=frozenset(StaffRole))
         made = CodeFilter(batch=loaded.batches["B"])
-        codes = await Codes(sessions, transactions).page(viewer, made, None, CODES)
+        codes = await Codes(HeldNow(sessions, transactions), transactions).page(viewer, made, None, CODES)
         catalogue = await Catalogues(sessions).current(loaded.organisation_id)
         credentials = Credentials(sessions, SECRET)
         until = now + timedelta(hours=12)

@@ -27,6 +27,7 @@ from services.codes.invalidation import Invalidation
 from services.codes.tracking import Codes
 from services.codes.tracking_csv import TrackingLists
 from services.contacts.contacts import Contacts
+from services.core.expiry import HeldNow
 from services.core.transactions import Transactions
 from services.counts.change_feed import ChangeFeed
 from services.counts.counts import Counts
@@ -86,7 +87,8 @@ def build_services(own: House) -> Services:
     sessions, transactions = own.sessions, own.transactions
     catalogues = Catalogues(sessions)
     facts = FactsReader(catalogues)
-    offers = Offers(sessions)
+    held_now = HeldNow(sessions, transactions)
+    offers = Offers(sessions, held_now)
     baskets = Baskets(sessions, catalogues, transactions, Quotes(facts), own.attempts)
     batches = Batches(sessions, transactions, own.links)
     return Services(
@@ -97,16 +99,16 @@ def build_services(own: House) -> Services:
         eligibility=Eligibility(sessions, catalogues, facts, own.attempts),
         baskets=baskets,
         orders=Orders(sessions, catalogues, transactions, baskets),
-        counts=Counts(sessions),
-        dashboards=Dashboards(sessions, catalogues),
+        counts=Counts(held_now),
+        dashboards=Dashboards(held_now, catalogues),
         batches=batches,
-        codes=Codes(sessions, transactions),
+        codes=Codes(held_now, transactions),
         imports=Imports(transactions),
         invalidation=Invalidation(sessions, transactions),
-        tracking_lists=TrackingLists(sessions, catalogues, own.links),
+        tracking_lists=TrackingLists(held_now, catalogues, own.links),
         configuration=Configuration(catalogues, transactions),
         custom_codes=CustomCodes(sessions, transactions),
         audit=Audit(sessions),
         misses=own.misses,
-        live_counts=LiveCounts(sessions, catalogues, offers, batches, own.live),
+        live_counts=LiveCounts(sessions, held_now, catalogues, offers, batches, own.live),
     )

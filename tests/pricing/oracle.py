@@ -200,20 +200,24 @@ def largest_remainder(discount: int, amounts: Sequence[int], order: Sequence[int
 def promotion_refusals(
     promotion: PromotionalCode,
     tickets: Sequence[TicketKind],
+    left: Sequence[int],
     basket: int,
     standing: Sequence[PromotionalCode],
     sale: Sale,
     taken: Taken,
 ) -> set[RefusalCode]:
+    """Tickets that are free already use up nothing; those of another code of the same offer count once."""
     having = [kind for kind in tickets if matches(promotion, kind)]
-    found = sale_refusals(promotion, sale) | broken_limits(promotion, having, sale, taken)
+    paid = [kind for kind, amount in zip(tickets, left, strict=True) if amount and matches(promotion, kind)]
+    counted = [] if promotion in standing else paid
+    found = sale_refusals(promotion, sale) | broken_limits(promotion, counted, sale, taken)
     if not having:
         found.add(RefusalCode.NO_ELIGIBLE_TICKET)
     if promotion.restriction.newsletter and not (sale.contact and sale.contact.newsletter):
         found.add(RefusalCode.NOT_TARGETED)
     if basket < promotion.minimum_basket:
         found.add(RefusalCode.MINIMUM_BASKET_NOT_REACHED)
-    if any(other is promotion or not (other.combinable and promotion.combinable) for other in standing):
+    if any(not (other.combinable and promotion.combinable) for other in standing):
         found.add(RefusalCode.NOT_COMBINABLE)
     return found
 

@@ -1,5 +1,6 @@
 """What each entered code does: what it took off, or every reason why not."""
 
+from dataclasses import replace
 from typing import Unpack
 
 import pytest
@@ -284,9 +285,27 @@ def test_a_third_code_is_taken_after_one_that_was_not_combinable_was_refused() -
     assert verdicts(pricing) == [1000, ["NOT_COMBINABLE"], 350]
 
 
-def test_a_promotion_combines_with_others_but_not_with_itself() -> None:
+def test_two_codes_of_one_combinable_promotion_both_apply() -> None:
     pricing = Shop([TEN]).price((2, ticket()), codes=[TEN_CODE, entered("DANKE10", "TEN")])
+    assert verdicts(pricing) == [1000, 1000]
+
+
+def test_two_codes_of_one_promotion_that_stands_alone_do_not_combine() -> None:
+    alone = replace(TEN, combinable=False)
+    pricing = Shop([alone]).price((2, ticket()), codes=[TEN_CODE, entered("DANKE10", "TEN")])
     assert verdicts(pricing) == [1000, ["NOT_COMBINABLE"]]
+
+
+def test_tickets_of_two_codes_of_one_promotion_count_once_against_its_limits() -> None:
+    two = replace(TEN, limits=Limits(quota=2, per_order=2))
+    pricing = Shop([two]).price((2, ticket()), codes=[TEN_CODE, entered("DANKE10", "TEN")])
+    assert (verdicts(pricing), [hold.tickets for hold in pricing.holds]) == ([1000, 1000], [2, 0])
+
+
+def test_a_free_ticket_uses_up_nothing_of_a_code() -> None:
+    one = replace(TEN, limits=Limits(per_order=1))
+    pricing = Shop([one]).price((1, ticket()), (1, ticket(0, tariff="CHILD")), codes=[TEN_CODE])
+    assert (verdicts(pricing), [hold.tickets for hold in pricing.holds]) == ([1000], [1])
 
 
 def test_the_second_code_of_a_promotion_applies_where_the_first_may_not() -> None:

@@ -65,7 +65,7 @@ def check_promotions(case: Case, pricing: Pricing) -> None:
         repeats = any(code.code == other.code for other in case.codes[:place])
         refusals = {each.code for each in code.refusals}
         refusals |= oracle.promotion_refusals(
-            promotion, tickets, sum(prices), [] if repeats else standing, case.sale, case.taken
+            promotion, tickets, left, sum(prices), [] if repeats else standing, case.sale, case.taken
         )
         shares = oracle.promotion_shares(promotion, later, tickets, left)
         if not refusals and (repeats or not any(shares)):

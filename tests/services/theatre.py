@@ -2,7 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from typing import Any
 from uuid import UUID
@@ -19,6 +19,7 @@ from services.codes.download_links import DownloadLinks
 from services.codes.format import random_codes
 from services.codes.generation import BeingSent, Generation, MakeCodes
 from services.codes.tracking import CodeFilter, Codes
+from services.core.expiry import HeldNow
 from services.core.texts import Text
 from services.core.transactions import Transactions
 from services.core.viewer import Audience, StaffRole, Viewer
@@ -194,7 +195,8 @@ class House:
         self.changed: list[set[UUID]] = []
         self.transactions = Transactions(sessions, lambda _, subjects: self.changed.append(set(subjects)))
         self.batches = Batches(sessions, self.transactions, LINKS)
-        self.tracked = Codes(sessions, self.transactions)
+        self.held_now = HeldNow(sessions, self.transactions)
+        self.tracked = Codes(self.held_now, self.transactions)
         self.staff = theatre.staff(StaffRole.CODES)
 
     def generation(self, *, make_codes: MakeCodes = random_codes, chunk: int = 20_000) -> Steps:
@@ -239,7 +241,7 @@ class House:
         """Lets a basket hold codes, each with one ticket at its offer's price."""
         basket = new_id()
         organisation = self.theatre.organisation
-        content = {"lines": [], "pricing": "{}", "use_balance": False, "expires_at": NOW}
+        content = {"lines": [], "pricing": "{}", "use_balance": False, "expires_at": NOW + timedelta(days=36_500)}
         where = {"organisation_id": organisation, "id": basket, "point_of_sale_id": self.theatre.shop}
         holds = []
         for code in codes:

@@ -80,10 +80,14 @@ class Basket(LockedBasket):
 
 @dataclass(frozen=True, slots=True)
 class CodesEntered:
-    """What a basket becomes by codes: these entered, this price (as it is to be kept), and ``minutes`` more to live."""
+    """What a basket becomes by codes: these entered, whose it is and where, this price (as it is to be kept), and
+    ``minutes`` more to live.
+    """
 
     basket: UUID
     codes: tuple[str, ...]
+    contact: UUID | None
+    counter_profile: str | None
     pricing: str
     minutes: int
 
@@ -113,8 +117,8 @@ RETURNING expires_at
 """).bindparams(_LINES)
 # Each change extends a basket, up to its maximum lifespan.
 _SAVE = text(f"""
-UPDATE baskets SET contact_id = :contact, delivery_mode_id = :delivery_mode, use_balance = :use_balance,
-    advantage_ids = :advantages, lines = :lines, entered_codes = :codes, pricing = :pricing,
+UPDATE baskets SET contact_id = :contact, counter_profile = :counter_profile, delivery_mode_id = :delivery_mode,
+    use_balance = :use_balance, advantage_ids = :advantages, lines = :lines, entered_codes = :codes, pricing = :pricing,
     expires_at = least(now() + make_interval(mins => :minutes), created_at + {MAXIMUM_LIFESPAN})
 WHERE organisation_id = :organisation AND id = :basket
 RETURNING expires_at
@@ -122,15 +126,21 @@ RETURNING expires_at
 _SEPARATOR = "\x1f"  # Stands in no code, however it was entered.
 _SAVE_CODES = text(f"""
 UPDATE baskets b SET entered_codes = string_to_array(n.codes, E'\\x1f'), pricing = n.pricing,
+    contact_id = n.contact_id, counter_profile = n.counter_profile,
     expires_at = least(now() + make_interval(mins => n.minutes), b.created_at + {MAXIMUM_LIFESPAN})
-FROM unnest(CAST(:ids AS uuid[]), CAST(:codes AS text[]), CAST(:pricings AS text[]), CAST(:minutes AS integer[]))
-    AS n(id, codes, pricing, minutes)
+FROM unnest(CAST(:ids AS uuid[]), CAST(:codes AS text[]), CAST(:pricings AS text[]), CAST(:minutes AS integer[]),
+    CAST(:contacts AS uuid[]), CAST(:profiles AS text[])) AS n(id, codes, pricing, minutes, contact_id, counter_profile)
 WHERE b.organisation_id = :organisation AND b.id = n.id
 RETURNING b.id, b.expires_at
 """)
-_EXPIRED = text("""
+_SOME_EXPIRED = """
 SELECT id FROM baskets WHERE organisation_id = :organisation AND state = 'OPEN' AND expires_at <= now()
-ORDER BY id LIMIT 500 FOR NO KEY UPDATE SKIP LOCKED
+ORDER BY id LIMIT 500 FOR NO KEY UPDATE
+"""
+_EXPIRED = text(f"{_SOME_EXPIRED} SKIP LOCKED")
+_ALL_EXPIRED = text(_SOME_EXPIRED)
+_HAS_EXPIRED = text("""
+SELECT EXISTS (SELECT FROM baskets WHERE organisation_id = :organisation AND state = 'OPEN' AND expires_at <= now())
 """)
 _EXPIRED_WITH = text("""
 SELECT id FROM baskets b WHERE organisation_id = :organisation AND state = 'OPEN' AND expires_at <= now() AND EXISTS (
@@ -180,7 +190,6 @@ async def add(
     parameters = {
         **_parameters(organisation, basket, content, pricing, minutes),
         "point_of_sale": content.point_of_sale,
-        "counter_profile": content.counter_profile,
     }
     expires_at: datetime = (await connection.execute(_ADD, parameters)).scalar_one()
     return expires_at
@@ -198,13 +207,15 @@ async def save(
 async def save_codes(
     connection: AsyncConnection, organisation: UUID, changes: Sequence[CodesEntered]
 ) -> dict[UUID, datetime]:
-    """Writes several baskets of which nothing but the codes and the price changed; until when each is extended."""
+    """Writes several baskets into which codes were entered; until when each is extended."""
     parameters = {
         "organisation": organisation,
         "ids": [change.basket for change in changes],
         "codes": [_SEPARATOR.join(change.codes) for change in changes],
         "pricings": [change.pricing for change in changes],
         "minutes": [change.minutes for change in changes],
+        "contacts": [change.contact for change in changes],
+        "profiles": [change.counter_profile for change in changes],
     }
     return {row.id: row.expires_at for row in await connection.execute(_SAVE_CODES, parameters)}
 
@@ -219,6 +230,16 @@ async def end(connection: AsyncConnection, organisation: UUID, ids: Collection[U
 async def lock_expired(connection: AsyncConnection, organisation: UUID) -> list[UUID]:
     """Some open baskets past their time, none that somebody else is ending right now."""
     return list((await connection.scalars(_EXPIRED, {"organisation": organisation})).all())
+
+
+async def lock_all_expired(connection: AsyncConnection, organisation: UUID) -> list[UUID]:
+    """Some open baskets past their time; waits for whoever is ending one right now."""
+    return list((await connection.scalars(_ALL_EXPIRED, {"organisation": organisation})).all())
+
+
+async def has_expired(connection: AsyncConnection, organisation: UUID) -> bool:
+    """Whether any open basket is past its time."""
+    return bool(await connection.scalar(_HAS_EXPIRED, {"organisation": organisation}))
 
 
 async def lock_expired_with(connection: AsyncConnection, organisation: UUID, offers: Collection[UUID]) -> list[UUID]:
@@ -240,6 +261,7 @@ def _parameters(
         "basket": basket,
         "minutes": minutes,
         "contact": content.contact,
+        "counter_profile": content.counter_profile,
         "delivery_mode": content.delivery_mode,
         "use_balance": content.use_balance,
         "advantages": None if content.advantages is None else list(content.advantages),

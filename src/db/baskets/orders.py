@@ -11,7 +11,7 @@ from sqlalchemy import Row, func, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.core.ids import uuid_of, uuid_or_none
-from db.core.tables import contacts, orders
+from db.core.tables import orders
 from db.core.tables import tickets as table
 
 
@@ -67,6 +67,16 @@ FROM baskets WHERE organisation_id = :organisation AND id = :basket
 _PAY = text("""
 UPDATE contacts SET balance = balance - :amount, has_ordered = true
 WHERE organisation_id = :organisation AND id = :contact AND balance >= :amount
+""")
+
+_PAY_BACK = text("""
+UPDATE contacts SET balance = balance + :amount WHERE organisation_id = :organisation AND id = :contact
+""")
+# In a statement of its own, which sees the orders of whoever kept the contact's row before.
+_FORGET_ORDER = text("""
+UPDATE contacts SET has_ordered = ordered_elsewhere OR EXISTS (
+    SELECT FROM orders WHERE organisation_id = :organisation AND contact_id = :contact AND state = 'CONFIRMED')
+WHERE organisation_id = :organisation AND id = :contact
 """)
 
 _CONTROL = text("""
@@ -149,13 +159,14 @@ async def is_controlled(connection: AsyncConnection, organisation: UUID, order: 
     return (await connection.execute(statement.limit(1))).first() is not None
 
 
-async def pay_into_balance(connection: AsyncConnection, organisation: UUID, contact: UUID, amount: int) -> None:
-    """Gives ``amount`` minor units back to the contact's balance."""
-    await connection.execute(
-        update(contacts)
-        .where(contacts.c.organisation_id == organisation, contacts.c.id == contact)
-        .values(balance=contacts.c.balance + amount)
-    )
+async def take_back(connection: AsyncConnection, organisation: UUID, contact: UUID, amount: int) -> None:
+    """Gives a contact whose order is cancelled ``amount`` minor units of balance back.
+
+    Who has no other order, here or elsewhere, has not ordered before.
+    """
+    parameters = {"organisation": organisation, "contact": contact, "amount": amount}
+    await connection.execute(_PAY_BACK, parameters)
+    await connection.execute(_FORGET_ORDER, parameters)
 
 
 async def control(

@@ -1,6 +1,7 @@
 """What must be exact at this instant to price baskets, in one round trip."""
 
 from collections.abc import Collection, Sequence
+from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
@@ -24,7 +25,11 @@ class ContactFact(NamedTuple):
 
 
 class CodeFact(NamedTuple):
-    """A stored code that somebody entered. ``holder`` is the structure contact it was generated for."""
+    """A stored code that somebody entered. ``holder`` is the structure contact it was generated for.
+
+    ``is_gone``: it was invalidated for good, not only switched off or replaced by another one. While ``basket`` holds
+    it, that does so until then, for a contact where it has one.
+    """
 
     id: UUID
     code: str
@@ -35,6 +40,9 @@ class CodeFact(NamedTuple):
     basket: UUID | None
     uses: int
     max_uses: int | None
+    is_gone: bool
+    held_until: datetime | None
+    held_for: UUID | None
 
 
 class TakenFact(NamedTuple):
@@ -116,8 +124,12 @@ SELECT
             SELECT id FROM expired WHERE organisation_id = :organisation AND id IS DISTINCT FROM q.basket
         ) THEN 'AVAILABLE' ELSE status END,
         offer_id, contact_id, basket_id,
-        uses - (SELECT count(DISTINCT basket_id) FROM free WHERE code_id = entered.id), max_uses))
-        FROM entered) AS codes,
+        uses - (SELECT count(DISTINCT basket_id) FROM free WHERE code_id = entered.id), max_uses,
+        status = 'INVALIDATED' AND (kind = 'SINGLE_USE' OR invalidation_reason IS NOT NULL), holding))
+        FROM entered LEFT JOIN LATERAL (
+            SELECT json_build_array(b.expires_at, b.contact_id) AS holding FROM baskets b
+            WHERE b.organisation_id = :organisation AND b.id = entered.basket_id AND entered.status = 'HELD'
+        ) b ON true) AS codes,
     (SELECT json_agg(json_build_array(offer_id, element_kind, element_id, false, taken)) FROM offer_limits
         WHERE organisation_id = :organisation AND quota IS NOT NULL
             AND offer_id IN (SELECT id FROM relevant)) AS quotas,
@@ -190,8 +202,12 @@ def _contact(
     )
 
 
-def _code(row: tuple[str, str, str, str, str, str | None, str | None, int, int | None]) -> CodeFact:
-    key, code, kind, status, offer, holder, basket, uses, max_uses = row
+_CodeRow = tuple[str, str, str, str, str, str | None, str | None, int, int | None, bool, tuple[str, str | None] | None]
+
+
+def _code(row: _CodeRow) -> CodeFact:
+    key, code, kind, status, offer, holder, basket, uses, max_uses, is_gone, holding = row
+    held_until, held_for = holding or (None, None)
     # By their names, which are their values: in a third of the time.
     return CodeFact(
         uuid_of(key),
@@ -203,6 +219,9 @@ def _code(row: tuple[str, str, str, str, str, str | None, str | None, int, int |
         uuid_or_none(basket),
         uses,
         max_uses,
+        is_gone,
+        None if held_until is None else datetime.fromisoformat(held_until),
+        uuid_or_none(held_for),
     )
 
 

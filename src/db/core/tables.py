@@ -172,7 +172,9 @@ contacts = _owned(
     Column("email", Text),
     Column("balance", BigInteger, nullable=False, server_default=text("0")),
     Column("newsletter", Boolean, nullable=False, server_default=text("false")),
+    # Has an order that is not cancelled, here or, as data files say, in the system that the contact comes from.
     Column("has_ordered", Boolean, nullable=False, server_default=text("false")),
+    Column("ordered_elsewhere", Boolean, nullable=False, server_default=text("false")),
     CheckConstraint("balance >= 0", "balance"),
 )
 contact_indicators = _owned(
@@ -441,7 +443,8 @@ redemptions = _owned(
     Column("audience_sub_category_id", Uuid, nullable=False),
     Column("tickets", Integer, nullable=False),
     Column("state", Text, nullable=False, server_default=text("'HELD'")),
-    CheckConstraint("tickets > 0", "tickets"),
+    # None where another code of the offer holds the tickets already: limits count them once.
+    CheckConstraint("tickets >= 0", "tickets"),
     CheckConstraint("state IN ('HELD', 'USED', 'RETURNED')", "state"),
     Index(None, "organisation_id", "offer_id"),
     Index("redemptions_code_idx", "organisation_id", "code_id", postgresql_where=text("code_id IS NOT NULL")),

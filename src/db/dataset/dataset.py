@@ -130,8 +130,8 @@ async def mark_ordered(connection: AsyncConnection, organisation_id: UUID, ids: 
 
 
 _MARK_ORDERED = text("""
-UPDATE contacts SET has_ordered = true
-WHERE organisation_id = :organisation AND id = ANY(CAST(:contacts AS uuid[])) AND NOT has_ordered
+UPDATE contacts SET has_ordered = true, ordered_elsewhere = true
+WHERE organisation_id = :organisation AND id = ANY(CAST(:contacts AS uuid[])) AND NOT ordered_elsewhere
 """)
 
 

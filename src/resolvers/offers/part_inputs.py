@@ -202,7 +202,9 @@ class SaleEndInput:
 @strawberry.input(description="All that is set must hold.")
 class PromotionRestrictionInput:
     indicator: IndicatorTargetInput | None = None
-    has_ordered: bool | None = None
+    has_ordered: bool | None = strawberry.field(
+        default=None, description="To contacts who have ordered before; false is to those who have not."
+    )
     newsletter: bool | None = None
     contact_ids: list[strawberry.ID] | None = None
     counter_profiles: list[str] | None = None
@@ -210,7 +212,7 @@ class PromotionRestrictionInput:
     def read(self, ids: Ids) -> RestrictionDraft:
         return RestrictionDraft(
             indicator=self.indicator.read() if self.indicator else None,
-            has_ordered=bool(self.has_ordered),
+            has_ordered=self.has_ordered,
             newsletter=bool(self.newsletter),
             contacts=ids.all(self.contact_ids or (), "Contact", path=("restrictedTo", "contactIds")),
             counter_profiles=tuple(self.counter_profiles or ()),

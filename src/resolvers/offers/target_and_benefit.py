@@ -127,7 +127,9 @@ def target_of(advantage: offer_facts.Advantage, catalogue: Catalogue) -> Advanta
 @strawberry.type(description="Whom a promotional code is restricted to; all that is set must hold.")
 class PromotionRestriction:
     indicator: IndicatorLevel | None
-    has_ordered: bool
+    has_ordered: bool | None = strawberry.field(
+        description="To contacts who have ordered before; false is to those who have not, null to both."
+    )
     newsletter: bool
     counter_profiles: list[str] = strawberry.field(description="Of the staff member who sells; none is any.")
     contact_ids: strawberry.Private[Sequence[UUID]]

@@ -10,7 +10,7 @@ import strawberry
 
 from resolvers.runtime.context import Context, Info
 from resolvers.runtime.enums import Language, RefusalCode
-from resolvers.runtime.ids import WrongId
+from resolvers.runtime.ids import WrongId, encode
 from services.catalogue.snapshot import Catalogue
 from services.core import errors
 from services.offers.refusal_texts import message, retry_after, shown
@@ -61,6 +61,9 @@ class Refusal:
     code: RefusalCode
     required: str | None
     actual: str | None
+    basket_id: strawberry.ID | None = strawberry.field(
+        description="The basket that holds the code, where it is the same contact's: to be gone on with, or cancelled."
+    )
     _found: strawberry.Private[refusal_facts.Refusal]
     _language: strawberry.Private[Language]
 
@@ -81,6 +84,7 @@ def refusals(found: Sequence[refusal_facts.Refusal], catalogue: Catalogue, langu
             code=each.code,
             required=None if each.required is None else shown(each.required, catalogue, language),
             actual=None if each.actual is None else shown(each.actual, catalogue, language),
+            basket_id=None if each.basket is None else encode("Basket", each.basket),
             _found=each,
             _language=language,
         )

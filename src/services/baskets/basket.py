@@ -1,18 +1,21 @@
 """What a basket is to those who ask for it."""
 
+from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
 from db.baskets import baskets as db
-from db.baskets.baskets import BasketState
+from db.baskets.baskets import BasketContent, BasketState
 from services.access.permissions import may_see, require_sale
+from services.baskets import stored_pricing
+from services.baskets.quotes import HeldBasket
 from services.core.errors import Conflict, NotFound
 from services.core.texts import text
 from services.core.viewer import Viewer
 from services.pricing.result import Pricing
 from services.pricing.values import value
 
-__all__ = ["Basket", "BasketState", "opened"]
+__all__ = ["Basket", "BasketState", "held", "opened", "taken_up"]
 
 
 @value
@@ -35,3 +38,18 @@ def opened(viewer: Viewer, row: db.LockedBasket | None) -> db.LockedBasket:
     if row.state is not BasketState.OPEN:
         raise Conflict(text(f"basket_{row.state.lower()}"))
     return row
+
+
+def taken_up(content: BasketContent, viewer: Viewer) -> BasketContent:
+    """The content as of whoever changes or confirms the basket: theirs from now on, where it was nobody's yet.
+
+    They are the one who is judged, and so is the counter at which the basket is (docs/domain.md, Baskets and what they
+    hold).
+    """
+    contact = viewer.contact if content.contact is None else content.contact
+    return replace(content, contact=contact, counter_profile=viewer.counter_profile)
+
+
+def held(row: db.LockedBasket) -> HeldBasket:
+    """What a basket holds."""
+    return HeldBasket(row.id, row.content, stored_pricing.load(row.pricing).pricing)

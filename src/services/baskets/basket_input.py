@@ -55,27 +55,23 @@ class BasketChange:
 
 
 def apply_change(content: BasketContent, change: BasketChange, viewer: Viewer, catalogue: Catalogue) -> BasketContent:
-    """The content with the change made, checked like a new one. Raises InvalidInput with every problem."""
-    lines = tuple(
-        LineRequest(
-            line.performance,
-            None if line.performance else line.product,
-            line.seat_category,
-            line.audience_sub_category,
-            line.quantity,
-        )
-        for line in content.lines
-    )
-    request = BasketRequest(
-        lines=lines if change.lines is UNSET else change.lines,
-        point_of_sale=content.point_of_sale,
-        contact=content.contact if change.contact is UNSET else change.contact,
-        delivery_mode=content.delivery_mode if change.delivery_mode is UNSET else change.delivery_mode,
-        use_balance=content.use_balance if change.use_balance is UNSET else change.use_balance,
-        advantages=content.advantages if change.advantages is UNSET else change.advantages,
-    )
-    checked = check(request, viewer, catalogue)
-    return replace(checked, codes=content.codes, counter_profile=content.counter_profile)
+    """The content with the change made, which alone is checked. Raises InvalidInput with every problem."""
+    problems = Problems()
+    changed = content
+    if change.contact is not UNSET:
+        changed = replace(changed, contact=check_contact(change.contact, viewer, problems))
+    if change.delivery_mode is not UNSET:
+        check_delivery_mode(change.delivery_mode, catalogue, problems)
+        changed = replace(changed, delivery_mode=change.delivery_mode)
+    if change.advantages is not UNSET:
+        _check_advantages(change.advantages, catalogue, problems)
+        changed = replace(changed, advantages=change.advantages)
+    if change.lines is not UNSET:
+        changed = replace(changed, lines=_lines(change.lines, catalogue, problems))
+    if change.use_balance is not UNSET:
+        changed = replace(changed, use_balance=change.use_balance)
+    problems.check()
+    return changed
 
 
 def check(
@@ -92,9 +88,7 @@ def check(
         problems.add(("pointOfSaleId",), text("point_of_sale_missing"))
     contact = check_contact(request.contact, viewer, problems)
     check_delivery_mode(request.delivery_mode, catalogue, problems)
-    for position, advantage in enumerate(request.advantages or ()):
-        if catalogue.offers.get(advantage) is None:
-            problems.add(("advantageIds", str(position)), text("unknown_offer"))
+    _check_advantages(request.advantages, catalogue, problems)
     check_codes(request.codes, problems)
     lines = _lines(request.lines, catalogue, problems)
     if problems or point_of_sale is None:
@@ -109,6 +103,12 @@ def check(
         lines=lines,
         codes=request.codes,
     )
+
+
+def _check_advantages(advantages: Sequence[UUID] | None, catalogue: Catalogue, problems: Problems) -> None:
+    for position, advantage in enumerate(advantages or ()):
+        if catalogue.offers.get(advantage) is None:
+            problems.add(("advantageIds", str(position)), text("unknown_offer"))
 
 
 def _lines(requests: Sequence[LineRequest], catalogue: Catalogue, problems: Problems) -> tuple[BasketLine, ...]:

@@ -18,17 +18,19 @@ from db.core.sessions import is_lock_timeout
 from services.access.attempt_limits import AttemptLimits, CodeTries
 from services.access.permissions import audit_sale
 from services.baskets import stored_pricing
-from services.baskets.basket import Basket, BasketState, opened
+from services.baskets.basket import Basket, BasketState, held, opened, taken_up
 from services.baskets.holds import Holder, hold
 from services.baskets.pricing_facts import looked_up
 from services.baskets.quotes import Priceable, Quote, Quotes
+from services.baskets.sale_input import MAXIMUM_CODES
 from services.codes.format import normalise
 from services.core import idempotency
 from services.core.coalescing import Coalescing
-from services.core.errors import CodeRefused, Failure, is_outage
+from services.core.errors import CodeRefused, Conflict, Failure, is_outage
 from services.core.idempotency import IdempotentRequest
 from services.core.pacing import TookTooLong
 from services.core.sent import Sent
+from services.core.texts import text
 from services.core.transactions import Overtaken, Transaction, Transactions
 from services.core.viewer import Viewer
 from services.pricing.facts.refusals import RefusalCode
@@ -82,17 +84,11 @@ class _Asked:
     @property
     def priceable(self) -> Priceable:
         """The basket with the code among its codes, once in any spelling."""
-        content, code = self.basket.content, self.entry.code
+        content, code = taken_up(self.basket.content, self.entry.viewer), self.entry.code
         if not any(normalise(other) == normalise(code) for other in content.codes):
             content = replace(content, codes=(*content.codes, code))
-        return Priceable(
-            self.entry.viewer,
-            content,
-            self.entry.now,
-            self.entry.tries,
-            basket=self.basket.id,
-            entered_before=self.basket.content.codes,
-        )
+        entry = self.entry
+        return Priceable(entry.viewer, content, entry.now, entry.tries, held=held(self.basket))
 
 
 @value
@@ -203,7 +199,7 @@ class CodeEntries:
                 outcomes[entry.basket] = _LeftOut()
                 continue
             try:
-                asked.append(_Asked(entry, opened(entry.viewer, row)))
+                asked.append(_with_room(_Asked(entry, opened(entry.viewer, row))))
             except Failure as failure:
                 outcomes[entry.basket] = failure
         wanted = [each.priceable for each in asked]
@@ -213,6 +209,13 @@ class CodeEntries:
         for each, quote in zip(asked, quotes, strict=True):
             outcomes[each.basket.id] = _outcome(each, quote, taken)
         return [outcomes[entry.basket] for entry in entries]
+
+
+def _with_room(asked: _Asked) -> _Asked:
+    """Raises Conflict where the basket would have more codes than any may."""
+    if len(asked.priceable.content.codes) > MAXIMUM_CODES:
+        raise Conflict(text("too_many_codes", maximum=MAXIMUM_CODES))
+    return asked
 
 
 def priced_code(pricing: Pricing, code: str) -> PricedCode:
@@ -290,6 +293,8 @@ async def _carry_out(transaction: Transaction, changes: Sequence[_Change]) -> li
         db.CodesEntered(
             change.basket.id,
             change.content.codes,
+            change.content.contact,
+            change.content.counter_profile,
             stored_pricing.dump(change.quote.pricing, change.quote.single_use_codes),
             change.quote.catalogue.organisation.basket_minutes,
         )

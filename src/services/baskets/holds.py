@@ -6,8 +6,8 @@ from uuid import UUID
 
 from db.baskets import baskets
 from db.baskets import claims as db
-from services.baskets.expiry import claim
 from services.baskets.quotes import Quote
+from services.core.expiry import claim
 from services.core.transactions import Transaction
 
 

@@ -1,8 +1,10 @@
 """Baskets: priced, kept, and holding all that their price depends on until they are confirmed, cancelled or expire."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -15,7 +17,7 @@ from db.core.sessions import Sessions
 from services.access.attempt_limits import AttemptLimits, CodeTries
 from services.access.permissions import audit_sale, may_see, require_sale
 from services.baskets import stored_pricing
-from services.baskets.basket import Basket, BasketState, opened
+from services.baskets.basket import Basket, BasketState, held, opened, taken_up
 from services.baskets.basket_input import BasketChange, BasketRequest, apply_change, check
 from services.baskets.code_entry import CodeEntries
 from services.baskets.holds import Holder, hold
@@ -29,11 +31,12 @@ from services.core.idempotency import IdempotentRequest
 from services.core.texts import text
 from services.core.transactions import Done, Transaction, Transactions
 from services.core.viewer import Viewer
+from services.pricing.facts.refusals import RefusalCode
 from services.pricing.result import Pricing
 
 Edit = Callable[[BasketContent], BasketContent]
-Accept = Callable[[db.LockedBasket, Pricing], None]
-"""Given the basket as it was and its price now, raises a failure where that must not be."""
+Accept = Callable[[db.LockedBasket, BasketContent, Pricing], None]
+"""Given the basket as it was, and its content and price now, raises a failure where that must not be."""
 
 
 class Baskets:
@@ -109,11 +112,11 @@ class Baskets:
     async def update(
         self, viewer: Viewer, basket: UUID, change: BasketChange, now: datetime, key: str | None = None
     ) -> Basket:
-        """Changes what is in a basket; what is left out stays as it is.
+        """Changes what is in a basket; what is left out stays as it is, at the terms that the basket holds.
 
-        A change that would cost the basket a code that applies is refused with the reasons, so that no price rises
-        unsaid: the code is to be taken out first. Raises InvalidInput with every problem, CodeRefused, NotFound,
-        Conflict.
+        A change that would itself cost the basket a code that applies is refused with the reasons, so that no price
+        rises unsaid: the code is to be taken out first. Taking tickets out is never refused. Raises InvalidInput with
+        every problem, CodeRefused, NotFound, Conflict.
         """
         once = IdempotentRequest(viewer, key, "updateBasket", (basket, change))
         catalogue = await self._catalogues.seen_by(viewer)
@@ -157,9 +160,8 @@ class Baskets:
     ) -> Basket:
         """Gives a locked basket this content and its price now, if ``accept`` lets it pass, and holds just that."""
         connection, now = transaction.connection, transaction.now
-        wanted = Priceable(viewer, content, now, CodeTries(), basket=row.id, entered_before=row.content.codes)
-        quote = await self._quotes.quote(connection, wanted)
-        accept(row, quote.pricing)
+        quote = await self._quotes.quote(connection, Priceable(viewer, content, now, CodeTries(), held=held(row)))
+        accept(row, content, quote.pricing)
         await hold(transaction, [(Holder(row.id, content.contact), quote)])
         pricing = stored_pricing.dump(quote.pricing, quote.single_use_codes)
         minutes = quote.catalogue.organisation.basket_minutes
@@ -197,7 +199,7 @@ class Baskets:
         self, transaction: Transaction, viewer: Viewer, basket: UUID, edit: Edit, accept: Accept, action: str
     ) -> Done[Basket]:
         row = await self.locked(transaction, viewer, basket)
-        changed = await self.reprice(transaction, viewer, row, edit(row.content), accept)
+        changed = await self.reprice(transaction, viewer, row, taken_up(edit(row.content), viewer), accept)
         await audit_sale(transaction, viewer, action, "Basket", basket, {})
         return Done({"basket": basket}, changed)
 
@@ -208,19 +210,43 @@ class Baskets:
         stored = stored_pricing.load(row.pricing)
         pricing = stored.pricing
         if row.state is BasketState.OPEN and not stored.held_codes <= row.held_codes:
-            wanted = Priceable(viewer, row.content, now, CodeTries(), basket=row.id, entered_before=row.content.codes)
+            wanted = Priceable(viewer, row.content, now, CodeTries(), held=held(row))
             pricing = (await self._quotes.quote(connection, wanted)).pricing
         return Basket(row.id, row.state, row.content.contact, row.expires_at, pricing, row.order)
 
 
-def anything(before: db.LockedBasket, after: Pricing) -> None:
+def anything(before: db.LockedBasket, content: BasketContent, after: Pricing) -> None:
     """Lets every change pass."""
 
 
-def _no_code_lost(before: db.LockedBasket, after: Pricing) -> None:
-    """Raises CodeRefused where a code that applied before does not any more, with every reason."""
+_DEAD: Final = {RefusalCode.CODE_INVALIDATED, RefusalCode.CODE_ALREADY_USED, RefusalCode.CODE_HELD}
+"""Why a basket lost a code that it held by no change of its own."""
+
+
+def _no_code_lost(before: db.LockedBasket, content: BasketContent, after: Pricing) -> None:
+    """Raises CodeRefused where the change costs the basket a code that applied before, with every reason."""
+    if _only_takes_out(before.content, content):
+        return
     given = stored_pricing.load(before.pricing).pricing
     applied = {normalise(priced.text) for priced in given.codes if priced.applied}
-    lost = [priced for priced in after.codes if not priced.applied and normalise(priced.text) in applied]
+    lost = [
+        priced
+        for priced in after.codes
+        if not priced.applied
+        and normalise(priced.text) in applied
+        and _DEAD.isdisjoint(refusal.code for refusal in priced.refusals)
+    ]
     if lost:
         raise CodeRefused([refusal for priced in lost for refusal in priced.refusals])
+
+
+def _only_takes_out(before: BasketContent, after: BasketContent) -> bool:
+    """Whether a change takes tickets out and does nothing else."""
+    return replace(before, lines=()) == replace(after, lines=()) and not _tickets(after) - _tickets(before)
+
+
+def _tickets(content: BasketContent) -> Counter[db.BasketLine]:
+    counts = Counter[db.BasketLine]()
+    for line in content.lines:
+        counts[replace(line, quantity=1)] += line.quantity
+    return counts

@@ -18,7 +18,7 @@ from db.counts import counts
 from db.counts.counts import RedemptionCounts
 from services.access.permissions import audit_sale, may_see
 from services.baskets import stored_pricing
-from services.baskets.basket import BasketState
+from services.baskets.basket import BasketState, taken_up
 from services.baskets.lifecycle import Baskets, anything
 from services.catalogue.catalogues import Catalogues
 from services.catalogue.snapshot import Catalogue
@@ -29,7 +29,7 @@ from services.core.texts import text
 from services.core.transactions import Done, Overtaken, Transaction, Transactions
 from services.core.viewer import Audience, StaffRole, Viewer
 from services.pricing.facts.refusals import Refusal, RefusalCode
-from services.pricing.result import PricedLine, PricedTicket, Pricing
+from services.pricing.result import PricedTicket, Pricing
 
 LONGEST_REASON: Final = 500
 
@@ -137,6 +137,10 @@ class Orders:
         self, transaction: Transaction, viewer: Viewer, basket: UUID, payment_reference: str | None
     ) -> Done[None] | CodeRefused:
         row = await self._baskets.locked(transaction, viewer, basket)
+        mine = taken_up(row.content, viewer)
+        if mine != row.content:
+            await self._baskets.reprice(transaction, viewer, row, mine, anything)
+            row = await self._baskets.locked(transaction, viewer, basket)
         stored = stored_pricing.load(row.pricing)
         lost = stored.held_codes - await db_baskets.held_codes(transaction.connection, row.organisation, basket)
         if lost:
@@ -159,8 +163,8 @@ class Orders:
             raise Conflict(text("order_controlled"))
         await db.cancel(connection, row.organisation, order, reason)
         used = stored_pricing.load(row.pricing).pricing.balance_used
-        if row.contact is not None and used:
-            await db.pay_into_balance(connection, row.organisation, row.contact, used)
+        if row.contact is not None:
+            await db.take_back(connection, row.organisation, row.contact, used)
         transaction.changed.update(await uses.give_back(connection, row.organisation, row.basket, order))
         await audit_sale(transaction, viewer, "cancelOrder", "Order", order, {"reason": reason})
         return Done({"order": order})
@@ -215,7 +219,7 @@ def _tickets(order: UUID, pricing: Pricing, holders: Mapping[UUID, UUID]) -> lis
             price=ticket.price,
             advantage=ticket.advantage,
             code=ticket.code,
-            redeemed=_redeemed(priced, ticket, pricing, holders),
+            redeemed=_redeemed(ticket, holders),
             controlled_at=None,
             controlled_at_point_of_sale=None,
         )
@@ -224,19 +228,15 @@ def _tickets(order: UUID, pricing: Pricing, holders: Mapping[UUID, UUID]) -> lis
     ]
 
 
-def _redeemed(
-    line: PricedLine, ticket: PricedTicket, pricing: Pricing, holders: Mapping[UUID, UUID]
-) -> tuple[tuple[UUID, UUID | None], ...]:
-    """The offers under which a scan of the ticket counts: its advantage, and the promotional codes that cover it."""
-    advantages = {each.advantage for priced in pricing.lines for each in priced.tickets}
-    promotions = {
-        (hold.offer, hold.code) for hold in pricing.holds if hold.kind == line.kind and hold.offer not in advantages
-    }
-    own = set() if ticket.advantage is None else {(ticket.advantage, ticket.code)}
-    return tuple(
-        (offer, None if code is None else holders.get(code))
-        for offer, code in sorted(own | promotions, key=lambda redeemed: redeemed[0])
-    )
+def _redeemed(ticket: PricedTicket, holders: Mapping[UUID, UUID]) -> tuple[tuple[UUID, UUID | None], ...]:
+    """The offers under which a scan of the ticket counts: its advantage, and the promotional codes that cover it.
+
+    Where several codes of one offer do, it counts once.
+    """
+    codes: dict[UUID, UUID | None] = {} if ticket.advantage is None else {ticket.advantage: ticket.code}
+    for share in ticket.shares:
+        codes.setdefault(share.offer, share.code)
+    return tuple((offer, None if code is None else holders.get(code)) for offer, code in sorted(codes.items()))
 
 
 def _not_controlled(ticket: Ticket | None, catalogue: Catalogue) -> Failure:

@@ -23,6 +23,8 @@ from services.pricing.facts.offers import Offer
 from services.pricing.facts.refusals import EnteredCode, Instant, Refusal, RefusalCode, Tickets
 from services.pricing.facts.sale import ContactFacts, LimitKey, Sale, Taken
 from services.pricing.facts.tickets import Element, ElementKind
+from services.pricing.kept import CodeKey
+from services.pricing.result import PricedCode
 from services.pricing.rules import needs_code
 from services.pricing.values import value
 
@@ -51,16 +53,16 @@ class Circumstances(Protocol):
 class PricingFacts:
     """All that pricing is told of an instant.
 
-    ``taken`` leaves out what the basket itself holds, which are the offers ``held``. ``holders`` maps a single-use code
-    to the structure that it was generated for. ``has_expired``: some of what is free is still held by baskets past
-    their time, which whoever takes it must end.
+    ``taken`` leaves out what the basket itself holds. ``lost`` are the codes that it held and has no longer, with their
+    offers. ``holders`` maps a single-use code to the structure that it was generated for. ``has_expired``: some of what
+    is free is still held by baskets past their time, which whoever takes it must end.
     """
 
     catalogue: Catalogue
     sale: Sale
     codes: tuple[EnteredCode, ...]
     taken: Taken
-    held: frozenset[UUID]
+    lost: frozenset[CodeKey]
     holders: Mapping[UUID, UUID | None]
     has_expired: bool
 
@@ -70,8 +72,8 @@ class FactsQuestion:
     """What facts are asked for, as if ``basket`` itself held nothing.
 
     ``limited`` says of which offers the counters are needed, besides those of the contact's own offers, of those that
-    the codes open, and of those to ``include``, which are tried before they run. Codes not ``entered_before`` are
-    tried: ``tries`` says which of them may be looked up, and is told which are unknown.
+    the codes open, and of those to ``include``, which are tried before they run. Codes not ``entered_before``, which
+    then did this, are tried: ``tries`` says which of them may be looked up, and is told which are unknown.
     """
 
     viewer: Viewer
@@ -81,12 +83,17 @@ class FactsQuestion:
     tries: CodeTries
     include: frozenset[UUID] = frozenset()
     basket: UUID | None = None
-    entered_before: tuple[str, ...] = ()
+    entered_before: tuple[PricedCode, ...] = ()
 
     @property
     def tried(self) -> set[str]:
         """The codes that are new, of those that could be codes, normalised."""
-        return set(looked_up(self.asked.codes)).difference(looked_up(self.entered_before))
+        return set(looked_up(self.asked.codes)).difference(normalise(code.text) for code in self.entered_before)
+
+    @property
+    def held(self) -> dict[str, PricedCode]:
+        """The codes that applied before, normalised: they belong to their offers whatever has become of them since."""
+        return {normalise(code.text): code for code in self.entered_before if code.applied}
 
     def wanted(self, catalogue: Catalogue) -> db.WantedFacts:
         offers = [*self.limited(catalogue), *self.include]
@@ -134,7 +141,8 @@ def _facts(question: FactsQuestion, catalogue: Catalogue, found: db.StoredFacts)
     if asked.contact is not None and found.contact is None:
         return InvalidInput([Problem(("contactId",), text("unknown_contact"))])
     sale = _sale(catalogue, asked, found.contact, question.now)
-    entered = _entered(question, found, catalogue, sale)
+    held = question.held
+    entered = [_as_held(code, held.get(normalise(code.text))) for code in _entered(question, found, catalogue, sale)]
     if unknown := {normalise(code.text) for code in entered if code.offer is None}:
         question.tries.found_unknown(unknown & question.tried - question.barred)
     return PricingFacts(
@@ -142,7 +150,7 @@ def _facts(question: FactsQuestion, catalogue: Catalogue, found: db.StoredFacts)
         sale=sale,
         codes=(*entered, *_tried(question.include, entered, catalogue)),
         taken=_taken_by_others(found),
-        held=frozenset(hold.offer for hold in found.free if hold.own),
+        lost=_lost(held, found, question.basket),
         holders={code.id: code.holder for code in found.codes if code.kind is CodeKind.SINGLE_USE},
         has_expired=any(not hold.own for hold in found.free),
     )
@@ -175,9 +183,8 @@ def _sale(catalogue: Catalogue, asked: Circumstances, contact: db.ContactFact | 
 
 
 def looked_up(texts: Sequence[str]) -> list[str]:
-    """What was entered that could be codes, normalised, each once: what is mistyped is told without a look-up."""
-    codes = dict.fromkeys(normalise(shown) for shown in texts if check_entered(shown) is None)
-    return [code for code in codes if not is_mistyped(code)]
+    """What was entered that could be codes, normalised, each once."""
+    return list(dict.fromkeys(normalise(shown) for shown in texts if check_entered(shown) is None))
 
 
 def _entered(question: FactsQuestion, found: db.StoredFacts, catalogue: Catalogue, sale: Sale) -> list[EnteredCode]:
@@ -201,7 +208,9 @@ def _entered(question: FactsQuestion, found: db.StoredFacts, catalogue: Catalogu
             detail = "mistyped" if is_mistyped(normalise(shown)) else None
             entered.append(EnteredCode(shown, refusals=(Refusal(RefusalCode.UNKNOWN_CODE, detail=detail),)))
         else:
-            entered.append(EnteredCode(shown, code.id, code.offer, tuple(_refusals(code, question.basket))))
+            entered.append(
+                EnteredCode(shown, code.id, code.offer, tuple(_refusals(code, question.basket, question.asked.contact)))
+            )
     return entered
 
 
@@ -213,6 +222,29 @@ def _too_many(until: datetime | None) -> Refusal:
     return Refusal(RefusalCode.TOO_MANY_ATTEMPTS, required=Instant(at))
 
 
+def _as_held(entered: EnteredCode, held: PricedCode | None) -> EnteredCode:
+    """A code that applied before is the code that it was, whatever a look-up finds now."""
+    if held is None:
+        return entered
+    return EnteredCode(entered.text, held.code, held.offer, entered.refusals)
+
+
+def _lost(held: Mapping[str, PricedCode], found: db.StoredFacts, basket: UUID | None) -> frozenset[CodeKey]:
+    """The codes that are another's by now, or invalidated for good."""
+    stored = {code.id: code for code in found.codes}
+    return frozenset(
+        (code.offer, code.code)
+        for code in held.values()
+        if code.offer is not None and code.code in stored and _is_lost(stored[code.code], basket)
+    )
+
+
+def _is_lost(code: db.CodeFact, basket: UUID | None) -> bool:
+    if code.kind is CodeKind.SINGLE_USE:
+        return code.status is not CodeStatus.HELD or code.basket != basket
+    return code.is_gone
+
+
 def _sold_here(offer: Offer | None, sale: Sale) -> bool:
     return offer is not None and (
         (not offer.channels or sale.channel in offer.channels)
@@ -220,14 +252,19 @@ def _sold_here(offer: Offer | None, sale: Sale) -> bool:
     )
 
 
-def _refusals(code: db.CodeFact, basket: UUID | None) -> list[Refusal]:
-    """What stands against a stored code itself, whatever its offer says."""
+def _refusals(code: db.CodeFact, basket: UUID | None, contact: UUID | None) -> list[Refusal]:
+    """What stands against a stored code itself, whatever its offer says.
+
+    Who holds it already in another basket of theirs is told in which.
+    """
     if code.status is CodeStatus.INVALIDATED:
         return [Refusal(RefusalCode.CODE_INVALIDATED)]
     if code.status is CodeStatus.USED:
         return [Refusal(RefusalCode.CODE_ALREADY_USED)]
     if code.status is CodeStatus.HELD and code.basket != basket:
-        return [Refusal(RefusalCode.CODE_HELD)]
+        until = None if code.held_until is None else Instant(code.held_until)
+        own = code.basket if contact is not None and code.held_for == contact else None
+        return [Refusal(RefusalCode.CODE_HELD, actual=until, detail="held_by_you" if own else None, basket=own)]
     if code.max_uses is not None and code.uses >= code.max_uses:
         return [Refusal(RefusalCode.QUOTA_EXHAUSTED, required=Tickets(code.max_uses), detail="uses")]
     return []

@@ -14,6 +14,7 @@ from db.baskets.baskets import BasketContent
 from services.access.attempt_limits import CodeTries
 from services.baskets.pricing_facts import FactsQuestion, FactsReader, PricingFacts
 from services.catalogue.snapshot import Catalogue
+from services.codes.format import normalise
 from services.core.errors import InvalidInput, Problem
 from services.core.pacing import Pacer, TookTooLong
 from services.core.problems import Problems
@@ -21,7 +22,9 @@ from services.core.texts import text
 from services.core.viewer import Viewer
 from services.pricing.engine import price_in_steps
 from services.pricing.facts.tickets import Line
+from services.pricing.held_terms import AskedLine, HeldTerms, kinds, price_held_in_steps, unsold
 from services.pricing.result import Pricing
+from services.pricing.steps import Steps
 from services.pricing.values import value
 
 MOST_SECONDS: Final = 2.0
@@ -48,10 +51,19 @@ class Quote:
 
 
 @value
-class Priceable:
-    """What is to be priced at ``now``, as if ``basket`` itself held nothing and the offers to ``include`` ran.
+class HeldBasket:
+    """A basket as it is: what it was asked for, and the price and terms that it holds."""
 
-    Codes not ``entered_before`` are tried, as far as ``tries`` lets them.
+    id: UUID
+    content: BasketContent
+    pricing: Pricing
+
+
+@value
+class Priceable:
+    """What is to be priced at ``now``, beside what is ``held``, and as if the offers to ``include`` ran.
+
+    Codes that the basket does not have yet are tried, as far as ``tries`` lets them.
     """
 
     viewer: Viewer
@@ -59,24 +71,18 @@ class Priceable:
     now: datetime
     tries: CodeTries
     include: frozenset[UUID] = frozenset()
-    basket: UUID | None = None
-    entered_before: tuple[str, ...] = ()
+    held: HeldBasket | None = None
 
     def limited(self, catalogue: Catalogue) -> Collection[UUID]:
         """The offers whose limits the price may meet, if only by the lines that are sold."""
-        return catalogue.offers.limited_offer_ids([line.kind for line in _lines(catalogue, self.content, Problems())])
+        held = self.held.pricing if self.held else None
+        return catalogue.offers.limited_offer_ids(kinds(_asked(catalogue, self.content), held))
 
     @property
     def question(self) -> FactsQuestion:
+        basket, before = (self.held.id, self.held.pricing.codes) if self.held else (None, ())
         return FactsQuestion(
-            self.viewer,
-            self.content,
-            self.limited,
-            self.now,
-            self.tries,
-            self.include,
-            self.basket,
-            self.entered_before,
+            self.viewer, self.content, self.limited, self.now, self.tries, self.include, basket, before
         )
 
 
@@ -90,8 +96,8 @@ class Quotes:
     async def quote(self, connection: AsyncConnection, wanted: Priceable) -> Quote:
         """The price of one basket.
 
-        Offers that the basket holds are honoured though suspended since. Raises InvalidInput where a line is not sold,
-        the contact is unknown, or the price cannot be found in ``MOST_SECONDS``.
+        Raises InvalidInput where more is asked of a line than is held and sold, the contact is unknown, or the price
+        cannot be found in ``MOST_SECONDS``.
         """
         return await self.priced(wanted, await self.facts(connection, wanted))
 
@@ -132,34 +138,51 @@ class Quotes:
 
     async def _quote(self, wanted: Priceable, facts: PricingFacts, most: float) -> Quote:
         """In slices: a price may take long where limits bind many unlike tickets."""
-        content = wanted.content
-        steps = price_in_steps(
-            lines_of(facts.catalogue, content),
-            facts.codes,
-            facts.sale,
-            facts.catalogue.offers,
-            facts.taken,
-            only=None if content.advantages is None else frozenset(content.advantages),
-            include=facts.held | wanted.include,
+        pricing = await self._pacer.run(_steps(wanted, facts), most)
+        return Quote(pricing, facts.catalogue, facts.holders, facts.has_expired)
+
+
+def _steps(wanted: Priceable, facts: PricingFacts) -> Steps[Pricing]:
+    content, held = wanted.content, wanted.held
+    asked = _asked(facts.catalogue, content)
+    _check_sold(asked, held)
+    only = None if content.advantages is None else frozenset(content.advantages)
+    offers, include = facts.catalogue.offers, wanted.include
+    if held is None:
+        lines = [Line(line.kind, line.quantity) for line in asked if line.kind]
+        return price_in_steps(lines, facts.codes, facts.sale, offers, facts.taken, only=only, include=include)
+    terms = _held_terms(held, content, facts)
+    return price_held_in_steps(asked, terms, facts.codes, facts.sale, offers, facts.taken, only=only)
+
+
+def _held_terms(held: HeldBasket, content: BasketContent, facts: PricingFacts) -> HeldTerms:
+    entered = {normalise(code) for code in content.codes}
+    taken_out = {
+        (code.offer, code.code) for code in held.pricing.codes if code.offer and normalise(code.text) not in entered
+    }
+    return HeldTerms(
+        held.pricing,
+        facts.lost | taken_out,
+        same_contact=content.contact == held.content.contact,
+        same_delivery_mode=content.delivery_mode == held.content.delivery_mode,
+    )
+
+
+def _asked(catalogue: Catalogue, content: BasketContent) -> list[AskedLine]:
+    """The basket's lines with what they are today."""
+    return [
+        AskedLine(
+            (line.product, line.performance, line.seat_category, line.audience_sub_category),
+            catalogue.ticket_kind(line.performance or line.product, line.seat_category, line.audience_sub_category),
+            line.quantity,
         )
-        return Quote(await self._pacer.run(steps, most), facts.catalogue, facts.holders, facts.has_expired)
+        for line in content.lines
+    ]
 
 
-def lines_of(catalogue: Catalogue, content: BasketContent) -> list[Line]:
-    """The basket's lines with what they cost now. Raises InvalidInput that names the lines that are not sold."""
+def _check_sold(asked: Sequence[AskedLine], held: HeldBasket | None) -> None:
+    """Raises InvalidInput that names the lines that are not sold; what is held was sold already."""
     problems = Problems()
-    lines = _lines(catalogue, content, problems)
+    for position in unsold(asked, held.pricing if held else None):
+        problems.add(("lines", str(position)), text("combination_not_sold"))
     problems.check()
-    return lines
-
-
-def _lines(catalogue: Catalogue, content: BasketContent, problems: Problems) -> list[Line]:
-    """The lines that are sold; adds those that are not to the problems."""
-    lines: list[Line] = []
-    for position, line in enumerate(content.lines):
-        kind = catalogue.ticket_kind(line.performance or line.product, line.seat_category, line.audience_sub_category)
-        if kind is None:
-            problems.add(("lines", str(position)), text("combination_not_sold"))
-        else:
-            lines.append(Line(kind, line.quantity))
-    return lines

@@ -169,7 +169,7 @@ def _restriction(stored: StoredRestriction) -> Restriction:
     level = stored.get("indicator")
     return Restriction(
         indicator=None if level is None else IndicatorTarget(UUID(level["id"]), level["level"]),
-        has_ordered=stored.get("hasOrdered", False),
+        has_ordered=stored.get("hasOrdered"),
         newsletter=stored.get("newsletter", False),
         contacts=_ids(stored.get("contacts")),
         counter_profiles=frozenset(stored.get("counterProfiles", ())),
@@ -269,11 +269,12 @@ def _stored_benefit(benefit: AdvantageBenefit | PromotionBenefit) -> StoredBenef
 
 def _stored_restriction(restriction: Restriction) -> StoredRestriction:
     stored: StoredRestriction = {
-        "hasOrdered": restriction.has_ordered,
         "newsletter": restriction.newsletter,
         "contacts": _texts(restriction.contacts),
         "counterProfiles": sorted(restriction.counter_profiles),
     }
+    if restriction.has_ordered is not None:
+        stored["hasOrdered"] = restriction.has_ordered
     if restriction.indicator is not None:
         stored["indicator"] = {"id": str(restriction.indicator.indicator), "level": restriction.indicator.level}
     return stored

@@ -12,13 +12,13 @@ from db.baskets import claims
 from db.codes import codes as db
 from db.codes import pages as code_pages
 from db.codes.codes import Code, CodeFilter, CodeKind, CodeStatus, Invalidated
-from db.core.sessions import Sessions
 from db.counts import counts
 from db.counts.counts import Key, RedemptionCounts
 from services.access.audit import record
 from services.access.permissions import may_follow, require_follower, share_of
 from services.codes.format import check_entered, display, is_mistyped, normalise
 from services.core.errors import Conflict, InvalidInput, NotFound, Problem
+from services.core.expiry import HeldNow
 from services.core.text_checks import is_writable
 from services.core.texts import text
 from services.core.transactions import Overtaken, Transaction, Transactions
@@ -32,8 +32,8 @@ LONGEST_REASON: Final = 500
 class Codes:
     """Use cases of codes."""
 
-    def __init__(self, sessions: Sessions, transactions: Transactions) -> None:
-        self._sessions = sessions
+    def __init__(self, held_now: HeldNow, transactions: Transactions) -> None:
+        self._held_now = held_now
         self._transactions = transactions
 
     async def page(self, viewer: Viewer, wanted: CodeFilter, after: UUID | None, most: int) -> list[Code]:
@@ -46,21 +46,21 @@ class Codes:
         own = narrowed(viewer, wanted)
         if own is None:
             return []
-        async with self._sessions.reading() as connection:
+        async with self._held_now.reading(viewer.organisation_id) as connection:
             return await code_pages.page(connection, viewer.organisation_id, own, after, most)
 
     async def find(self, viewer: Viewer, ids: Collection[UUID]) -> dict[UUID, Code]:
         """The codes among ``ids`` that the viewer may see: of a partner its own, of shoppers and contacts none."""
         if not may_follow(viewer):
             return {}
-        async with self._sessions.reading() as connection:
+        async with self._held_now.reading(viewer.organisation_id) as connection:
             return await db.get(connection, viewer.organisation_id, ids, contact=share_of(viewer))
 
     async def tickets_controlled(self, viewer: Viewer, ids: Collection[UUID]) -> dict[UUID, int]:
         """The scanned tickets of each code's order, as far as the code covers them and the viewer may see the code."""
         if not may_follow(viewer):
             return {}
-        async with self._sessions.reading() as connection:
+        async with self._held_now.reading(viewer.organisation_id) as connection:
             return await db.tickets_controlled(connection, viewer.organisation_id, ids, contact=share_of(viewer))
 
     async def invalidate(self, viewer: Viewer, entered: str, reason: str, now: datetime) -> Code:

@@ -13,13 +13,13 @@ from db.codes import codes as db
 from db.codes import pages as code_pages
 from db.codes.codes import CodeFilter
 from db.codes.pages import TrackedCode
-from db.core.sessions import Sessions
 from services.access.permissions import require_follower, share_of
 from services.catalogue.catalogues import Catalogues
 from services.codes.batch_csv import BYTE_ORDER_MARK, cells, local
 from services.codes.download_links import DownloadLinks
 from services.codes.tracking import narrowed, shown
 from services.core.errors import Forbidden
+from services.core.expiry import HeldNow
 from services.core.texts import Language, localised, text
 from services.core.viewer import Viewer
 
@@ -54,8 +54,8 @@ _WANTED: Final = TypeAdapter(_Wanted)
 class TrackingLists:
     """Makes links to lists, and finds what is behind them."""
 
-    def __init__(self, sessions: Sessions, catalogues: Catalogues, links: DownloadLinks) -> None:
-        self._sessions = sessions
+    def __init__(self, held_now: HeldNow, catalogues: Catalogues, links: DownloadLinks) -> None:
+        self._held_now = held_now
         self._catalogues = catalogues
         self._links = links
 
@@ -75,14 +75,14 @@ class TrackingLists:
         """The list that a link's token opens. Raises BrokenLink or ExpiredLink."""
         organisation, asked = self._links.wanted_of(token, now)
         catalogue = await self._catalogues.current(organisation)
-        return TrackingList(self._sessions, organisation, ZoneInfo(catalogue.timezone), _WANTED.validate_json(asked))
+        return TrackingList(self._held_now, organisation, ZoneInfo(catalogue.timezone), _WANTED.validate_json(asked))
 
 
 @dataclass(frozen=True, slots=True)
 class TrackingList:
     """Codes, one a line: when, by whom and in which order each was used, and who invalidated it and why."""
 
-    sessions: Sessions
+    held_now: HeldNow
     organisation: UUID
     zone: ZoneInfo
     wanted: _Wanted
@@ -95,7 +95,7 @@ class TrackingList:
         yield f"{BYTE_ORDER_MARK}{cells(titles, separator)}\r\n".encode()
         after: UUID | None = None
         while True:
-            async with self.sessions.reading() as connection:
+            async with self.held_now.reading(self.organisation) as connection:
                 page = await code_pages.tracked(connection, self.organisation, self.wanted.filter, after, _PAGE)
                 used = [row.code.id for row in page if row.code.order is not None]
                 scanned = await db.tickets_controlled(connection, self.organisation, used) if used else {}

@@ -12,11 +12,11 @@ from uuid import UUID
 
 import structlog
 
-from db.core.sessions import Sessions
 from db.counts import postgres_feed as db
 from db.counts.counts import RedemptionCounts
 from services.catalogue.catalogues import Catalogues
 from services.catalogue.snapshot import Catalogue
+from services.core.expiry import HeldNow
 from services.counts.change_feed import ChangeFeed
 
 PACE: Final = 0.1
@@ -66,8 +66,8 @@ class BoardReader:
 class CountBoard:
     """Holds a database connection only while it reads; while nothing changes, does nothing but look now and then."""
 
-    def __init__(self, sessions: Sessions, catalogues: Catalogues, live: ChangeFeed, organisation: UUID) -> None:
-        self._sessions = sessions
+    def __init__(self, held_now: HeldNow, catalogues: Catalogues, live: ChangeFeed, organisation: UUID) -> None:
+        self._held_now = held_now
         self._catalogues = catalogues
         self._live = live
         self._organisation = organisation
@@ -154,10 +154,10 @@ class CountBoard:
                     await asyncio.sleep(_AFTER_FAILURE)
 
     async def _look(self) -> None:
-        """Finds what changed without a signal, in the catalogue too."""
+        """Finds what changed without a signal, in the catalogue too, and what is past its time."""
         await self._catalogues.current(self._organisation)
         watched = None if self._of_all else list(self._by_offer)
-        async with self._sessions.reading() as connection:
+        async with self._held_now.reading(self._organisation) as connection:
             found = await db.versions(connection, self._organisation, watched)
         self._mark(frozenset(offer for offer, version in found.items() if version > self._version(offer)))
 
@@ -173,7 +173,7 @@ class CountBoard:
         dirty = {offer: self._dirty.pop(offer) for offer in due}
         self._readings += 1
         try:
-            async with self._sessions.reading() as connection:
+            async with self._held_now.reading(self._organisation) as connection:
                 found = await db.counts_of(connection, self._organisation, due)
             catalogue = await self._catalogue(due)
         except Exception:

@@ -3,11 +3,11 @@
 from collections.abc import Collection
 from uuid import UUID
 
-from db.core.sessions import Sessions
 from db.counts import counts as db
 from db.counts.counts import RedemptionCounts
 from services.access.permissions import share_of
 from services.core.errors import Forbidden
+from services.core.expiry import HeldNow
 from services.core.texts import text
 from services.core.viewer import Audience, Viewer
 
@@ -17,8 +17,8 @@ __all__ = ["Counts", "RedemptionCounts"]
 class Counts:
     """Reads counts; they move with what they count, in its transaction."""
 
-    def __init__(self, sessions: Sessions) -> None:
-        self._sessions = sessions
+    def __init__(self, held_now: HeldNow) -> None:
+        self._held_now = held_now
 
     async def of_offers(self, viewer: Viewer, offers: Collection[UUID]) -> dict[UUID, RedemptionCounts]:
         """The counts of each offer, zeros included; for a partner, its own share of them.
@@ -28,7 +28,7 @@ class Counts:
         """
         if not viewer.is_staff and viewer.audience is not Audience.PARTNER:
             raise Forbidden(text("forbidden"))
-        async with self._sessions.reading() as connection:
+        async with self._held_now.reading(viewer.organisation_id) as connection:
             found = await db.read(connection, viewer.organisation_id, offer_ids=offers, holder=share_of(viewer))
         totals = dict.fromkeys(offers, RedemptionCounts())
         for (offer, _), counts in found.items():

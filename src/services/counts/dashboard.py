@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from db.core.sessions import Sessions
 from db.counts import counts as db
 from db.counts.counts import RedemptionCounts
 from services.access.permissions import require_follower, share_of
 from services.catalogue.catalogues import Catalogues
 from services.core.errors import NotFound
+from services.core.expiry import HeldNow
 from services.core.viewer import Viewer
 
 _NOTHING = RedemptionCounts()
@@ -35,8 +35,8 @@ class Dashboard:
 class Dashboards:
     """Adds up the counts that are kept with every change: exact, and as cheap for ten million codes as for ten."""
 
-    def __init__(self, sessions: Sessions, catalogues: Catalogues) -> None:
-        self._sessions = sessions
+    def __init__(self, held_now: HeldNow, catalogues: Catalogues) -> None:
+        self._held_now = held_now
         self._catalogues = catalogues
 
     async def of_season(self, viewer: Viewer, season: UUID, *, by_contact: bool) -> Dashboard:
@@ -48,7 +48,7 @@ class Dashboards:
         require_follower(viewer)
         if season not in (await self._catalogues.seen_by(viewer)).seasons:
             raise NotFound(("seasonId",))
-        async with self._sessions.reading() as connection:
+        async with self._held_now.reading(viewer.organisation_id) as connection:
             found = await db.read(connection, viewer.organisation_id, holder=share_of(viewer), season=season)
         with_codes = {key: counts for key, counts in found.items() if counts.generated}
         rows: dict[tuple[UUID | None, UUID | None], RedemptionCounts] = {}

@@ -16,6 +16,7 @@ from services.catalogue.catalogues import Catalogues
 from services.catalogue.snapshot import Catalogue
 from services.codes.batches import Batch, Batches, BatchState
 from services.core.errors import Forbidden, NotFound
+from services.core.expiry import HeldNow
 from services.core.texts import text
 from services.core.viewer import Audience, Viewer
 from services.counts.board import LOOK, PACE, BoardReader, BoardReading, CountBoard, CountsByHolder
@@ -69,9 +70,16 @@ class LiveCounts:
     """Subscriptions to redemption counts and batches, for all watchers of one process."""
 
     def __init__(
-        self, sessions: Sessions, catalogues: Catalogues, offers: Offers, batches: Batches, live: ChangeFeed
+        self,
+        sessions: Sessions,
+        held_now: HeldNow,
+        catalogues: Catalogues,
+        offers: Offers,
+        batches: Batches,
+        live: ChangeFeed,
     ) -> None:
         self._sessions = sessions
+        self._held_now = held_now
         self._catalogues = catalogues
         self._offers = offers
         self._batches = batches
@@ -123,7 +131,7 @@ class LiveCounts:
         """The organisation's, at work from the first who joins until ``left`` by the last."""
         board = self._boards.get(organisation)
         if board is None:
-            board = CountBoard(self._sessions, self._catalogues, self._live, organisation)
+            board = CountBoard(self._held_now, self._catalogues, self._live, organisation)
             self._boards[organisation] = board
         return board
 

@@ -166,7 +166,7 @@ class IndicatorLevelItem(Item):
 
 class RestrictionItem(Item):
     indicator: IndicatorLevelItem | None = None
-    has_ordered: bool = False
+    has_ordered: bool | None = None
     newsletter: bool = False
     contacts: list[ContactRef] = Field(default_factory=list)
     counter_profiles: list[Code] = Field(default_factory=list)

@@ -6,12 +6,12 @@ from datetime import datetime
 from uuid import UUID
 
 from db.core.ids import new_id
-from services.baskets.expiry import end_holding
 from services.catalogue.catalogues import Catalogues
 from services.catalogue.offer_details import OfferDetails
 from services.catalogue.snapshot import Catalogue
 from services.codes.access_codes import AccessCodeExchange
 from services.core.errors import Conflict, NotFound
+from services.core.expiry import end_holding
 from services.core.idempotency import IdempotentRequest
 from services.core.problems import Problems
 from services.core.texts import text

@@ -100,7 +100,7 @@ class RestrictionDraft:
     """To whom a promotional code is restricted; all that is set must hold."""
 
     indicator: LevelDraft | None = None
-    has_ordered: bool = False
+    has_ordered: bool | None = None
     newsletter: bool = False
     contacts: tuple[UUID, ...] = ()
     counter_profiles: tuple[str, ...] = ()

@@ -21,10 +21,12 @@ DETAILS: Final = frozenset(
         "campaign_not_running",
         "level",
         "has_ordered",
+        "has_not_ordered",
         "newsletter",
         "counter_profile",
         "code",
         "unknown_contact",
+        "held_by_you",
     }
 )
 """Values of ``Refusal.detail`` that have a more exact message than the refusal's code; others say nothing more."""

@@ -9,6 +9,7 @@ from db.contacts import contacts as db_contacts
 from db.core.sessions import Sessions
 from db.offers import offers as db
 from services.catalogue.snapshot import Catalogue
+from services.core.expiry import HeldNow
 from services.core.viewer import Audience, Viewer
 from services.pricing.facts.offers import Advantage, CampaignTarget, IndicatorTarget, Offer, OfferState, PublicTarget
 
@@ -16,8 +17,9 @@ from services.pricing.facts.offers import Advantage, CampaignTarget, IndicatorTa
 class Offers:
     """Use cases of offers that only read."""
 
-    def __init__(self, sessions: Sessions) -> None:
+    def __init__(self, sessions: Sessions, held_now: HeldNow) -> None:
         self._sessions = sessions
+        self._held_now = held_now
 
     async def visible(self, viewer: Viewer, catalogue: Catalogue, now: datetime) -> frozenset[UUID]:
         """The offers that the viewer may list.
@@ -41,12 +43,12 @@ class Offers:
 
     async def remaining(self, organisation: UUID, ids: Sequence[UUID]) -> dict[UUID, int]:
         """Tickets that may still profit, of the offers that have a quota; baskets in progress count as taken."""
-        async with self._sessions.reading() as connection:
+        async with self._held_now.reading(organisation) as connection:
             return await db.remaining(connection, organisation, ids)
 
     async def taken(self, organisation: UUID, ids: Sequence[UUID]) -> dict[UUID, dict[UUID | None, int]]:
         """Tickets that count against each limit of the offers, by element, None for the offer as a whole."""
-        async with self._sessions.reading() as connection:
+        async with self._held_now.reading(organisation) as connection:
             found = await db.taken(connection, organisation, ids)
         return {
             offer: {None if element == db.WHOLE_OFFER else element: tickets for element, tickets in counts.items()}

@@ -18,6 +18,7 @@ from services.pricing.facts.offers import (
     SingleUseTarget,
 )
 from services.pricing.facts.refusals import Refusal
+from services.pricing.kept import Kept
 from services.pricing.limits import Bound
 from services.pricing.result import Hold, PricedCode
 from services.pricing.rules import needs_code
@@ -60,23 +61,23 @@ class Granted:
 @value
 class _Choice:
     """An advantage that tickets may get: what it takes off which kinds, what its limits leave, and the places of the
-    codes that open it.
+    codes that open it, with how many tickets each of them may still cover, None for all.
     """
 
     advantage: Advantage
     limits: Sequence[Bound]
     savings: dict[int, int]
-    places: Sequence[int]
+    places: Mapping[int, int | None]
 
     @property
     def rank(self) -> int:
         return _RANKS[type(self.advantage.target)]
 
     @property
-    def per_code(self) -> int | None:
-        """How many tickets each of its codes covers, None for all."""
-        target = self.advantage.target
-        return target.tickets_per_code if isinstance(target, SingleUseTarget) else None
+    def covered(self) -> int | None:
+        """How many tickets its codes may still cover together, None for all."""
+        rooms = [room for room in self.places.values() if room is not None]
+        return sum(rooms) if rooms else None
 
 
 def grant(basket: TicketCounts, entries: Entries, terms: Terms, only: frozenset[UUID] | None) -> Steps[Granted]:
@@ -88,7 +89,7 @@ def grant(basket: TicketCounts, entries: Entries, terms: Terms, only: frozenset[
     choices = yield from _choices(basket, entries, terms, only)
     assigned = yield from _assign(basket, choices)
     holds: list[Hold] = []
-    discounts: dict[int, int] = {}
+    discounts = _kept_discounts(entries, terms.kept)
     of_kinds: list[list[Given]] = [[] for _ in basket.kinds]
     for choice, shares in assigned:
         for (place, kind), count in _covers(choice, shares):
@@ -115,10 +116,10 @@ def _choices(
     basket: TicketCounts, entries: Entries, terms: Terms, only: frozenset[UUID] | None
 ) -> Steps[list[_Choice]]:
     """The advantages that the sale, the codes and the limits allow for some ticket, in the order of preference."""
-    places: dict[UUID, list[int]] = {}
+    places: dict[UUID, dict[int, int | None]] = {}
     for place, (entry, advantage) in entries.items():
         if entry.opens and needs_code(advantage):
-            places.setdefault(advantage.id, []).append(place)
+            places.setdefault(advantage.id, {})[place] = _room(advantage, entry.entered.code, terms.kept)
     opened = {*places, *terms.tried()}
     groups = terms.offers.groups(terms.sale.contact)
     found: dict[UUID, tuple[Advantage, dict[int, int]]] = {}
@@ -129,14 +130,36 @@ def _choices(
     choices = []
     for advantage, savings in found.values():
         if (only is None or advantage.id in only) and not terms.refusals(advantage):
-            choices.append(_choice(advantage, savings, basket, places.get(advantage.id, ()), terms))
+            choices.append(_choice(advantage, savings, basket, places.get(advantage.id, {}), terms))
             yield
     choices.sort(key=lambda choice: (choice.rank, choice.advantage.code, choice.advantage.id))
     return [choice for choice in choices if choice.savings]
 
 
+def _room(advantage: Advantage, code: UUID | None, kept: Kept) -> int | None:
+    """How many more tickets a code may cover, None for all."""
+    target = advantage.target
+    if not isinstance(target, SingleUseTarget) or target.tickets_per_code is None:
+        return None
+    return max(
+        0, target.tickets_per_code - sum(hold.tickets for hold in kept.holds_of(advantage.id) if hold.code == code)
+    )
+
+
+def _kept_discounts(entries: Entries, kept: Kept) -> dict[int, int]:
+    """What the codes take off kept tickets, by their place."""
+    keys = {place: (advantage.id, entry.entered.code) for place, (entry, advantage) in entries.items()}
+    return {
+        place: kept.savings[key] for place, key in keys.items() if key in kept.savings and not entries[place][0].repeats
+    }
+
+
 def _choice(
-    advantage: Advantage, savings: Mapping[int, int], basket: TicketCounts, places: Sequence[int], terms: Terms
+    advantage: Advantage,
+    savings: Mapping[int, int],
+    basket: TicketCounts,
+    places: Mapping[int, int | None],
+    terms: Terms,
 ) -> _Choice:
     """Leaves out the kinds whose sale has ended, or that a limit has no room for."""
     limits = terms.bounds(advantage)
@@ -160,8 +183,8 @@ def _assign(basket: TicketCounts, choices: Sequence[_Choice]) -> Steps[list[tupl
         for bound in choice.limits:
             covered = [kind for kind in choice.savings if bound.covers(basket.kinds[kind])]
             caps.append(Cap(number, covered, bound.most))
-        if choice.per_code is not None:
-            caps.append(Cap(number, list(choice.savings), choice.per_code * len(choice.places)))
+        if choice.covered is not None:
+            caps.append(Cap(number, list(choice.savings), choice.covered))
         yield
     assigned = yield from assign(basket.counts, options, caps, [choice.rank for choice in choices])
     shares: dict[int, dict[int, int]] = {}
@@ -177,8 +200,9 @@ def _covers(choice: _Choice, shares: Mapping[int, int]) -> Iterable[tuple[tuple[
         return [((None, kind), count) for kind, count in shares.items()]
     kinds = sorted(shares, key=lambda kind: (-choice.savings[kind], kind))
     tickets = list(chain.from_iterable(repeat(kind, shares[kind]) for kind in kinds))
-    each = len(tickets) if choice.per_code is None else choice.per_code
-    places = chain.from_iterable(repeat(place, each) for place in choice.places)
+    places = chain.from_iterable(
+        repeat(place, len(tickets) if room is None else room) for place, room in choice.places.items()
+    )
     covered: dict[tuple[int | None, int], int] = {}
     for place, kind in zip(places, tickets, strict=False):
         covered[place, kind] = covered.get((place, kind), 0) + 1

@@ -3,6 +3,7 @@
 Pure: the same facts and the same instant give the same answer. All amounts are whole minor units.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from uuid import UUID
@@ -13,10 +14,11 @@ from services.pricing.facts.offers import Advantage, Offer, PromotionalCode
 from services.pricing.facts.refusals import EnteredCode, Refusal, RefusalCode
 from services.pricing.facts.sale import Sale, Taken
 from services.pricing.facts.tickets import Line, TicketKind
+from services.pricing.kept import NOTHING_KEPT, Kept, KeptTicket, priced, terms_of
 from services.pricing.limits import bounds
 from services.pricing.offer_index import OfferIndex
 from services.pricing.promotions import promote
-from services.pricing.result import PricedLine, PricedTicket, Pricing
+from services.pricing.result import Hold, OfferTerms, PricedLine, PricedTicket, Pricing, PromotionShare
 from services.pricing.rules import needs_code, refusals, rules
 from services.pricing.scope import ticket_refusals, used_up
 from services.pricing.steps import Steps, finished
@@ -32,9 +34,10 @@ def price(
     *,
     only: frozenset[UUID] | None = None,
     include: frozenset[UUID] = frozenset(),
+    kept: Kept = NOTHING_KEPT,
 ) -> Pricing:
     """What ``price_in_steps`` returns, all its steps at once."""
-    return finished(price_in_steps(lines, codes, sale, offers, taken, only=only, include=include))
+    return finished(price_in_steps(lines, codes, sale, offers, taken, only=only, include=include, kept=kept))
 
 
 def price_in_steps(
@@ -46,6 +49,7 @@ def price_in_steps(
     *,
     only: frozenset[UUID] | None = None,
     include: frozenset[UUID] = frozenset(),
+    kept: Kept = NOTHING_KEPT,
 ) -> Steps[Pricing]:
     """Prices a basket by the five steps of docs/domain.md, Pricing a basket.
 
@@ -53,45 +57,105 @@ def price_in_steps(
     considered if given; a code of another one then changes nothing. The offers in ``include`` count as RUNNING,
     whatever their state, to try them before they do.
 
-    Fees are asked once of a basket with tickets. A contact's balance pays no more than it has, and nothing if negative.
+    Tickets that are ``kept`` come first in their lines, besides what these ask for: they keep what they have, and what
+    codes add to it. Fees are asked once of a basket with tickets. A contact's balance pays no more than it has, and
+    nothing if negative.
     """
-    basket = TicketCounts.of(lines)
-    terms = Terms(sale, offers, taken, include)
+    terms = Terms(sale, offers, taken, include, kept)
     entered = entries(codes, terms)
+    basket = TicketCounts.of(lines)
     granted = yield from grant(basket, of_type(entered, Advantage), terms, only)
-    prices = [
-        basket.kinds[kind].full_price - given.saving
-        for kind, given in zip(basket.tickets, granted.tickets, strict=True)
-    ]
-    promoted = yield from promote(basket, prices, of_type(entered, PromotionalCode), terms)
-    tickets = _tickets(prices, granted.tickets, promoted.shares)
+    tickets = list(_given(lines, granted.tickets))
+    if kept.tickets:
+        basket, tickets = _together(lines, tickets, kept)
+    prices = [ticket.advantage_price for ticket in tickets]
+    had = [ticket.shares for ticket in tickets]
+    promoted = yield from promote(basket, prices, had, of_type(entered, PromotionalCode), terms)
+    if promoted.codes:
+        tickets = _with_shares(tickets, promoted.shares)
     unknown = {place: entry.refused(()) for place, entry in enumerate(entered) if entry.offer is None}
     results = unknown | granted.codes | promoted.codes
-    subtotal = sum([kind.full_price * count for kind, count in zip(basket.kinds, basket.counts, strict=True)])
-    processing, delivery = (sale.processing_fee, sale.delivery_fee) if basket.tickets else (0, 0)
-    total = sum(prices) - sum(promoted.shares) + processing + delivery
+    subtotal = sum([ticket.full_price for ticket in tickets])
+    promotion = sum([ticket.promotion_share for ticket in tickets])
+    processing, delivery = (sale.processing_fee, sale.delivery_fee) if tickets else (0, 0)
+    total = sum(prices) - promotion + processing + delivery
+    holds = [*kept.holds, *granted.holds, *promoted.holds]
     return Pricing(
-        lines=tuple([PricedLine(line.kind, tuple(islice(tickets, line.quantity))) for line in lines]),
+        lines=tuple(_lines(lines, tickets, kept)),
         codes=tuple([results[place] for place in range(len(codes))]),
-        holds=(*granted.holds, *promoted.holds),
+        holds=tuple(_merged(holds) if kept.tickets else holds),
         subtotal=subtotal,
         advantage_discount=subtotal - sum(prices),
-        promotion_discount=sum(promoted.shares),
+        promotion_discount=promotion,
         processing_fee=processing,
         delivery_fee=delivery,
         balance_used=_balance_used(sale, total),
+        terms=_terms(holds, terms),
     )
 
 
-def _tickets(prices: Sequence[int], gifts: Sequence[Given], shares: Sequence[int]) -> Iterator[PricedTicket]:
+def _together(
+    lines: Sequence[Line], new: Sequence[PricedTicket], kept: Kept
+) -> tuple[TicketCounts, list[PricedTicket]]:
+    """All tickets in the order of the lines, those that are kept before the others of their line."""
+    given = iter(new)
+    of_lines: list[list[KeptTicket]] = [[] for _ in lines]
+    for each in kept.tickets:
+        of_lines[each.line].append(each)
+    tickets: list[PricedTicket] = []
+    every: list[Line] = []
+    for line, mine in zip(lines, of_lines, strict=True):
+        every += [Line(each.kind, 1) for each in mine]
+        every.append(line)
+        tickets += [each.ticket for each in mine]
+        tickets += islice(given, line.quantity)
+    return TicketCounts.of(every), tickets
+
+
+def _given(lines: Sequence[Line], gifts: Sequence[Given]) -> Iterator[PricedTicket]:
     """Neighbours are mostly alike, and then one value."""
-    last, ticket = None, None
-    for price, given, share in zip(prices, gifts, shares, strict=True):
-        if ticket is None or given is not last or (price, share) != (ticket.advantage_price, ticket.promotion_share):
-            advantage = given.advantage.id if given.advantage else None
-            ticket = PricedTicket(price + given.saving, advantage, price, share, price - share, given.code)
-            last = given
-        yield ticket
+    last, full, ticket = None, None, None
+    each = iter(gifts)
+    for line in lines:
+        for given in islice(each, line.quantity):
+            if ticket is None or given is not last or line.kind.full_price != full:
+                last, full = given, line.kind.full_price
+                advantage = given.advantage.id if given.advantage else None
+                ticket = priced(full, advantage, full - given.saving, given.code, ())
+            yield ticket
+
+
+def _with_shares(tickets: Sequence[PricedTicket], shares: Sequence[tuple[PromotionShare, ...]]) -> list[PricedTicket]:
+    found: list[PricedTicket] = []
+    last, of, new = None, None, None
+    for ticket, share in zip(tickets, shares, strict=True):
+        if new is None or ticket is not last or share != of:
+            last, of = ticket, share
+            new = priced(ticket.full_price, ticket.advantage, ticket.advantage_price, ticket.code, share)
+        found.append(new)
+    return found
+
+
+def _lines(lines: Sequence[Line], tickets: Sequence[PricedTicket], kept: Kept) -> Iterator[PricedLine]:
+    kept_in = Counter([each.line for each in kept.tickets])
+    each = iter(tickets)
+    for place, line in enumerate(lines):
+        yield PricedLine(line.kind, tuple(islice(each, kept_in[place] + line.quantity)))
+
+
+def _merged(holds: Sequence[Hold]) -> list[Hold]:
+    """Each offer, code and kind once."""
+    counts: dict[tuple[UUID, UUID | None, TicketKind], int] = {}
+    for hold in holds:
+        key = (hold.offer, hold.code, hold.kind)
+        counts[key] = counts.get(key, 0) + hold.tickets
+    return [Hold(*key, count) for key, count in counts.items()]
+
+
+def _terms(holds: Sequence[Hold], terms: Terms) -> tuple[OfferTerms, ...]:
+    """Those of each offer that is held; where kept tickets have it, theirs."""
+    offers = dict.fromkeys([hold.offer for hold in holds])
+    return tuple([terms.kept.terms.get(offer) or terms_of(terms.offers[offer]) for offer in offers])
 
 
 def _balance_used(sale: Sale, total: int) -> int:

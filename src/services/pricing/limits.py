@@ -7,6 +7,7 @@ from services.pricing.facts.offers import Limits, Offer
 from services.pricing.facts.refusals import Refusal, RefusalCode, Tickets
 from services.pricing.facts.sale import LimitKey, Sale, Taken
 from services.pricing.facts.tickets import Element, ElementKind, TicketKind
+from services.pricing.result import Hold
 from services.pricing.values import value
 
 
@@ -27,8 +28,10 @@ class Bound:
         return Refusal(self.code, Tickets(self.most), Tickets(wanted), self.detail)
 
 
-def bounds(offer: Offer, sale: Sale, taken: Taken) -> list[Bound]:
+def bounds(offer: Offer, sale: Sale, taken: Taken, own: Sequence[Hold] = ()) -> list[Bound]:
     """What is left of each limit of the offer in this sale, the offer's own first, none below 0.
+
+    ``own`` is what kept tickets of the basket hold of the offer.
 
     Nothing is left to an unknown contact of a limit per contact: whose share it would be cannot be said. Of such a
     limit on one element, this keeps out that element's tickets only.
@@ -36,7 +39,12 @@ def bounds(offer: Offer, sale: Sale, taken: Taken) -> list[Bound]:
     found = _left(offer.id, None, offer.limits, sale, taken)
     for each in offer.element_limits:
         found += _left(offer.id, each.element, each.limits, sale, taken)
-    return found
+    return [_less(bound, own) for bound in found] if own else found
+
+
+def _less(bound: Bound, own: Sequence[Hold]) -> Bound:
+    held = sum(hold.tickets for hold in own if bound.covers(hold.kind))
+    return Bound(bound.element, max(0, bound.most - held), bound.code, bound.detail)
 
 
 def exceeded(limits: Sequence[Bound], wanted: Sequence[tuple[TicketKind, int]]) -> Iterator[Refusal]:

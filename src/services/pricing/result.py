@@ -8,10 +8,23 @@ from services.pricing.values import value
 
 
 @value
+class PromotionShare:
+    """What one promotional code took off a ticket that it covers, which may be nothing by rounding.
+
+    ``code`` is the stored code, None where that is not stored by itself.
+    """
+
+    offer: UUID
+    code: UUID | None
+    amount: int
+
+
+@value
 class PricedTicket:
     """One ticket: ``price`` is ``advantage_price - promotion_share``, never below zero nor above ``full_price``.
 
-    ``code`` is the stored code that opened the advantage for it, None where that took none.
+    ``code`` is the stored code that opened the advantage for it, None where that took none. ``shares`` add up to
+    ``promotion_share``, one for each promotional code that covers the ticket, in the order of entry.
     """
 
     full_price: int
@@ -20,6 +33,7 @@ class PricedTicket:
     promotion_share: int
     price: int
     code: UUID | None = None
+    shares: tuple[PromotionShare, ...] = ()
 
 
 @value
@@ -47,10 +61,25 @@ class PricedCode:
 
 
 @value
+class OfferTerms:
+    """The terms under which a basket was given an offer, which it keeps (docs/domain.md, Baskets and what they hold).
+
+    Empty ``delivery_modes`` are all. ``personal``: it was given to this contact, by a target, a restriction or a share.
+    """
+
+    offer: UUID
+    delivery_modes: frozenset[UUID]
+    minimum_basket: int
+    combinable: bool
+    personal: bool
+
+
+@value
 class Hold:
     """Tickets of one kind that profit from an offer, and by which code where it took one.
 
-    What a basket must hold for its price to last; a limit counts the ``tickets`` of the holds that match it.
+    What a basket must hold for its price to last; a limit counts the ``tickets`` of the holds that match it. There are
+    none where another code of the same offer holds them already.
     """
 
     offer: UUID
@@ -62,7 +91,8 @@ class Hold:
 @value
 class Pricing:
     """``total = subtotal - advantage_discount - promotion_discount + processing_fee + delivery_fee`` and
-    ``amount_due = total - balance_used`` (docs/domain.md, Pricing a basket, Balance).
+    ``amount_due = total - balance_used`` (docs/domain.md, Pricing a basket, Balance). ``terms`` has those of every
+    offer that is held.
     """
 
     lines: tuple[PricedLine, ...]
@@ -74,6 +104,7 @@ class Pricing:
     processing_fee: int
     delivery_fee: int
     balance_used: int
+    terms: tuple[OfferTerms, ...] = ()
 
     @property
     def total(self) -> int:

@@ -4,8 +4,9 @@ They are small frozen values that answer None or a refusal, which says what was 
 found; nobody stops at the first, so that all that stands in the way is told at once (docs/domain.md, Offers).
 
 NOT_TARGETED carries a ``detail``: ``campaign`` (not in its target), ``campaign_not_running``, ``level``,
-``has_ordered``, ``newsletter``, ``contacts``, ``counter_profile``, ``code`` (needs a code that was not entered) or
-``unknown_contact`` (has a limit per contact). WRONG_CHANNEL has ``point_of_sale`` where that is what is wrong.
+``has_ordered``, ``has_not_ordered``, ``newsletter``, ``contacts``, ``counter_profile``, ``code`` (needs a code that was
+not entered) or ``unknown_contact`` (has a limit per contact). WRONG_CHANNEL has ``point_of_sale`` where that is what
+is wrong.
 """
 
 from collections.abc import Iterable, Iterator
@@ -139,10 +140,14 @@ class AtLevel:
 
 @dataclass(frozen=True, slots=True)
 class HasOrdered:
-    """For contacts with an order before this one."""
+    """For contacts with an order before this one, or, where ``before`` is False, for known ones without."""
+
+    before: bool
 
     def refusal(self, sale: Sale) -> Refusal | None:
-        return None if sale.contact is not None and sale.contact.has_ordered else _not_targeted("has_ordered")
+        if sale.contact is not None and sale.contact.has_ordered is self.before:
+            return None
+        return _not_targeted("has_ordered" if self.before else "has_not_ordered")
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,8 +228,8 @@ def _targeting(advantage: Advantage) -> Iterator[Rule]:
 def _restrictions(restriction: Restriction) -> Iterator[Rule]:
     if restriction.indicator:
         yield AtLevel(restriction.indicator.indicator, restriction.indicator.level)
-    if restriction.has_ordered:
-        yield HasOrdered()
+    if restriction.has_ordered is not None:
+        yield HasOrdered(restriction.has_ordered)
     if restriction.newsletter:
         yield Subscribes()
     if restriction.contacts:

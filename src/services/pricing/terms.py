@@ -7,6 +7,7 @@ from uuid import UUID
 from services.pricing.facts.offers import Offer, OfferState
 from services.pricing.facts.refusals import EnteredCode, Refusal, RefusalCode
 from services.pricing.facts.sale import Sale, Taken
+from services.pricing.kept import NOTHING_KEPT, Kept
 from services.pricing.limits import Bound, bounds
 from services.pricing.offer_index import OfferIndex
 from services.pricing.result import PricedCode
@@ -18,12 +19,16 @@ AnyOffer = TypeVar("AnyOffer", bound=Offer)
 
 @value
 class Terms:
-    """The sale, the offers there are, what others have taken of their limits, and the offers to try as if RUNNING."""
+    """The sale, the offers there are, what others have taken of their limits, and the offers to try as if RUNNING.
+
+    ``kept`` are the tickets of the basket that are priced already.
+    """
 
     sale: Sale
     offers: OfferIndex
     taken: Taken
     include: frozenset[UUID]
+    kept: Kept = NOTHING_KEPT
 
     def refusals(self, offer: Offer) -> list[Refusal]:
         """All that the sale has against an offer, whatever the tickets."""
@@ -31,7 +36,7 @@ class Terms:
 
     def bounds(self, offer: Offer) -> list[Bound]:
         """What is left of the offer's limits."""
-        return bounds(offer, self.sale, self.taken)
+        return bounds(offer, self.sale, self.taken, self.kept.holds_of(offer.id))
 
     def tried(self) -> Iterator[UUID]:
         """The advantages to try that do not run and need no code."""

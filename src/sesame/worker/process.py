@@ -9,9 +9,9 @@ from typing import Final
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from services.baskets.expiry import Sweeper
 from services.codes.generation import Generation
 from services.codes.lost_work import LostWork
+from services.core.expiry import Sweeper
 from services.core.mail import mailer
 from sesame import logs
 from sesame.composition import House, house

@@ -11,7 +11,7 @@ from tests.graphql.operations import BackOffice, Client, Shop
 from tests.ledger import breaches
 from tests.wire import JsonObject
 
-from services.baskets.expiry import Sweeper
+from services.core.expiry import Sweeper
 
 SEATS = ("HELENE-1217", "CAT1", "FULL", 2)
 OTHER_SEATS = ("HELENE-1217", "CAT2", "FULL", 2)
@@ -138,8 +138,8 @@ async def test_a_held_price_lasts_though_its_offer_is_suspended_since(server: Se
     late = await shop.basket(CONCERT)
     assert (total(held), total(late)) == ("131.00", "146.00")
     more = await update(shop, held["id"], lines=await shop.lines((*CONCERT[:3], 4)))
-    assert total(more) == "174.00"
-    assert total(await shop.confirm(held["id"])) == "174.00"
+    assert total(more) == "179.00"
+    assert total(await shop.confirm(held["id"])) == "179.00"
 
 
 # ── Ending without an order ──────────────────────────────────────────────────────────────────────
@@ -177,6 +177,23 @@ async def test_what_an_expired_basket_held_is_the_next_ones_at_once(server: Serv
     assert (await shop.apply(second["id"], code))["__typename"] == "AdvantageCodeApplied"
     assert (await shop.ask("Basket", id=first["id"]))["basket"]["state"] == "EXPIRED"
     assert await breaches(loaded_url) == []
+
+
+async def test_what_an_expired_basket_held_shows_as_free_at_once_and_everywhere(
+    server: Server, loaded_url: str
+) -> None:
+    shop, office = Shop(server), BackOffice(server)
+    [code] = await codes(server)
+    basket = await shop.basket(SEATS, CONCERT)
+    await shop.apply(basket["id"], code)
+    assert (await remaining(server, "OPENING"), await status(server, code)) == (197, "HELD")
+    await expire_baskets(server.own.sessions)
+    assert await status(server, code) == "AVAILABLE"
+    await expire_baskets(server.own.sessions)
+    assert await remaining(server, "OPENING") == 200
+    [dashboard] = (await office.ask("CodeDashboard", seasonId=await office.season_id())).values()
+    assert dashboard["total"]["held"] == 0
+    assert not await breaches(loaded_url)
 
 
 async def test_an_expired_basket_is_no_order(server: Server) -> None:

@@ -20,15 +20,21 @@ from services.catalogue.catalogues import Catalogues
 from services.codes.batch_csv import CodeLists
 from services.codes.download_links import LIFETIME, DownloadLinks
 from services.codes.tracking_csv import TrackingLists
+from services.core.expiry import HeldNow
+from services.core.transactions import Transactions
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 LINKS = DownloadLinks("a secret of tests", "https://tickets.example.org")
 UNKNOWN = UUID(int=1)
 
 
+def _held_now(sessions: Sessions) -> HeldNow:
+    return HeldNow(sessions, Transactions(sessions, lambda *_: None))
+
+
 @pytest.fixture
 async def client(loaded: Sessions) -> AsyncIterator[httpx.AsyncClient]:
-    tracking = TrackingLists(loaded, Catalogues(loaded), LINKS)
+    tracking = TrackingLists(_held_now(loaded), Catalogues(loaded), LINKS)
     misses = Misses(AttemptCounts(loaded), FloodAlarm())
     application = Starlette(routes=routes(CodeLists(loaded), tracking, LINKS, lambda: NOW, misses))
     transport = httpx.ASGITransport(application)
@@ -76,7 +82,7 @@ async def test_a_filtered_list_without_its_token_is_forbidden(client: httpx.Asyn
 
 async def test_an_outage_is_unavailable_and_says_when_to_come_back() -> None:
     nobody = Sessions(f"postgresql+asyncpg://ada@127.0.0.1:{free_port()}/sesame", pool_size=1)
-    tracking = TrackingLists(nobody, Catalogues(nobody), LINKS)
+    tracking = TrackingLists(_held_now(nobody), Catalogues(nobody), LINKS)
     misses = Misses(AttemptCounts(nobody), FloodAlarm())
     application = Starlette(routes=routes(CodeLists(nobody), tracking, LINKS, lambda: NOW, misses))
     transport = httpx.ASGITransport(application)

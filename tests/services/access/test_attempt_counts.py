@@ -14,7 +14,7 @@ from db.core.sessions import Sessions
 from services.access.attempt_counts import PAUSE, AttemptCounts, Counted, Limit, network
 from services.access.attempt_limits import OF_ADDRESS, OF_BASKET, OF_CUSTOMER, OF_PARTNER, AttemptLimits
 from services.access.flood_alarm import FloodAlarm
-from services.baskets.expiry import Sweeper
+from services.core.expiry import Sweeper
 from services.core.transactions import Transactions
 from services.core.viewer import CODES_OF_OPERATION, Audience, Viewer
 

@@ -22,9 +22,9 @@ from tests.ledger import breaches
 from resolvers.runtime.context import Services
 from services.baskets.basket import Basket
 from services.baskets.basket_input import BasketChange, BasketRequest, LineRequest
-from services.baskets.expiry import Sweeper
 from services.catalogue.snapshot import Catalogue, by_code
 from services.core.errors import CodeRefused, Conflict, NotFound
+from services.core.expiry import Sweeper
 from services.core.viewer import Audience, StaffRole, Viewer
 from sesame.composition import House, build_services, house
 from sesame.settings import Settings

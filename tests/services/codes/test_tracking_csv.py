@@ -27,7 +27,7 @@ class Desk(House):
 
     def __init__(self, *parts: object) -> None:
         super().__init__(*parts)  # type: ignore[arg-type]
-        self.lists = TrackingLists(self.sessions, Catalogues(self.sessions), LINKS)
+        self.lists = TrackingLists(self.held_now, Catalogues(self.sessions), LINKS)
 
     def token(self, wanted: CodeFilter, viewer: Viewer | None = None) -> str:
         url = urlsplit(self.lists.url(viewer or self.staff, wanted, Language.EN, NOW))

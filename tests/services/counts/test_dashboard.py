@@ -19,7 +19,7 @@ async def house(sessions: Sessions) -> House:
 
 
 async def dashboard(house: House, viewer: Viewer | None = None, *, by_contact: bool = True) -> Dashboard:
-    boards = Dashboards(house.sessions, Catalogues(house.sessions))
+    boards = Dashboards(house.held_now, Catalogues(house.sessions))
     return await boards.of_season(viewer or house.staff, house.theatre.season, by_contact=by_contact)
 
 
@@ -102,7 +102,7 @@ async def test_the_dashboard_is_for_those_who_follow_codes(house: House) -> None
 
 
 async def test_an_unknown_season_is_not_found(house: House) -> None:
-    boards = Dashboards(house.sessions, Catalogues(house.sessions))
+    boards = Dashboards(house.held_now, Catalogues(house.sessions))
     with pytest.raises(NotFound):
         await boards.of_season(house.staff, new_id(), by_contact=True)
 
@@ -111,7 +111,7 @@ async def test_the_counts_of_an_offer_add_up_over_contacts(house: House) -> None
     theatre = house.theatre
     await house.made(quantity=2, contact=theatre.tyd)
     await house.made(quantity=3)
-    counts = Counts(house.sessions)
+    counts = Counts(house.held_now)
     offers = [theatre.promotyd, theatre.opening]
     everything = await counts.of_offers(theatre.staff(StaffRole.CATALOGUE), offers)
     own = await counts.of_offers(theatre.partner(theatre.tyd), offers)
@@ -121,4 +121,4 @@ async def test_the_counts_of_an_offer_add_up_over_contacts(house: House) -> None
 
 async def test_how_an_offer_sells_is_not_a_shoppers_business(house: House) -> None:
     with pytest.raises(Forbidden):
-        await Counts(house.sessions).of_offers(house.theatre.shopper(), [house.theatre.promotyd])
+        await Counts(house.held_now).of_offers(house.theatre.shopper(), [house.theatre.promotyd])

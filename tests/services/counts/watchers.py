@@ -20,6 +20,7 @@ from db.counts.redis_feed import RedisCarrier
 from services.catalogue.catalogues import Catalogues
 from services.codes.batches import Batches, DocumentType
 from services.codes.download_links import DownloadLinks
+from services.core.expiry import HeldNow
 from services.core.transactions import Transactions
 from services.core.viewer import StaffRole, Viewer
 from services.counts.change_feed import ChangeFeed
@@ -81,12 +82,17 @@ async def process(
     live = ChangeFeed(RedisCarrier(redis) if redis else PostgresCarrier(sessions, url))
     catalogues = Catalogues(sessions)
     links = DownloadLinks("a secret of thirty-two characters", "http://localhost")
-    batches = Batches(sessions, Transactions(sessions, live.publish), links)
+    transactions = Transactions(sessions, live.publish)
+    batches, held_now = Batches(sessions, transactions, links), HeldNow(sessions, transactions)
     if listens:
         live.listen()
     async with AsyncExitStack() as watches:
         yield Process(
-            sessions, live, LiveCounts(sessions, catalogues, Offers(sessions), batches, live), theatre, watches
+            sessions,
+            live,
+            LiveCounts(sessions, held_now, catalogues, Offers(sessions, held_now), batches, live),
+            theatre,
+            watches,
         )
     await live.close()
     await sessions.close()

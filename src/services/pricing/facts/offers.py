@@ -170,10 +170,13 @@ class Advantage(Offer):
 
 @dataclass(frozen=True, slots=True)
 class Restriction:
-    """To whom a promotional code is further restricted; every part that is set must hold."""
+    """To whom a promotional code is further restricted; every part that is set must hold.
+
+    ``has_ordered``: to contacts who have ordered before, or, if False, to those who have not.
+    """
 
     indicator: IndicatorTarget | None = None
-    has_ordered: bool = False
+    has_ordered: bool | None = None
     newsletter: bool = False
     contacts: frozenset[UUID] = frozenset()
     counter_profiles: frozenset[str] = frozenset()

@@ -74,13 +74,15 @@ class Refusal:
     """One thing that stands in the way, with what was required and what was found where that says more.
 
     ``detail`` picks a more exact message than the code's own, by key: ``mistyped`` for a failed check character, and
-    what pricing itself says (``services.pricing.rules``).
+    what pricing itself says (``services.pricing.rules``). ``basket`` is the one that holds a code, where that is the
+    same contact's.
     """
 
     code: RefusalCode
     required: Finding | None = None
     actual: Finding | None = None
     detail: str | None = None
+    basket: UUID | None = None
 
 
 @value

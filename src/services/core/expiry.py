@@ -1,10 +1,12 @@
 """The one way in which baskets past their time end, and what they held is free (docs/domain.md, Baskets and orders)."""
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from uuid import UUID
 
 import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.access import attempts
 from db.baskets import baskets, claims
@@ -15,6 +17,28 @@ from db.core.sessions import Sessions
 from services.core.transactions import Overtaken, Transaction, Transactions
 
 _log = structlog.get_logger()
+
+
+class HeldNow:
+    """Reads of what is held: baskets past their time are ended before, so that all that look see the same."""
+
+    def __init__(self, sessions: Sessions, transactions: Transactions) -> None:
+        self._sessions = sessions
+        self._transactions = transactions
+
+    @asynccontextmanager
+    async def reading(self, organisation: UUID) -> AsyncIterator[AsyncConnection]:
+        """A session that sees nothing held by a basket past its time."""
+        await self.settle(organisation)
+        async with self._sessions.reading() as connection:
+            yield connection
+
+    async def settle(self, organisation: UUID) -> None:
+        """Ends what is past its time; where there is nothing, that is one look by an index."""
+        async with self._sessions.reading() as connection:
+            due = await baskets.has_expired(connection, organisation)
+        while due:
+            due = await self._transactions.run(organisation, datetime.now(UTC), _end_all)
 
 
 class Sweeper:
@@ -58,8 +82,16 @@ async def end_holding(transaction: Transaction, offers: Sequence[UUID]) -> None:
 
 
 async def _end_some(transaction: Transaction) -> bool:
-    """Ends some expired baskets; whether there were any."""
-    expired = await baskets.lock_expired(transaction.connection, transaction.organisation)
+    """Ends some expired baskets that nobody else is ending; whether there were any."""
+    return await _end(transaction, await baskets.lock_expired(transaction.connection, transaction.organisation))
+
+
+async def _end_all(transaction: Transaction) -> bool:
+    """Ends some expired baskets, after whoever is ending one; whether there were any."""
+    return await _end(transaction, await baskets.lock_all_expired(transaction.connection, transaction.organisation))
+
+
+async def _end(transaction: Transaction, expired: Sequence[UUID]) -> bool:
     if expired:
         await claim(transaction, (), expired)
     return bool(expired)
