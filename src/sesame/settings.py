@@ -97,16 +97,18 @@ class Settings(BaseSettings):
     )
     pool_size: int = Field(default=10, ge=1, le=1000, description="database connections of each server process")
     queries_at_once: int | None = Field(
-        default=None, ge=1, description="queries that a server process executes at once; unset: twice SESAME_POOL_SIZE"
+        default=None,
+        ge=1,
+        description="queries that a server process executes at once; unset: 3 times SESAME_POOL_SIZE",
     )
     mutations_at_once: int | None = Field(
-        default=None, ge=1, description="mutations that it executes at once; unset: twice SESAME_POOL_SIZE"
+        default=None, ge=1, description="mutations that it executes at once; unset: 3 times SESAME_POOL_SIZE"
     )
     operations_waiting: int = Field(
         default=40, ge=0, description="queries, and mutations, that wait for a place; what comes beyond is refused"
     )
     waiting_milliseconds: int = Field(
-        default=50, ge=1, le=10_000, description="how long they wait at the most before they are refused"
+        default=80, ge=1, le=10_000, description="how long they wait at the most before they are refused"
     )
     subscriptions: int = Field(default=20_000, ge=1, description="subscriptions of a server process in all")
     http_connections: int = Field(default=2_000, ge=10, description="HTTP connections of a server process")

@@ -26,10 +26,10 @@ _log = structlog.get_logger()
 class WorkLimits:
     """Of one process. Queries and mutations have as many places each; ``seconds`` is the longest wait for one."""
 
-    queries: int = 20
-    mutations: int = 20
+    queries: int = 30
+    mutations: int = 30
     waiting: int = 40
-    seconds: float = 0.05
+    seconds: float = 0.08
     subscriptions: int = 20_000
 
 

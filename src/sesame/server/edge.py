@@ -22,7 +22,7 @@ class Edge:
 
     def __init__(self, settings: Settings, is_proxy: Callable[[str], bool] = lambda _: False) -> None:
         room = places(settings, raised())
-        at_once = 2 * settings.pool_size
+        at_once = 3 * settings.pool_size
         self.settings = settings
         self.is_leaving = False
         self.pings = Pings()
