@@ -1,8 +1,10 @@
 """Several server processes on one socket: each is replaced when it ends, and all end together."""
 
 import os
+import signal
 import socket
 import time
+from typing import Final
 
 import structlog
 from uvicorn.config import STARTUP_FAILURE
@@ -11,6 +13,9 @@ from uvicorn.supervisors.multiprocess import Multiprocess, Process
 
 from sesame.server.edge import Config
 from sesame.server.leaving import HAND_OVER, Server
+
+_STARTING_SECONDS: Final = 60.0
+_ENDING: Final = frozenset({signal.SIGINT, signal.SIGTERM})
 
 _log = structlog.get_logger("sesame.server.workers")
 
@@ -47,7 +52,7 @@ class Workers(Multiprocess):
     def restart_all(self) -> None:
         for place, old in enumerate(self.processes):
             new = self._started()
-            if not new.wait_until_ready(self.config.timeout_worker_healthcheck, self.should_exit):
+            if not self._comes_up(new):
                 new.kill()
                 new.join()
                 _log.error("a new server process was not ready in time", keeps=old.pid)
@@ -86,6 +91,14 @@ class Workers(Multiprocess):
         """The number of processes is what the command line said."""
 
     handle_ttou = handle_ttin
+
+    def _comes_up(self, new: ServerProcess) -> bool:
+        end = time.monotonic() + _STARTING_SECONDS
+        while new.process.is_alive() and time.monotonic() < end and not _ENDING & set(self.signal_queue):
+            if new.is_ready(timeout=0.2):
+                return True
+            time.sleep(0.05)
+        return False
 
     def _started(self) -> ServerProcess:
         process = ServerProcess(self.config, self.sockets)
