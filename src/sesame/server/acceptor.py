@@ -10,7 +10,7 @@ from typing import Final
 import structlog
 
 _AT_ONCE: Final = 64
-_PAUSE: Final = 0.05
+_PAUSE: Final = 0.01
 _UNDER_WAY_SECONDS: Final = 0.2
 """Longer than a handshake takes to cross the world."""
 
@@ -28,10 +28,13 @@ _log = structlog.get_logger("sesame.server.acceptor")
 
 
 class Acceptor:
-    """Hands each connection to a protocol of its own, while there is room."""
+    """Hands each connection to a protocol of its own.
+
+    ``has_room`` says whether one more can be taken, beside so many that have no protocol yet.
+    """
 
     def __init__(
-        self, listener: socket.socket, protocol: Callable[[], asyncio.Protocol], has_room: Callable[[], bool]
+        self, listener: socket.socket, protocol: Callable[[], asyncio.Protocol], has_room: Callable[[int], bool]
     ) -> None:
         self._listener = listener
         self._protocol = protocol
@@ -71,7 +74,7 @@ class Acceptor:
 
     def _accept(self) -> None:
         for _ in range(_AT_ONCE):
-            if not self._has_room():
+            if not self._has_room(len(self._starting)):
                 self._pause()
                 return
             if not self._accept_one():

@@ -19,6 +19,7 @@ STALLED_SECONDS: Final = 25.0
 _REFUSED_SECONDS: Final = 2.0
 _OLD_ENOUGH: Final = 2.0
 _ANSWERED: Final = 0.2
+_AT_ONCE: Final = 64
 
 
 class Client(Protocol):
@@ -101,15 +102,21 @@ class Connections:
                 del self._from[address]
 
     def have_room(self, connections: int) -> bool:
-        """Whether one more can be accepted beside so many of every kind; makes room where that is possible."""
+        """Whether one more can be accepted beside so many of every kind; if not, some are closed for later."""
         if connections < self._places.in_all:
             return True
+        for _ in range(_AT_ONCE):
+            if not (self._surplus_goes() or self._one_gives_way()):
+                break
+        return False
+
+    def _surplus_goes(self) -> bool:
         first = self.surplus.first(_ANSWERED)
-        if first is not None:
-            self.surplus.end(first)
-            first.abort()
-            return True
-        return self._one_gives_way()
+        if first is None:
+            return False
+        self.surplus.end(first)
+        first.abort()
+        return True
 
     def _one_gives_way(self) -> bool:
         if (idle := self.idle.first()) is not None:

@@ -36,7 +36,12 @@ class Edge:
             )
         )
         self.lasting = Lasting(
-            LastingLimits(room.lasting, settings.connections_per_address, settings.anonymous_websockets),
+            LastingLimits(
+                room.lasting,
+                settings.connections_per_address,
+                # Never so many that strangers alone could fill all places.
+                min(settings.anonymous_websockets, room.lasting // 2),
+            ),
             is_proxy,
         )
         self.connections = Connections(room, settings.connections_per_address, settings.keep_alive_seconds, is_proxy)

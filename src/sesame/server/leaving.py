@@ -83,8 +83,8 @@ class Server(UvicornServer):
             config=self.config, server_state=self.server_state, app_state=self.lifespan.state
         )
 
-    def _has_room(self) -> bool:
-        return self._edge.connections.have_room(len(self.server_state.connections))
+    def _has_room(self, starting: int) -> bool:
+        return self._edge.connections.have_room(starting + len(self.server_state.connections))
 
     async def _pause(self, seconds: float) -> None:
         end = asyncio.get_running_loop().time() + seconds
