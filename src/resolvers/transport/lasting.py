@@ -15,6 +15,9 @@ from resolvers.transport.work import Overloaded
 IDLE_SECONDS: Final = 600.0
 """After so long without an operation a WebSocket is closed; clients connect again when they have something to ask."""
 
+STRANGER_SECONDS: Final = 10.0
+"""So long everybody may stay a stranger: ten thousand clients who come back at once are not all heard in a second."""
+
 _ROUND_SECONDS: Final = 10.0
 _LONGEST_PAUSE: Final = 0.05
 _NORMAL, _RESTARTING, _TRY_LATER = 1000, 1012, 1013
@@ -55,7 +58,8 @@ class Lasting:
         self._limits = limits
         self._exempt = exempt
         self._stays: dict[Stay, None] = {}
-        self._anonymous: dict[Stay, None] = {}
+        # Since when they are here, the longest first.
+        self._anonymous: dict[Stay, float] = {}
         self._from: Counter[str] = Counter()
         self._round: asyncio.TimerHandle | None = None
         self._going: set[asyncio.Task[None]] = set()
@@ -64,13 +68,13 @@ class Lasting:
     def stay(self, address: str, *, anonymous: bool = True) -> Iterator[Stay]:
         """Counts a connection while the block lasts. Raises Overloaded where there are too many."""
         address = customer(address)
-        if len(self._stays) >= self._limits.in_all or self._has_enough(address):
+        if self._has_enough(address) or (len(self._stays) >= self._limits.in_all and not self._stranger_goes()):
             raise Overloaded
         stay = Stay(address)
         self._stays[stay] = None
         self._from[address] += 1
         if anonymous:
-            self._anonymous[stay] = None
+            self._anonymous[stay] = asyncio.get_running_loop().time()
             self._make_room()
         if self._round is None:
             self._wait()
@@ -97,11 +101,17 @@ class Lasting:
         return self._from[address] >= self._limits.per_address and not self._exempt(address)
 
     def _make_room(self) -> None:
-        """The longest unknown goes first: who has credentials shows them soon after they came."""
-        while len(self._anonymous) > self._limits.anonymous:
-            oldest = next(iter(self._anonymous))
-            del self._anonymous[oldest]
-            self._send_away(oldest, _TRY_LATER, "Too many connections without credentials.")
+        while len(self._anonymous) > self._limits.anonymous and self._stranger_goes():
+            pass
+
+    def _stranger_goes(self) -> bool:
+        """The longest unknown gives way, where it had time to show credentials; whether there was one."""
+        oldest, since = next(iter(self._anonymous.items()), (None, 0.0))
+        if oldest is None or since + STRANGER_SECONDS > asyncio.get_running_loop().time():
+            return False
+        del self._anonymous[oldest]
+        self._send_away(oldest, _TRY_LATER, "Too many connections without credentials.")
+        return True
 
     def _send_away(self, stay: Stay, code: int, reason: str) -> None:
         if stay in self._stays and stay.go_away is not None:
@@ -123,6 +133,7 @@ class Lasting:
         self._round = asyncio.get_running_loop().call_later(_ROUND_SECONDS, self._look_around)
 
     def _look_around(self) -> None:
+        self._make_room()
         late = asyncio.get_running_loop().time() - IDLE_SECONDS
         for stay in self._stays:
             if stay.idle_since is not None and stay.idle_since < late:

@@ -38,7 +38,7 @@ class Gate:
         self._work = work
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["path"] == "/graphql" and self._work.queries.is_full:
+        if self._work.queries.is_full and _is_operation(scope):
             first = await receive()
             if self._work.mutations.is_full or _is_no_mutation(first):
                 await self._refuse(scope, send)
@@ -59,6 +59,10 @@ async def refuse(scope: Scope, send: Send) -> None:
     length = (b"content-length", str(len(body)).encode())
     await send({"type": "http.response.start", "status": 503, "headers": [*_HEADERS, length]})
     await send({"type": "http.response.body", "body": body})
+
+
+def _is_operation(scope: Scope) -> bool:
+    return (scope["type"], scope.get("method"), scope.get("path")) == ("http", "POST", "/graphql")
 
 
 def _is_no_mutation(first: Message) -> bool:

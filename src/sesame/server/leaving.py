@@ -49,7 +49,8 @@ class Server(UvicornServer):
         loop = asyncio.get_running_loop()
         end = loop.time() + settings.drain_seconds
         self._edge.is_leaving = True
-        await self._pause(min(settings.drain_pause_seconds, settings.drain_seconds))
+        if signal.SIGINT not in self._captured_signals:  # With Ctrl-C nobody's load balancer has to learn of it.
+            await self._pause(min(settings.drain_pause_seconds, settings.drain_seconds))
         for acceptor in self._acceptors:
             await (acceptor.hand_over() if self._hands_over else acceptor.finish())
         for each in sockets or ():

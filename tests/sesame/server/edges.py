@@ -13,7 +13,7 @@ from tests.conftest import Server
 
 from sesame import logs
 from sesame.server import leaving, serving
-from sesame.server.app import routes
+from sesame.server.app import ANY_ORIGIN, routes
 from sesame.server.edge import Config, Edge
 from sesame.server.gate import Gate
 
@@ -33,7 +33,10 @@ async def as_served(server: Server, settings: Mapping[str, object] | None = None
             environment.setenv(name if name in NO_PROXIES else f"SESAME_{name}", str(value))
 
         def make(edge: Edge) -> Gate:
-            return Gate(logs.RequestLog(Starlette(routes=routes(server.own, server.clock, edge))), edge.work)
+            return Gate(
+                logs.RequestLog(Starlette(routes=routes(server.own, server.clock, edge), middleware=[ANY_ORIGIN])),
+                edge.work,
+            )
 
         config = Config(make, lifespan="off")
         config.load()

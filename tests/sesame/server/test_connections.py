@@ -204,7 +204,11 @@ async def test_there_are_so_many_websockets_in_all(server: Server) -> None:
         assert await asyncio.to_thread(lambda: opened(address)[1]) == 101
 
 
-async def test_strangers_give_way_to_newcomers_and_who_is_known_stays(server: Server) -> None:
+async def test_strangers_give_way_to_newcomers_and_who_is_known_stays(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lasting, "STRANGER_SECONDS", 0)
+
     def crowd(address: str) -> int:
         with ExitStack() as open_:
             known, _ = opened(address)
@@ -220,6 +224,17 @@ async def test_strangers_give_way_to_newcomers_and_who_is_known_stays(server: Se
 
     async with as_served(server, {"ANONYMOUS_WEBSOCKETS": 3}) as (address, _):
         assert await asyncio.to_thread(crowd, address) == 1013
+
+
+async def test_who_has_just_come_is_given_time_to_say_who_it_is(server: Server) -> None:
+    def crowd(address: str) -> None:
+        with ExitStack() as open_:
+            strangers = [open_.enter_context(opened(address)[0]) for _ in range(6)]
+            for each in strangers:
+                subscribed(each, server.shopper)
+
+    async with as_served(server, {"ANONYMOUS_WEBSOCKETS": 3}) as (address, _):
+        await asyncio.to_thread(crowd, address)
 
 
 async def test_an_idle_websocket_is_closed_and_one_that_watches_is_not(

@@ -63,6 +63,8 @@ async def test_a_query_without_a_place_is_refused_before_anybody_looks_at_it(
         )
         assert_overloaded(response)
         assert "x-request-id" not in response.headers
+        asking = {"Origin": "https://a.example", "Access-Control-Request-Method": "POST"}
+        assert (await client.options("/graphql", headers=asking)).status_code == 200
     assert (await ask(client)).json() == {"data": {"__typename": "Query"}}
 
 
