@@ -105,10 +105,10 @@ class Settings(BaseSettings):
         default=None, ge=1, description="mutations that it executes at once; unset: 3 times SESAME_POOL_SIZE"
     )
     operations_waiting: int = Field(
-        default=40, ge=0, description="queries, and mutations, that wait for a place; what comes beyond is refused"
+        default=30, ge=0, description="queries, and mutations, that wait for a place; what comes beyond is refused"
     )
     waiting_milliseconds: int = Field(
-        default=80, ge=1, le=10_000, description="how long they wait at the most before they are refused"
+        default=60, ge=1, le=10_000, description="how long they wait at the most before they are refused"
     )
     subscriptions: int = Field(default=20_000, ge=1, description="subscriptions of a server process in all")
     http_connections: int = Field(default=2_000, ge=10, description="HTTP connections of a server process")

@@ -41,7 +41,6 @@ from resolvers.transport.work import RETRY_AFTER, Overloaded, Work, WorkLimits, 
 
 _OVER_POST: Final = (OperationType.QUERY, OperationType.MUTATION)
 _CONNECTION_INIT_WITHIN: Final = timedelta(seconds=10)
-_MOST_OPERATIONS_AT_ONCE: Final = 100
 
 
 class GraphQLApp(GraphQL[Context, None]):
@@ -68,7 +67,7 @@ class GraphQLApp(GraphQL[Context, None]):
             allow_queries_via_get=False,
             subscription_protocols=(GRAPHQL_TRANSPORT_WS_PROTOCOL,),
             connection_init_wait_timeout=_CONNECTION_INIT_WITHIN,
-            max_subscriptions_per_connection=_MOST_OPERATIONS_AT_ONCE,
+            max_subscriptions_per_connection=None,
             allowed_origins=("*",),
         )
         self.subscriptions = Subscriptions(schema)

@@ -14,7 +14,7 @@ from strawberry.asgi import ASGIWebSocketAdapter
 from strawberry.http.exceptions import NonJsonMessageReceived, NonTextMessageReceived, WebSocketDisconnected
 from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import BaseGraphQLTransportWSHandler
 from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import Operation as WebSocketOperation
-from strawberry.subscriptions.protocols.graphql_transport_ws.types import Message
+from strawberry.subscriptions.protocols.graphql_transport_ws.types import ErrorMessage, Message, SubscribeMessage
 
 from graphql import OperationType
 from resolvers.runtime.context import Context
@@ -32,6 +32,9 @@ PUSH: Final = "sesame.push"
 
 It sends a text message, given as a JSON object without the last brace in two parts, at once; or returns False.
 """
+
+MOST_OPERATIONS_AT_ONCE: Final = 100
+"""Of one connection."""
 
 _LAST_ANSWERS_SECONDS: Final = 5.0
 
@@ -103,6 +106,13 @@ class Handler(BaseGraphQLTransportWSHandler[Context, None]):
         if not isinstance(error, WebSocketDisconnected):
             _log.error("a WebSocket operation failed", exc_info=error)
 
+    async def handle_subscribe(self, message: SubscribeMessage) -> None:
+        is_new = self.connection_acknowledged and message["id"] not in self.operations
+        if is_new and len(self.operations) >= MOST_OPERATIONS_AT_ONCE:
+            await self.send_message(self._too_much(message["id"]))
+        else:
+            await super().handle_subscribe(message)
+
     async def run_operation(self, operation: WebSocketOperation[Context, None]) -> None:
         self._stay.idle_since = None
         asked = Operation(operation.query, operation.variables, operation.operation_name)
@@ -113,10 +123,7 @@ class Handler(BaseGraphQLTransportWSHandler[Context, None]):
             else:
                 await self._answer(operation, self._work.lane(kind))
         except Overloaded:
-            self._work.refused()
-            await operation.send_operation_message(
-                {"id": operation.id, "type": "error", "payload": [cast(Any, overloaded(self.context.language))]}
-            )
+            await operation.send_operation_message(self._too_much(operation.id))
 
     async def _answer(self, operation: WebSocketOperation[Context, None], lane: Lane) -> None:
         """Holds the place until it is done, although the client may no longer want it: what it began goes on."""
@@ -142,13 +149,18 @@ class Handler(BaseGraphQLTransportWSHandler[Context, None]):
         context = self.context.fresh()
         async with self._work.beginning:
             leave = await self._subscriptions.join(asked, context, subscriber)
+            leaving.add(leave)
             await self._know(context)
-        leaving.add(leave, self._subscriptions.reauthentication.over(self.context, partial(self._refuse, operation)))
+        leaving.add(self._subscriptions.reauthentication.over(self.context, partial(self._refuse, operation)))
         if leave is None:
             try:
                 await super().run_operation(operation)
             finally:
                 leaving()
+
+    def _too_much(self, operation_id: str) -> ErrorMessage:
+        self._work.refused()
+        return {"id": operation_id, "type": "error", "payload": [cast(Any, overloaded(self.context.language))]}
 
     async def _know(self, context: Context) -> None:
         """Whoever has shown good credentials is no stranger."""
@@ -214,12 +226,12 @@ class _Leaving:
     def __init__(self, *steps: Callable[[], None] | None) -> None:
         self._steps: tuple[Callable[[], None] | None, ...] | None = steps
 
-    def add(self, *steps: Callable[[], None] | None) -> None:
+    def add(self, step: Callable[[], None] | None) -> None:
         """More to do then; at once, where it is over already."""
         if self._steps is None:
-            _do(steps)
+            _do([step])
         else:
-            self._steps += steps
+            self._steps = (*self._steps, step)
 
     def __call__(self) -> None:
         steps, self._steps = self._steps, None

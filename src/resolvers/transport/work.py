@@ -28,8 +28,8 @@ class WorkLimits:
 
     queries: int = 30
     mutations: int = 30
-    waiting: int = 40
-    seconds: float = 0.08
+    waiting: int = 30
+    seconds: float = 0.06
     subscriptions: int = 20_000
 
 

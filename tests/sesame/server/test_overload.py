@@ -13,6 +13,7 @@ from tests.graphql.operations import Shop
 from tests.graphql.transport.streams import PROTOCOL, event_stream, socket
 from tests.sesame.server.edges import as_served, until
 
+from resolvers.transport import websocket as transport
 from resolvers.transport.work import Lane
 from sesame.server.edge import Edge
 
@@ -107,6 +108,22 @@ async def test_subscriptions_have_a_limit_in_all(server: Server) -> None:
         await until(lambda: not edge.work.subscriptions.is_full)
         async with socket(address, server.staff, watch) as events:
             assert (await anext(events))["data"]
+
+
+async def test_one_connection_has_so_many_operations_at_once(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transport, "MOST_OPERATIONS_AT_ONCE", 2)
+    payload = {"query": "subscription { redemptionCounts { counts { version } } }"}
+    async with as_served(server) as (address, _):
+        url = address.replace("http", "ws") + "/graphql"
+        async with websockets.connect(url, subprotocols=[PROTOCOL]) as connection:
+            init = {"type": "connection_init", "payload": {"Authorization": f"Bearer {server.staff}"}}
+            await connection.send(json.dumps(init))
+            for number in range(3):
+                await connection.send(json.dumps({"type": "subscribe", "id": str(number), "payload": payload}))
+            while (answer := json.loads(await connection.recv()))["type"] != "error":
+                pass
+    assert answer["id"] == "2"
+    assert answer["payload"][0]["extensions"]["code"] == "OVERLOADED"
 
 
 async def test_a_mutation_that_its_client_gave_up_keeps_its_place(server: Server) -> None:
