@@ -1,8 +1,7 @@
 """Whether this process can answer, as of a moment ago: who asks takes no connection and waits for nobody."""
 
 import asyncio
-import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 import structlog
@@ -19,10 +18,12 @@ LOOK_SECONDS: Final = 1.0
 
 _PATIENCE_SECONDS: Final = 2.0
 _WAIT_SECONDS: Final = 0.05
-_OK: Final = "ok"
+_NO_DATABASE: Final = {"status": "no database"}
+_LEAVING: Final = {"status": "leaving"}
 
-Look = Callable[[], Awaitable[str]]
-"""Says what is wrong, or ``ok``."""
+Told = Mapping[str, object]
+Look = Callable[[], Awaitable[Told]]
+"""Reaches the database and says what ``/ready`` is to tell; raises where it cannot."""
 
 _log = structlog.get_logger("sesame.server.readiness")
 
@@ -33,24 +34,25 @@ class Readiness:
     def __init__(self, look: Look, leaving: Callable[[], bool] = lambda: False) -> None:
         self._look = look
         self._leaving = leaving
-        self._found = "starting"
-        self._looked_at = float("-inf")
+        self._found: Told = _NO_DATABASE
+        self._is_running = False
         self._looking: asyncio.Task[None] | None = None
 
     def routes(self) -> list[BaseRoute]:
         """``/health`` says whether the database is reached, ``/ready`` also whether to send more clients here."""
 
         async def health(_: Request) -> JSONResponse:
-            return _answer(await self.status())
+            found = await self.found()
+            return _answer(_NO_DATABASE if found is _NO_DATABASE else {"status": "ok"})
 
         async def ready(_: Request) -> JSONResponse:
-            return _answer("leaving" if self._leaving() else await self.status())
+            return _answer(_LEAVING if self._leaving() else await self.found())
 
         return [Route("/health", health), Route("/ready", ready)]
 
-    async def status(self) -> str:
-        """What the last look found; where nobody looked of late, waits a little for a new one."""
-        if time.monotonic() - self._looked_at > 2 * LOOK_SECONDS:
+    async def found(self) -> Told:
+        """What the last look found; where nobody looks again and again, waits a little for a new one."""
+        if not self._is_running:
             await asyncio.wait([self._started()], timeout=_WAIT_SECONDS)
         return self._found
 
@@ -58,6 +60,7 @@ class Readiness:
         """Looks again and again, until it is cancelled."""
         while True:
             await asyncio.wait([self._started()])
+            self._is_running = True
             await asyncio.sleep(LOOK_SECONDS)
 
     def _started(self) -> asyncio.Task[None]:
@@ -68,25 +71,23 @@ class Readiness:
     async def _find(self) -> None:
         try:
             async with asyncio.timeout(_PATIENCE_SECONDS):
-                found = await self._look()
+                self._found = await self._look()
         except (OSError, TimeoutError, SQLAlchemyError) as error:
-            found = "no database"
-            if found != self._found:
+            if self._found is not _NO_DATABASE or not self._is_running:
                 _log.warning("not healthy", reason=str(error))
-        self._found = found
-        self._looked_at = time.monotonic()
+            self._found = _NO_DATABASE
 
 
 def reaches(sessions: Sessions) -> Look:
     """Whether the database answers."""
 
-    async def look() -> str:
+    async def look() -> Told:
         async with sessions.reading() as session:
             await server.reach(session)
-        return _OK
+        return {"status": "ready"}
 
     return look
 
 
-def _answer(status: str) -> JSONResponse:
-    return JSONResponse({"status": status}, status_code=200 if status == _OK else 503)
+def _answer(told: Told) -> JSONResponse:
+    return JSONResponse(told, status_code=503 if told in (_NO_DATABASE, _LEAVING) else 200)

@@ -162,13 +162,13 @@ async def test_health_needs_no_place_and_no_connection_to_the_database(
     edge: tuple[httpx.AsyncClient, Edge], server: Server
 ) -> None:
     client, limits = edge
-    assert (await client.get("/ready")).json() == {"status": "ok"}
+    assert (await client.get("/ready")).json() == {"status": "ready"}
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(full(limits.work.queries, limits.work.mutations))
         with suppress(TimeoutError):
             while True:
                 async with asyncio.timeout(0.3):
                     await stack.enter_async_context(server.own.sessions.reading())
-        for path in ("/health", "/ready"):
+        for path, status in (("/health", "ok"), ("/ready", "ready")):
             async with asyncio.timeout(1):
-                assert (await client.get(path)).json() == {"status": "ok"}
+                assert (await client.get(path)).json() == {"status": status}
