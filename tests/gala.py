@@ -197,6 +197,6 @@ async def send(client: httpx.AsyncClient, token: str, operation: str, variables:
     told = response.json()
     if "errors" not in told:
         return told["data"]["answer"]
-    if told["errors"][0]["extensions"]["code"] == "INTERNAL":
+    if told["errors"][0]["extensions"]["code"] in {"INTERNAL", "OVERLOADED"}:
         raise Fault(told["errors"][0]["message"])
     raise AssertionError(told["errors"])
