@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-BENCHMARKS := price_basket apply_code claims pricing live codes
+BENCHMARKS := price_basket apply_code claims pricing live codes overload
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install --constraint constraints.txt
 
 PROCESSES ?= 3

@@ -198,6 +198,6 @@ async def send(client: httpx.AsyncClient, token: str, operation: str, variables:
     told = response.json()
     if "errors" not in told:
         return told["data"]["answer"]
-    if told["errors"][0]["extensions"]["code"] in {"INTERNAL", "UNAVAILABLE"}:
+    if told["errors"][0]["extensions"]["code"] in {"INTERNAL", "OVERLOADED", "UNAVAILABLE"}:
         raise Fault(told["errors"][0]["message"])
     raise AssertionError(told["errors"])

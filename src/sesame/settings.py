@@ -109,6 +109,42 @@ class Settings(BaseSettings):
     queue_seconds: int = Field(
         default=300, ge=1, description="/ready says degraded once a job of the queue has been due for longer"
     )
+    queries_at_once: int | None = Field(
+        default=None,
+        ge=1,
+        description="queries that a server process executes at once; unset: 3 times SESAME_POOL_SIZE",
+    )
+    mutations_at_once: int | None = Field(
+        default=None, ge=1, description="mutations that it executes at once; unset: 3 times SESAME_POOL_SIZE"
+    )
+    operations_waiting: int = Field(
+        default=30, ge=0, description="queries, and mutations, that wait for a place; what comes beyond is refused"
+    )
+    waiting_milliseconds: int = Field(
+        default=60, ge=1, le=10_000, description="how long they wait at the most before they are refused"
+    )
+    subscriptions: int = Field(default=20_000, ge=1, description="subscriptions of a server process in all")
+    http_connections: int = Field(default=2_000, ge=10, description="HTTP connections of a server process")
+    websockets: int = Field(
+        default=12_000, ge=10, description="WebSockets and event streams of a server process, beside those"
+    )
+    connections_per_address: int = Field(
+        default=1_000,
+        ge=1,
+        description="of each of these two kinds, from one client's address; any number from FORWARDED_ALLOW_IPS",
+    )
+    anonymous_websockets: int = Field(
+        default=500, ge=1, description="WebSockets of a server process that have not shown good credentials"
+    )
+    keep_alive_seconds: float = Field(
+        default=65, gt=0, le=3600, description="how long an HTTP connection may be idle: longer than a proxy keeps it"
+    )
+    drain_pause_seconds: float = Field(
+        default=1, ge=0, le=300, description="on SIGTERM, between /ready saying 503 and the last connection taken"
+    )
+    drain_seconds: float = Field(
+        default=20, gt=0, le=600, description="on SIGTERM, until the end in all, whoever still waits for an answer"
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="least severe log lines that are written"
     )

@@ -6,10 +6,10 @@ Lines end with LF alone: urql, for one, looks for two of them between events.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Coroutine
 from contextlib import ExitStack, aclosing, suppress
 from http import HTTPStatus
-from typing import Final
+from typing import Any, Final, TypeVar
 from uuid import UUID
 
 from starlette.requests import ClientDisconnect, Request
@@ -18,10 +18,12 @@ from starlette.types import Receive, Scope, Send
 from strawberry.types import ExecutionResult
 from strawberry.types.graphql import OperationType
 
+from graphql import OperationType as Kind
 from resolvers.runtime.context import Context
 from resolvers.transport.http import GraphQLApp
-from resolvers.transport.requests import Operation, Refused, in_address, posted, refusal
+from resolvers.transport.requests import Operation, Refused, encoded, in_address, posted, refusal
 from resolvers.transport.subscriptions import Subscriber, failed, refused, result_body
+from resolvers.transport.work import Overloaded, overloaded
 
 HEARTBEAT: Final = 25.0
 """Seconds of silence after which a comment is sent, for proxies that cut what is silent for a minute or half of one."""
@@ -32,12 +34,15 @@ _HEADERS: Final = {"cache-control": "no-store", "x-accel-buffering": "no"}
 _ALONE: Final = UUID(int=0)
 _BY_GET: Final = (OperationType.QUERY, OperationType.SUBSCRIPTION)
 
+T = TypeVar("T")
+
 
 class EventStreams:
     """An ASGI application that executes what ``app`` would, and answers with events."""
 
     def __init__(self, app: GraphQLApp) -> None:
         self._app = app
+        self._running: set[asyncio.Task[Any]] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
@@ -55,59 +60,112 @@ class EventStreams:
         if not by_get and request.method != "POST":
             raise Refused("Send operations by POST or GET.", HTTPStatus.METHOD_NOT_ALLOWED)
         operation = in_address(request) if by_get else await posted(request)
-        events = self._events(operation, self._app.context(request), _BY_GET if by_get else tuple(OperationType))
+        allowed = _BY_GET if by_get else tuple(OperationType)
+        events = self._events(operation, self._app.context(request), allowed)
         return StreamingResponse(events, headers=_HEADERS, media_type="text/event-stream")
 
     async def _events(
         self, operation: Operation, context: Context, allowed: tuple[OperationType, ...]
     ) -> AsyncGenerator[bytes, None]:
         outbox = _Outbox()
-        subscriptions = self._app.subscriptions
         with ExitStack() as leaving:
-            if subscriptions.are_meant(operation):
-                leaving.callback(
-                    subscriptions.reauthentication.over(
-                        context, lambda failure: outbox.end(refused(failure, context.language))
-                    )
-                )
-            leave = await subscriptions.join(operation, context, outbox)
-            if leave is not None:
-                leaving.callback(leave)
-            else:
-                leaving.callback(asyncio.create_task(self._fill(outbox, operation, context, allowed)).cancel)
+            try:
+                stay = leaving.enter_context(self._app.lasting.stay(context.address, anonymous=False))
+                if self._app.subscriptions.kind_of(operation) is Kind.SUBSCRIPTION:
+                    stay.go_away = outbox.go_away
+                    await self._subscribe(outbox, operation, context, allowed, leaving)
+                else:
+                    leaving.callback(self._started(self._answer_once(outbox, operation, context, allowed)).cancel)
+            except Overloaded:
+                self._app.work.refused()
+                outbox.end(_too_much(context))
             async for event in outbox.events():
                 yield event
+
+    async def _subscribe(
+        self,
+        outbox: "_Outbox",
+        operation: Operation,
+        context: Context,
+        allowed: tuple[OperationType, ...],
+        leaving: ExitStack,
+    ) -> None:
+        """Has the outbox filled until ``leaving`` ends that. Raises Overloaded."""
+        subscriptions, work = self._app.subscriptions, self._app.work
+        work.subscriptions.take()
+        leaving.callback(work.subscriptions.leave)
+        leaving.callback(
+            subscriptions.reauthentication.over(context, lambda failure: outbox.end(refused(failure, context.language)))
+        )
+        async with work.beginning:
+            leave = await subscriptions.join(operation, context, outbox)
+        leaving.callback(leave or self._started(self._fill(outbox, operation, context, allowed)).cancel)
+
+    async def _answer_once(
+        self, outbox: "_Outbox", operation: Operation, context: Context, allowed: tuple[OperationType, ...]
+    ) -> None:
+        """Holds the place until it is done, although the client may have left: what it began goes on."""
+        try:
+            outbox.end(await asyncio.shield(self._started(self._answered(operation, context, allowed))))
+        except Overloaded:
+            self._app.work.refused()
+            outbox.end(_too_much(context))
+        except Exception as error:  # noqa: BLE001 - the stream says that it is over
+            outbox.end(failed(error, context.language))
+
+    async def _answered(
+        self, operation: Operation, context: Context, allowed: tuple[OperationType, ...]
+    ) -> bytes | None:
+        last = None
+        async with self._app.work.lane(self._app.subscriptions.kind_of(operation)).place():
+            async for result in self._results(operation, context, allowed):
+                last = result
+        return last
 
     async def _fill(
         self, outbox: "_Outbox", operation: Operation, context: Context, allowed: tuple[OperationType, ...]
     ) -> None:
         """With the results of an execution of its own, each when the one before is on its way."""
         try:
-            results = await self._app.schema.stream(
-                operation.query,
-                operation.variables,
-                context_value=context,
-                operation_name=operation.name,
-                allowed_operation_types=allowed,
-            )
-            async with aclosing(results):
+            async with aclosing(self._results(operation, context, allowed)) as results:
                 async for result in results:
-                    if isinstance(result, ExecutionResult):
-                        await outbox.put(result_body(result))
+                    await outbox.put(result)
         except Exception as error:  # noqa: BLE001 - the stream says that it is over
             outbox.end(failed(error, context.language))
         else:
             outbox.end(None)
 
+    async def _results(
+        self, operation: Operation, context: Context, allowed: tuple[OperationType, ...]
+    ) -> AsyncGenerator[bytes, None]:
+        results = await self._app.schema.stream(
+            operation.query,
+            operation.variables,
+            context_value=context,
+            operation_name=operation.name,
+            allowed_operation_types=allowed,
+        )
+        async with aclosing(results):
+            async for result in results:
+                if isinstance(result, ExecutionResult):
+                    yield result_body(result)
+
+    def _started(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        task = asyncio.create_task(work)
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        return task
+
 
 class _Outbox(Subscriber):
     """What is to be sent next, taken by ``events`` as fast as the client reads."""
 
-    __slots__ = ("_ended", "_last", "_taken", "_wake")
+    __slots__ = ("_ended", "_is_cut", "_last", "_taken", "_wake")
 
     def __init__(self) -> None:
         super().__init__()
         self._ended = False
+        self._is_cut = False
         self._last: bytes | None = None
         self._wake = asyncio.Event()
         self._taken = asyncio.Event()
@@ -121,7 +179,8 @@ class _Outbox(Subscriber):
             if self._ended:
                 if self._last is not None:
                     yield _next_event(self._last)
-                yield _COMPLETE
+                if not self._is_cut:
+                    yield _COMPLETE
                 return
             self._wake.clear()
             try:
@@ -142,11 +201,20 @@ class _Outbox(Subscriber):
         self._last = result
         self._wake.set()
 
+    async def go_away(self, _code: int, _reason: str) -> None:
+        """The stream ends without being complete, so that its client connects again."""
+        self._is_cut = True
+        self.end(None)
+
     def _push(self, body: bytes) -> bool:
         return False
 
     def _wait(self) -> None:
         self._wake.set()
+
+
+def _too_much(context: Context) -> bytes:
+    return encoded({"errors": [overloaded(context.language)]})
 
 
 def _next_event(result: bytes) -> bytes:

@@ -12,7 +12,7 @@ from http import HTTPStatus
 from typing import Final
 
 import orjson
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
@@ -26,22 +26,43 @@ from graphql import GraphQLFormattedError
 from resolvers.runtime.context import Clock, Context, Services
 from resolvers.runtime.error_masking import RETRY_AFTER, UNAVAILABLE, codes, masked
 from resolvers.runtime.execution import TIMED_OUT, Schema
-from resolvers.transport.requests import MOST_BYTES, Refused, encoded, knows_specification, posted, refusal, response
+from resolvers.transport.lasting import Lasting, LastingLimits
+from resolvers.transport.requests import (
+    MOST_BYTES,
+    Operation,
+    Refused,
+    encoded,
+    knows_specification,
+    posted,
+    refusal,
+    response,
+)
 from resolvers.transport.subscriptions import Subscriptions
-from resolvers.transport.websocket import Adapter, Handler
+from resolvers.transport.websocket import STAY, Adapter, Handler
+from resolvers.transport.work import RETRY_AFTER as SOON
+from resolvers.transport.work import Overloaded, Work, WorkLimits, overloaded
 
 _OVER_POST: Final = (OperationType.QUERY, OperationType.MUTATION)
 _CONNECTION_INIT_WITHIN: Final = timedelta(seconds=10)
-_MOST_OPERATIONS_AT_ONCE: Final = 100
 
 
 class GraphQLApp(GraphQL[Context, None]):
-    """Answers whatever path it is mounted on; ``clock`` tells the time of each operation."""
+    """Answers whatever path it is mounted on; ``clock`` tells the time of each operation.
+
+    ``work`` says how much is done at once, ``lasting`` how many WebSockets and event streams there may be.
+    """
 
     websocket_adapter_class = Adapter
     graphql_transport_ws_handler_class = Handler
 
-    def __init__(self, schema: Schema, services: Services, clock: Clock) -> None:
+    def __init__(
+        self,
+        schema: Schema,
+        services: Services,
+        clock: Clock,
+        work: Work | None = None,
+        lasting: Lasting | None = None,
+    ) -> None:
         # Any origin may connect: a token says who asks, never a cookie that a browser adds by itself.
         super().__init__(
             schema,
@@ -49,22 +70,35 @@ class GraphQLApp(GraphQL[Context, None]):
             allow_queries_via_get=False,
             subscription_protocols=(GRAPHQL_TRANSPORT_WS_PROTOCOL,),
             connection_init_wait_timeout=_CONNECTION_INIT_WITHIN,
-            max_subscriptions_per_connection=_MOST_OPERATIONS_AT_ONCE,
+            max_subscriptions_per_connection=None,
             allowed_origins=("*",),
         )
         self.subscriptions = Subscriptions(schema)
+        self.work = work or Work(WorkLimits())
+        self.lasting = lasting or Lasting(LastingLimits())
         self._services = services
         self._clock = clock
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await super().__call__(scope, receive, send)
+        if scope["type"] == "websocket":
+            await self._meet(scope, receive, send)
             return
         try:
             answer = await self._answer(Request(scope, receive))
         except ClientDisconnect:
             return
         await answer(scope, receive, send)
+
+    async def _meet(self, scope: Scope, receive: Receive, send: Send) -> None:
+        client = scope.get("client")
+        try:
+            with self.lasting.stay(client[0] if client else "") as stay:
+                scope.setdefault("extensions", {})[STAY] = stay
+                await super().__call__(scope, receive, send)
+        except Overloaded:
+            self.work.refused()
+            websocket = WebSocket(scope, receive, send)
+            await websocket.send_denial_response(_too_much(websocket, self.context(websocket)))
 
     async def get_context(self, request: Request | WebSocket, response: Response | WebSocket) -> Context:
         return self.context(request)
@@ -73,6 +107,19 @@ class GraphQLApp(GraphQL[Context, None]):
         """Of the operation that the request sends."""
         address = request.client.host if request.client else ""
         return Context(self._services, self._clock, request.headers, address)
+
+    async def result_of(
+        self, operation: Operation, context: Context, allowed: tuple[OperationType, ...]
+    ) -> ExecutionResult:
+        """The result of a query or a mutation, once it is its turn. Raises Overloaded."""
+        async with self.work.lane(self.subscriptions.kind_of(operation)).place():
+            return await self.schema.execute(
+                operation.query,
+                operation.variables,
+                context_value=context,
+                operation_name=operation.name,
+                allowed_operation_types=allowed,
+            )
 
     def decode_json(self, data: str | bytes) -> object:
         if len(data) > MOST_BYTES:
@@ -87,14 +134,10 @@ class GraphQLApp(GraphQL[Context, None]):
         context = self.context(request)
         try:
             operation = await posted(request)
-            result = await self.schema.execute(
-                operation.query,
-                operation.variables,
-                context_value=context,
-                operation_name=operation.name,
-                allowed_operation_types=_OVER_POST,
-            )
-            return _result(request, result)
+            return _result(request, await self.result_of(operation, context, _OVER_POST))
+        except Overloaded:
+            self.work.refused()
+            return _too_much(request, context)
         except Refused as refused:
             return refusal(request, refused, "POST")
         except CannotGetOperationTypeError as error:
@@ -104,11 +147,11 @@ class GraphQLApp(GraphQL[Context, None]):
         except ClientDisconnect:
             raise
         except Exception as fault:  # noqa: BLE001 - the last place where a fault can be masked
-            said, extensions = masked(fault, context.language)
-            answer = {"errors": [{"message": said, "extensions": extensions}]}
-            if extensions["code"] == UNAVAILABLE:
-                return _unavailable(request, answer)
-            return response(request, answer, HTTPStatus.INTERNAL_SERVER_ERROR)
+            return _faulty(request, fault, context)
+
+
+def _too_much(request: HTTPConnection, context: Context) -> Response:
+    return _come_back(request, {"errors": [overloaded(context.language)]}, SOON)
 
 
 def _result(request: Request, result: ExecutionResult) -> Response:
@@ -121,14 +164,22 @@ def _result(request: Request, result: ExecutionResult) -> Response:
         return response(request, answer, _status(errors) if knows_specification(request) else HTTPStatus.OK)
     answer["data"] = result.data
     if UNAVAILABLE in codes(result.errors):
-        return _unavailable(request, answer)
+        # Whatever was answered beside it: proxies and clients come back by the status.
+        return _come_back(request, answer, RETRY_AFTER)
     return response(request, answer, HTTPStatus.OK)
 
 
-def _unavailable(request: Request, answer: Mapping[str, object]) -> Response:
-    """An outage has its status whatever was answered beside it: proxies and clients come back by it."""
+def _faulty(request: HTTPConnection, fault: Exception, context: Context) -> Response:
+    said, extensions = masked(fault, context.language)
+    answer = {"errors": [{"message": said, "extensions": extensions}]}
+    if extensions["code"] == UNAVAILABLE:
+        return _come_back(request, answer, RETRY_AFTER)
+    return response(request, answer, HTTPStatus.INTERNAL_SERVER_ERROR)
+
+
+def _come_back(request: HTTPConnection, answer: Mapping[str, object], seconds: int) -> Response:
     answered = response(request, answer, HTTPStatus.SERVICE_UNAVAILABLE)
-    answered.headers["retry-after"] = str(RETRY_AFTER)
+    answered.headers["retry-after"] = str(seconds)
     return answered
 
 

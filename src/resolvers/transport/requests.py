@@ -7,7 +7,7 @@ from http import HTTPStatus
 from typing import Any, Final
 
 import orjson
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 
 MOST_BYTES: Final = 1_000_000
@@ -58,7 +58,7 @@ def in_address(request: Request) -> Operation:
     return _operation(sent)
 
 
-def response(request: Request, answer: Mapping[str, object], status: HTTPStatus) -> Response:
+def response(request: HTTPConnection, answer: Mapping[str, object], status: HTTPStatus) -> Response:
     media_type = _RESPONSE_JSON if knows_specification(request) else _JSON
     return Response(encoded(answer), status, media_type=media_type)
 
@@ -73,7 +73,7 @@ def refusal(request: Request, refused: Refused, *allowed: str) -> Response:
     return answer
 
 
-def knows_specification(request: Request) -> bool:
+def knows_specification(request: HTTPConnection) -> bool:
     """Whether the client asks for answers as the GraphQL-over-HTTP specification has them."""
     return _RESPONSE_JSON in request.headers.get("accept", "").lower()
 

@@ -86,10 +86,10 @@ class Subscriptions:
         self._schema = schema
         self._groups: dict[_Key, _Group] = {}
 
-    def are_meant(self, operation: Operation) -> bool:
-        """Whether the operation is a subscription."""
+    def kind_of(self, operation: Operation) -> OperationType | None:
+        """None where the document cannot be read, or does not say which of its operations is meant."""
         definition = self._definition(operation)
-        return definition is not None and definition.operation is OperationType.SUBSCRIPTION
+        return None if definition is None else definition.operation
 
     async def join(self, operation: Operation, context: Context, subscriber: Subscriber) -> Callable[[], None] | None:
         """Tells ``subscriber`` the whole truth at once, then each change; returns how to leave.

@@ -1,7 +1,7 @@
 """The graphql-transport-ws protocol over a WebSocket, where whatever breaks it closes the connection with 4400."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from contextlib import suppress
 from functools import partial
 from json import JSONDecodeError
@@ -14,18 +14,29 @@ from strawberry.asgi import ASGIWebSocketAdapter
 from strawberry.http.exceptions import NonJsonMessageReceived, NonTextMessageReceived, WebSocketDisconnected
 from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import BaseGraphQLTransportWSHandler
 from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import Operation as WebSocketOperation
-from strawberry.subscriptions.protocols.graphql_transport_ws.types import Message
+from strawberry.subscriptions.protocols.graphql_transport_ws.types import ErrorMessage, Message, SubscribeMessage
 
+from graphql import OperationType
 from resolvers.runtime.context import Context
+from resolvers.transport.lasting import Lasting, Stay
 from resolvers.transport.requests import Operation
 from resolvers.transport.subscriptions import Subscriber, Subscriptions, refused
+from resolvers.transport.work import Lane, Overloaded, Work, overloaded
 from services.core.errors import Unauthenticated
+
+STAY: Final = "sesame.stay"
+"""A connection's extension that holds its ``resolvers.transport.lasting.Stay``."""
 
 PUSH: Final = "sesame.push"
 """A connection's extension by which the server offers ``send``.
 
 It sends a text message, given as a JSON object without the last brace in two parts, at once; or returns False.
 """
+
+MOST_OPERATIONS_AT_ONCE: Final = 100
+"""Of one connection."""
+
+_LAST_ANSWERS_SECONDS: Final = 5.0
 
 _log = structlog.get_logger()
 
@@ -73,7 +84,15 @@ class Handler(BaseGraphQLTransportWSHandler[Context, None]):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self._subscriptions: Subscriptions = cast(Any, self.view).subscriptions
+        view = cast(Any, self.view)
+        self._subscriptions: Subscriptions = view.subscriptions
+        self._work: Work = view.work
+        self._lasting: Lasting = view.lasting
+        self._stay: Stay = cast(Adapter, self.websocket).ws.scope["extensions"][STAY]
+        self._stay.go_away = self._go_away
+        self._answering: set[asyncio.Task[None]] = set()
+        self._is_known = False
+        self._rest()
         self._leaving: dict[str, _Leaving] = {}
         self._ending: set[asyncio.Task[None]] = set()
 
@@ -87,31 +106,80 @@ class Handler(BaseGraphQLTransportWSHandler[Context, None]):
         if not isinstance(error, WebSocketDisconnected):
             _log.error("a WebSocket operation failed", exc_info=error)
 
+    async def handle_subscribe(self, message: SubscribeMessage) -> None:
+        is_new = self.connection_acknowledged and message["id"] not in self.operations
+        if is_new and len(self.operations) >= MOST_OPERATIONS_AT_ONCE:
+            await self.send_message(self._too_much(message["id"]))
+        else:
+            await super().handle_subscribe(message)
+
     async def run_operation(self, operation: WebSocketOperation[Context, None]) -> None:
+        self._stay.idle_since = None
         asked = Operation(operation.query, operation.variables, operation.operation_name)
-        if not self._subscriptions.are_meant(asked):
+        kind = self._subscriptions.kind_of(asked)
+        try:
+            if kind is OperationType.SUBSCRIPTION:
+                await self._subscribe(operation, asked)
+            else:
+                await self._answer(operation, self._work.lane(kind))
+        except Overloaded:
+            await operation.send_operation_message(self._too_much(operation.id))
+
+    async def _answer(self, operation: WebSocketOperation[Context, None], lane: Lane) -> None:
+        """Holds the place until it is done, although the client may no longer want it: what it began goes on."""
+        task = asyncio.create_task(self._execute(operation, lane))
+        self._answering.add(task)
+        task.add_done_callback(self._answering.discard)
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError:
+            operation.completed = True
+            raise
+
+    async def _execute(self, operation: WebSocketOperation[Context, None], lane: Lane) -> None:
+        async with lane.place():
+            await self._know(self.context.fresh())
             await super().run_operation(operation)
-            return
+
+    async def _subscribe(self, operation: WebSocketOperation[Context, None], asked: Operation) -> None:
+        lane = self._work.subscriptions
+        lane.take()
         subscriber = _Subscriber(self, operation)
-        leave = await self._subscriptions.join(asked, self.context.fresh(), subscriber)
-        leaving = self._leaving[operation.id] = _Leaving(
-            leave,
-            subscriber.close,
-            self._subscriptions.reauthentication.over(self.context, partial(self._refuse, operation)),
-        )
+        leaving = self._leaving[operation.id] = _Leaving(lane.leave, subscriber.close)
+        context = self.context.fresh()
+        async with self._work.beginning:
+            leave = await self._subscriptions.join(asked, context, subscriber)
+            leaving.add(leave)
+            await self._know(context)
+        leaving.add(self._subscriptions.reauthentication.over(self.context, partial(self._refuse, operation)))
         if leave is None:
             try:
                 await super().run_operation(operation)
             finally:
                 leaving()
 
+    def _too_much(self, operation_id: str) -> ErrorMessage:
+        self._work.refused()
+        return {"id": operation_id, "type": "error", "payload": [cast(Any, overloaded(self.context.language))]}
+
+    async def _know(self, context: Context) -> None:
+        """Whoever has shown good credentials is no stranger."""
+        if self._is_known:
+            return
+        with suppress(Exception):  # Whatever it is, it comes up where the operation asks.
+            await context.viewer()
+            self._is_known = True
+            self._lasting.met(self._stay)
+
     async def cleanup_operation(self, operation_id: str) -> None:
         self._leave(operation_id)
         await super().cleanup_operation(operation_id)
+        self._rest()
 
     def forget_id(self, id: str) -> None:  # noqa: A002 - Strawberry's name for it
         self._leave(id)
         super().forget_id(id)
+        self._rest()
 
     def end(self, operation: WebSocketOperation[Context, None], result: bytes | None) -> None:
         """Says so, after a last result where there is one."""
@@ -130,6 +198,17 @@ class Handler(BaseGraphQLTransportWSHandler[Context, None]):
                 await cast(Adapter, self.websocket).send_text(message.decode())
             await operation.send_operation_message({"id": operation.id, "type": "complete"})
 
+    def _rest(self) -> None:
+        if not self.operations:
+            self._stay.idle_since = asyncio.get_running_loop().time()
+
+    async def _go_away(self, code: int, reason: str) -> None:
+        """What is being answered is answered first; subscriptions are not complete, so that clients come again."""
+        if self._answering:
+            await asyncio.wait(self._answering, timeout=_LAST_ANSWERS_SECONDS)
+        with suppress(WebSocketDisconnected, WebSocketDisconnect, RuntimeError):
+            await self.websocket.close(code, reason)
+
     def _leave(self, operation_id: str) -> None:
         leaving = self._leaving.pop(operation_id, None)
         if leaving is not None:
@@ -145,13 +224,24 @@ class _Leaving:
     __slots__ = ("_steps",)
 
     def __init__(self, *steps: Callable[[], None] | None) -> None:
-        self._steps = steps
+        self._steps: tuple[Callable[[], None] | None, ...] | None = steps
+
+    def add(self, step: Callable[[], None] | None) -> None:
+        """More to do then; at once, where it is over already."""
+        if self._steps is None:
+            _do([step])
+        else:
+            self._steps = (*self._steps, step)
 
     def __call__(self) -> None:
-        steps, self._steps = self._steps, ()
-        for step in steps:
-            if step is not None:
-                step()
+        steps, self._steps = self._steps, None
+        _do(steps or ())
+
+
+def _do(steps: Iterable[Callable[[], None] | None]) -> None:
+    for step in steps:
+        if step is not None:
+            step()
 
 
 class _Subscriber(Subscriber):

@@ -9,25 +9,30 @@ from contextlib import suppress
 from typing import Final
 
 import structlog
-import uvicorn
 from uvicorn.config import STARTUP_FAILURE
-from uvicorn.supervisors import Multiprocess
 
 from sesame import logs
 from sesame.errors import CommandError
 from sesame.postgres.database import connection_limit, database, prepare
 from sesame.processes import kept_running
+from sesame.server.descriptors import places, raised, shortage
+from sesame.server.edge import Config
+from sesame.server.leaving import Server
+from sesame.server.workers import Workers
 from sesame.settings import Settings, secret_key
 
-_DRAIN_SECONDS: Final = 10
-_LARGEST_MESSAGE: Final = 1024 * 1024
+_LAST_SECONDS: Final = 5.0
+"""For a server process to close its services, after all is answered."""
+_BACKLOG: Final = 4096
+"""Connections that wait to be taken; the kernel has a limit of its own."""
 # Of each process beside its pool: one that listens, one to spare.
 _EXTRA_CONNECTIONS: Final = 2
 
-_PING_SECONDS: Final = 50  # Below the minute after which proxies cut what is silent.
 _OF_EACH_CONNECTION: Final = {
     # Milliseconds: who takes nothing for so long is gone, or as good as gone.
-    "TCP_USER_TIMEOUT": 30_000,
+    "TCP_USER_TIMEOUT": 25_000,
+    # What is small is sent at once.
+    "TCP_NODELAY": 1,
     # Bytes that wait in the kernel for a slow reader; what comes next waits here, where the newest replaces the older.
     "TCP_NOTSENT_LOWAT": 16_384,
     # Seconds of silence before the kernel asks whether the other side is still there, and between two questions.
@@ -48,6 +53,7 @@ def serve(settings: Settings, host: str, port: int, workers: int, welcome: Welco
     Raises CommandError where the port is taken, the database cannot be reached, or a setting is missing.
     """
     logs.configure(settings.log_level, settings.secrets())
+    _check_descriptors(settings)
     with _listening(host, port) as listener:
         secret_key(settings)
         with database(settings) as url:
@@ -62,7 +68,15 @@ def serve(settings: Settings, host: str, port: int, workers: int, welcome: Welco
                 if told:
                     sys.stdout.write(told)
                     sys.stdout.flush()
-                _run(listener, workers)
+                _run(listener, settings, workers)
+
+
+def _check_descriptors(settings: Settings) -> None:
+    """Raises CommandError where they are too few to serve at all."""
+    descriptors = raised()
+    places(settings, descriptors)
+    if told := shortage(settings, descriptors):
+        _log.warning("few files may be open", said=told)
 
 
 def _listening(host: str, port: int) -> socket.socket:
@@ -76,7 +90,7 @@ def _listening(host: str, port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     try:
         listener.bind((host, port))
-        listener.listen()
+        listener.listen(_BACKLOG)
     except OSError as error:
         listener.close()
         raise CommandError(
@@ -110,27 +124,14 @@ async def _check_connections(url: str, pool_size: int, workers: int) -> None:
         )
 
 
-def _run(listener: socket.socket, workers: int) -> None:
-    config = uvicorn.Config(
-        "sesame.server.app:create",
-        factory=True,
-        workers=workers,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        ws="sesame.server.websockets:Protocol",
-        ws_max_size=_LARGEST_MESSAGE,
-        ws_ping_interval=_PING_SECONDS,
-        # Compression would take ten times the memory of all the rest, for messages of a few hundred bytes.
-        ws_per_message_deflate=False,
-        timeout_graceful_shutdown=_DRAIN_SECONDS,
-    )
+def _run(listener: socket.socket, settings: Settings, workers: int) -> None:
+    config = Config("sesame.server.app:create", workers=workers)
     if workers == 1:
-        server = uvicorn.Server(config)
+        server = Server(config)
         server.run(sockets=[listener])
         failed = not server.started
     else:
-        supervisor = Multiprocess(config, sockets=[listener])
+        supervisor = Workers(config, listener, settings.drain_seconds + _LAST_SECONDS)
         supervisor.run()
         listener.close()
         failed = any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes)

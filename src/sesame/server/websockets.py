@@ -1,21 +1,22 @@
 """uvicorn's WebSocket protocol, for a server that tells thousands the same at once and has them stay for hours."""
 
 import struct
-from asyncio import AbstractEventLoop, BaseTransport, TimerHandle, Transport
-from collections.abc import Iterator
+from asyncio import BaseTransport, Transport
 from functools import lru_cache
-from typing import Final
-from weakref import WeakKeyDictionary
+from typing import Final, cast
 
 from uvicorn._types import ASGISendEvent
-from uvicorn.config import Config
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import Frame
 
 from resolvers.transport.websocket import PUSH
+from sesame.server.edge import Config
 
 _TEXT: Final = 0x81  # The only frame of its message.
 _PING: Final = b"\x89\x00"
+
+_CLOSING_SECONDS: Final = 3.0
+"""For the other side to say that it closes too."""
 
 _MOST_WAITING: Final = 16_384
 """Bytes beyond which a client reads too slowly: what comes next waits where the newest replaces the older."""
@@ -25,23 +26,29 @@ class Protocol(WebSocketsSansIOProtocol):
     """Offers ``sesame.push`` to the application: half the work of uvicorn's own sending, which queues and copies."""
 
     _outlet: "_Outlet"
-    _keepalive: "_Keepalive | None" = None
 
     def connection_made(self, transport: BaseTransport) -> None:
         super().connection_made(transport)
+        edge = cast(Config, self.config).edge
+        self._pings = edge.pings
+        self._stalled = edge.connections.stalled
+        self.close_timeout = _CLOSING_SECONDS
         self.transport.set_write_buffer_limits(high=_MOST_WAITING)
         self._outlet = _Outlet(self.transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._outlet.is_over = True
+        self._stalled.end(self)
         super().connection_lost(exc)
 
     def pause_writing(self) -> None:
         self._outlet.is_full = True
+        self._stalled.begin(self)
         super().pause_writing()
 
     def resume_writing(self) -> None:
         self._outlet.is_full = False
+        self._stalled.end(self)
         super().resume_writing()
 
     async def run_asgi(self) -> None:
@@ -54,21 +61,26 @@ class Protocol(WebSocketsSansIOProtocol):
         await super().send(message)
 
     def start_keepalive(self) -> None:
-        if self.ping_interval and self.ping_timeout:
-            self._keepalive = _keepalive(self.config, self.loop, self.ping_interval, self.ping_timeout)
-            self._keepalive.begin(self)
+        self._pings.begin(self)
 
     def stop_keepalive(self) -> None:
-        if self._keepalive is not None:
-            self._keepalive.end(self)
+        self._pings.end(self)
+
+    def handle_ping(self) -> None:
+        if self._outlet.is_full:
+            self.conn.data_to_send()  # The answer is left out: who reads none of them would have us keep them all.
+        else:
+            super().handle_ping()
 
     def handle_pong(self, event: Frame) -> None:
-        if self._keepalive is not None:
-            self._keepalive.answered(self)
+        self._pings.answered(self)
 
     def send_keepalive_ping(self) -> None:
         if not self.close_sent and not self.transport.is_closing():
             self.transport.write(_PING)
+
+    def abort(self) -> None:
+        self.transport.abort()
 
 
 class _Outlet:
@@ -88,69 +100,6 @@ class _Outlet:
             return False
         transport.write(b"".join((_frame_head(len(head) + len(body) + 1), head, body, b"}")))
         return True
-
-
-class _Keepalive:
-    """Pings the connections of one loop once ``interval`` seconds, and gives up those silent for ``patience`` after.
-
-    In rounds: timers of their own would wake the process for each of ten thousand.
-    """
-
-    def __init__(self, loop: AbstractEventLoop, interval: float, patience: float) -> None:
-        self._loop = loop
-        self._interval = interval
-        self._patience = patience
-        # By when it is time, the earliest first.
-        self._quiet: dict[Protocol, float] = {}
-        self._asked: dict[Protocol, float] = {}
-        self._timer: TimerHandle | None = None
-
-    def begin(self, connection: Protocol) -> None:
-        self._quiet[connection] = self._loop.time() + self._interval
-        if self._timer is None:
-            self._wait()
-
-    def answered(self, connection: Protocol) -> None:
-        if self._asked.pop(connection, None) is not None:
-            self.begin(connection)
-
-    def end(self, connection: Protocol) -> None:
-        self._quiet.pop(connection, None)
-        self._asked.pop(connection, None)
-
-    def _round(self) -> None:
-        now = self._loop.time()
-        for connection in _taken(self._asked, now):
-            connection.keepalive_timeout()
-        for connection in _taken(self._quiet, now):
-            self._asked[connection] = now + self._patience
-            connection.send_keepalive_ping()
-        self._timer = None
-        if self._quiet or self._asked:
-            self._wait()
-
-    def _wait(self) -> None:
-        self._timer = self._loop.call_later(min(1.0, self._interval / 10, self._patience / 10), self._round)
-
-
-def _taken(due: dict[Protocol, float], now: float) -> Iterator[Protocol]:
-    """The connections whose ping is due, taken out of those that wait."""
-    while due:
-        connection, at = next(iter(due.items()))
-        if at > now:
-            return
-        del due[connection]
-        yield connection
-
-
-_keepalives: WeakKeyDictionary[Config, _Keepalive] = WeakKeyDictionary()
-
-
-def _keepalive(config: Config, loop: AbstractEventLoop, interval: float, patience: float) -> _Keepalive:
-    """The one of all connections of a server."""
-    if config not in _keepalives:
-        _keepalives[config] = _Keepalive(loop, interval, patience)
-    return _keepalives[config]
 
 
 @lru_cache

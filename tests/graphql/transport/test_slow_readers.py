@@ -3,22 +3,19 @@
 import asyncio
 import json
 import socket
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 
 import pytest
-import uvicorn
-from starlette.applications import Starlette
 from tests.conftest import Server
 from tests.graphql.operations import BackOffice
 from tests.graphql.transport import streams
+from tests.sesame.server.edges import HANDSHAKE, as_served
 
 from db.counts import counts as db_counts
 from db.counts.counts import RedemptionCounts
 from resolvers.runtime.ids import decode
 from services.counts import board as count_board
-from sesame.server import serving
-from sesame.server.app import routes
+from sesame.server import connections, serving
 
 CHANGES = 60
 LARGE = "subscription($id: ID) { redemptionCounts(offerId: $id) { " + " ".join(
@@ -26,30 +23,6 @@ LARGE = "subscription($id: ID) { redemptionCounts(offerId: $id) { " + " ".join(
     for number in range(60)
 )
 LARGE += " } }"
-HEAD = (
-    b"GET /graphql HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: graphql-transport-ws\r\n\r\n"
-)
-
-
-@asynccontextmanager
-async def as_served(server: Server) -> AsyncIterator[str]:
-    """The address of a server with the socket and the WebSocket protocol of ``sesame serve``."""
-    application = Starlette(routes=routes(server.own, server.clock))
-    config = uvicorn.Config(
-        application,
-        lifespan="off",
-        log_config=None,
-        ws="sesame.server.websockets:Protocol",
-        ws_per_message_deflate=False,
-    )
-    config.load()
-    running = uvicorn.Server(config)
-    running.lifespan = config.lifespan_class(config)
-    with serving._listening("127.0.0.1", 0) as listener:
-        await running.startup(sockets=[listener])
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        await running.shutdown()
 
 
 class Stalled:
@@ -59,7 +32,7 @@ class Stalled:
         self.socket = socket.socket()
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         self.socket.connect(("127.0.0.1", int(address.rpartition(":")[2])))
-        self.socket.sendall(HEAD)
+        self.socket.sendall(HANDSHAKE)
         self._until(b"\r\n\r\n")
         self._send({"type": "connection_init", "payload": {"Authorization": f"Bearer {token}"}})
         self._until(b"connection_ack")
@@ -99,7 +72,7 @@ async def change(server: Server, offer: str) -> None:
 async def test_a_slow_reader_beside_a_fast_one_gets_less_and_ends_at_the_newest(server: Server) -> None:
     offer = await BackOffice(server).offer_id("TENOFF")
     operation = {"query": LARGE, "variables": {"id": offer}}
-    async with as_served(server) as address, streams.socket(address, server.staff, operation) as fast:
+    async with as_served(server) as (address, _), streams.socket(address, server.staff, operation) as fast:
         first = (await anext(fast))["data"]["redemptionCounts"]["c0"]["version"]
         slow = await asyncio.to_thread(Stalled, address, server.staff, offer)
         received = 0
@@ -119,7 +92,7 @@ async def test_a_slow_reader_beside_a_fast_one_gets_less_and_ends_at_the_newest(
 async def test_who_reads_nothing_is_dropped(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(serving._OF_EACH_CONNECTION, "TCP_USER_TIMEOUT", 500)
     offer = await BackOffice(server).offer_id("TENOFF")
-    async with as_served(server) as address:
+    async with as_served(server) as (address, _):
         stalled = await asyncio.to_thread(Stalled, address, server.staff, offer)
         for _ in range(30):
             await change(server, offer)
@@ -134,3 +107,33 @@ async def test_who_reads_nothing_is_dropped(server: Server, monkeypatch: pytest.
 
 def _watched() -> bool:
     return any("_Group._run" in str(task.get_coro()) for task in asyncio.all_tasks())
+
+
+async def test_who_reads_nothing_is_dropped_although_its_kernel_says_that_it_is_there(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "STALLED_SECONDS", 0.5)
+    offer = await BackOffice(server).offer_id("TENOFF")
+    async with as_served(server) as (address, _):
+        stalled = await asyncio.to_thread(Stalled, address, server.staff, offer)
+        async with asyncio.timeout(20):
+            while _watched():
+                await change(server, offer)
+                await asyncio.sleep(0.02)
+        stalled.socket.close()
+
+
+async def test_who_pings_and_reads_nothing_has_nothing_kept(server: Server) -> None:
+    offer = await BackOffice(server).offer_id("TENOFF")
+    async with as_served(server) as (address, edge):
+        stalled = await asyncio.to_thread(Stalled, address, server.staff, offer)
+        async with asyncio.timeout(20):
+            while not len(edge.connections.stalled):
+                await change(server, offer)
+                await asyncio.sleep(0.02)
+        (socket,) = edge.connections.stalled._due
+        waiting = socket.transport.get_write_buffer_size()  # type: ignore[attr-defined] # a WebSocket's
+        await asyncio.to_thread(stalled.socket.sendall, (b"\x89\xfd" + bytes(4) + bytes(125)) * 1000)
+        await asyncio.sleep(0.2)
+        assert socket.transport.get_write_buffer_size() == waiting  # type: ignore[attr-defined]
+        stalled.socket.close()

@@ -122,8 +122,7 @@ def test_a_server_without_its_database_is_not_healthy(folder: Path) -> None:
         (postgres,) = [each for each in server.started if each.name() == "postgres"]
         postgres.kill()
         postgres.wait(10)
-        response = httpx.get(f"{server.address}/health")
-        assert response.status_code == 503
+        wait_for(lambda: all(httpx.get(f"{server.address}{path}").status_code == 503 for path in ("/health", "/ready")))
 
 
 def test_more_processes_than_the_database_has_connections_for_are_refused(folder: Path) -> None:
