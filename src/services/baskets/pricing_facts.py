@@ -194,7 +194,7 @@ def _entered(question: FactsQuestion, found: db.StoredFacts, catalogue: Catalogu
     (docs/domain.md, Who may do what).
     """
     stored = {code.code: code for code in found.codes}
-    barred, reveals = question.barred, question.viewer.is_staff
+    barred, reveals = question.barred, question.viewer.reads_records
     entered = []
     for shown in question.asked.codes:
         if check_entered(shown) is not None:

@@ -20,6 +20,7 @@ from resolvers.transport.http import GraphQLApp
 from services.codes.batch_csv import CodeLists
 from sesame import logs
 from sesame.composition import House, build_services, house
+from sesame.privacy import keep_private
 from sesame.processes import leave_with_parent
 from sesame.server.edge import Edge
 from sesame.server.garbage import short_collections
@@ -40,6 +41,7 @@ ANY_ORIGIN: Final = Middleware(
 
 def create(edge: Edge | None = None) -> ASGIApp:
     """The application of one server process, by the settings in its environment."""
+    keep_private()
     settings = Settings.read()
     logs.configure(settings.log_level, settings.secrets())
     leave_with_parent()

@@ -5,7 +5,7 @@ from pathlib import Path
 from db.migrations.scripts import run_script
 
 revision = "0006"
-down_revision = "0003"
+down_revision = "0005"
 
 
 def upgrade() -> None:
