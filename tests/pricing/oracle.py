@@ -27,7 +27,7 @@ from services.pricing.facts.offers import (
     SingleUseTarget,
 )
 from services.pricing.facts.refusals import EnteredCode, RefusalCode
-from services.pricing.facts.sale import LimitKey, Sale
+from services.pricing.facts.sale import Held, LimitKey, Sale
 from services.pricing.facts.tickets import Element, ElementKind, TicketKind
 
 Taken = Mapping[LimitKey, int]
@@ -62,13 +62,34 @@ def matches(offer: Offer, kind: TicketKind) -> bool:
     return all(not wanted or found in wanted for wanted, found in lists)
 
 
-def sale_refusals(offer: Offer, sale: Sale) -> set[RefusalCode]:
+def is_over(offer: Offer, sale: Sale) -> bool:
+    return offer.state != OfferState.RUNNING or (offer.valid_until is not None and sale.now > offer.valid_until)
+
+
+def is_honoured(offer: Offer, codes: Sequence[EnteredCode], held: Held) -> bool:
+    """Whether the basket holds tickets of the offer, by one of the codes where it takes codes."""
+    return any((offer.id, code) in held for code in opening(offer, codes))
+
+
+def opening(offer: Offer, codes: Sequence[EnteredCode]) -> set[UUID | None]:
+    """The good codes of an offer; None stands for those that take none."""
+    target = offer.target if isinstance(offer, Advantage) else PartnerTarget()
+    return good_codes(codes).get(offer.id, set()) if isinstance(target, PartnerTarget | SingleUseTarget) else {None}
+
+
+def room(offer: Offer, kind: TicketKind, codes: set[UUID | None], held: Held) -> int:
+    """Of an offer that is over, how many tickets of a kind the basket holds by these codes."""
+    return sum(held.get((offer.id, code), {}).get(kind.place, 0) for code in codes)
+
+
+def sale_refusals(offer: Offer, sale: Sale, *, honoured: bool = False) -> set[RefusalCode]:
+    """What the sale has against an offer; where the basket's own tickets are honoured, not that it is over."""
     found = set()
-    if offer.state != OfferState.RUNNING:
+    if offer.state != OfferState.RUNNING and not honoured:
         found.add(RefusalCode.OFFER_NOT_RUNNING)
     if offer.valid_from is not None and sale.now < offer.valid_from:
         found.add(RefusalCode.NOT_STARTED)
-    if offer.valid_until is not None and sale.now > offer.valid_until:
+    if offer.valid_until is not None and sale.now > offer.valid_until and not honoured:
         found.add(RefusalCode.EXPIRED)
     if offer.channels and sale.channel not in offer.channels:
         found.add(RefusalCode.WRONG_CHANNEL)
@@ -146,17 +167,26 @@ def good_codes(codes: Sequence[EnteredCode]) -> dict[UUID, set[UUID | None]]:
 
 
 def is_allowed(
-    assignment: Assignment, tickets: Sequence[TicketKind], codes: Sequence[EnteredCode], sale: Sale, taken: Taken
+    assignment: Assignment,
+    tickets: Sequence[TicketKind],
+    codes: Sequence[EnteredCode],
+    sale: Sale,
+    taken: Taken,
+    held: Held,
 ) -> bool:
     for advantage in {each.id: each for each in assignment if each is not None}.values():
         having = [kind for kind, each in zip(tickets, assignment, strict=True) if each is advantage]
         if broken_limits(advantage, having, sale, taken):
             return False
-        target = advantage.target
-        if isinstance(target, SingleUseTarget) and target.tickets_per_code is not None:
-            entered = len(good_codes(codes)[advantage.id])
-            if len(having) > target.tickets_per_code * entered:
+        by = opening(advantage, codes)
+        if is_over(advantage, sale):
+            if any(having.count(kind) > room(advantage, kind, by, held) for kind in having):
                 return False
+            by = {code for code in by if (advantage.id, code) in held}
+        target = advantage.target
+        covers = target.tickets_per_code if isinstance(target, SingleUseTarget) else None
+        if covers is not None and len(having) > covers * len(by):
+            return False
     return True
 
 
@@ -176,12 +206,17 @@ def best_merit(
     sale: Sale,
     advantages: Sequence[Advantage],
     taken: Taken,
+    held: Held,
 ) -> list[int]:
     """The merit of the best of all allowed assignments."""
     opened = set(good_codes(codes))
-    usable = [each for each in advantages if not sale_refusals(each, sale) and is_targeted(each, sale, opened)]
+    usable = [
+        each
+        for each in advantages
+        if not sale_refusals(each, sale, honoured=is_honoured(each, codes, held)) and is_targeted(each, sale, opened)
+    ]
     choices = [[None, *(each for each in usable if is_for(each, kind, sale))] for kind in tickets]
-    allowed = (each for each in product(*choices) if is_allowed(each, tickets, codes, sale, taken))
+    allowed = (each for each in product(*choices) if is_allowed(each, tickets, codes, sale, taken, held))
     return max(merit(each, tickets, advantages) for each in allowed)
 
 
@@ -197,16 +232,30 @@ def largest_remainder(discount: int, amounts: Sequence[int], order: Sequence[int
     return shares
 
 
+def covered(
+    promotion: PromotionalCode, code: EnteredCode, tickets: Sequence[TicketKind], sale: Sale, held: Held
+) -> list[bool]:
+    """Which tickets a code is for: those in scope; where it is over, of each kind the first ones, as many as are held."""
+    found: list[bool] = []
+    for place, kind in enumerate(tickets):
+        before = sum(found[other] for other in range(place) if tickets[other] == kind)
+        is_kept = is_over(promotion, sale) and (promotion.id, code.code) in held
+        is_free = not is_kept or before < room(promotion, kind, {code.code}, held)
+        found.append(matches(promotion, kind) and is_free)
+    return found
+
+
 def promotion_refusals(
     promotion: PromotionalCode,
-    tickets: Sequence[TicketKind],
+    having: Sequence[TicketKind],
+    is_held: bool,
     basket: int,
     standing: Sequence[PromotionalCode],
     sale: Sale,
     taken: Taken,
 ) -> set[RefusalCode]:
-    having = [kind for kind in tickets if matches(promotion, kind)]
-    found = sale_refusals(promotion, sale) | broken_limits(promotion, having, sale, taken)
+    found = sale_refusals(promotion, sale, honoured=is_held and bool(having))
+    found |= broken_limits(promotion, having, sale, taken)
     if not having:
         found.add(RefusalCode.NO_ELIGIBLE_TICKET)
     if promotion.restriction.newsletter and not (sale.contact and sale.contact.newsletter):
@@ -227,11 +276,15 @@ def tie_order(later: Sequence[PromotionalCode], tickets: Sequence[TicketKind], l
 
 
 def promotion_shares(
-    promotion: PromotionalCode, later: Sequence[PromotionalCode], tickets: Sequence[TicketKind], left: Sequence[int]
+    promotion: PromotionalCode,
+    later: Sequence[PromotionalCode],
+    tickets: Sequence[TicketKind],
+    left: Sequence[int],
+    having: Sequence[bool],
 ) -> list[int]:
     """What the code takes off each ticket, given what is left of their prices and the codes entered after it."""
     benefit = promotion.benefit
-    scoped = [amount if matches(promotion, kind) else 0 for kind, amount in zip(tickets, left, strict=True)]
+    scoped = [amount if each else 0 for each, amount in zip(having, left, strict=True)]
     if isinstance(benefit, AmountOffPerTicket):
         return [min(benefit.amount, amount) for amount in scoped]
     if isinstance(benefit, AmountOff):

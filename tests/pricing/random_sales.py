@@ -1,9 +1,11 @@
 """Small random sales with limits that bind on every level, in currencies of 0, 2 and 3 decimals."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from random import Random
+from typing import TypeVar
+from uuid import UUID
 
 from tests.pricing.playhouse import NOW, OfferParts, advantage, an_id, element, ids, promotion, ticket
 
@@ -31,8 +33,8 @@ from services.pricing.facts.offers import (
     Target,
 )
 from services.pricing.facts.refusals import EnteredCode, Refusal, RefusalCode
-from services.pricing.facts.sale import ContactFacts, LimitKey, Sale
-from services.pricing.facts.tickets import ElementKind, Line, ProductFamily, TicketKind
+from services.pricing.facts.sale import ContactFacts, Held, LimitKey, Sale
+from services.pricing.facts.tickets import ElementKind, Line, ProductFamily, TicketKind, TicketPlace
 from services.pricing.offer_index import OfferIndex
 from services.pricing.result import Pricing
 
@@ -46,6 +48,9 @@ ELEMENTS = [
 ]
 
 
+AnyOffer = TypeVar("AnyOffer", Advantage, PromotionalCode)
+
+
 @dataclass(frozen=True)
 class Case:
     """Everything that a price is made of."""
@@ -56,9 +61,31 @@ class Case:
     advantages: Sequence[Advantage]
     promotions: Sequence[PromotionalCode]
     taken: dict[LimitKey, int]
+    held: Held = field(default_factory=dict)
 
     def price(self) -> Pricing:
-        return price(self.lines, self.codes, self.sale, OfferIndex(self.advantages, self.promotions), self.taken)
+        index = OfferIndex(self.advantages, self.promotions)
+        return price(self.lines, self.codes, self.sale, index, self.taken, held=self.held)
+
+    def touched(self, random: Random) -> "Case":
+        """The basket once more, that holds its tickets by now, after some of the offers are over, and grown."""
+        held: dict[tuple[UUID, UUID | None], dict[TicketPlace, int]] = {}
+        for hold in self.price().holds:
+            held.setdefault((hold.offer, hold.code), {})[hold.kind.place] = hold.tickets
+        lines = [*self.lines, *([Line(random.choice(self.lines).kind, random.choice([1, 2]))] if self.lines else [])]
+        return replace(
+            self,
+            lines=lines,
+            advantages=[_ended(random, each) for each in self.advantages],
+            promotions=[_ended(random, each) for each in self.promotions],
+            held=held,
+        )
+
+
+def _ended(random: Random, offer: AnyOffer) -> AnyOffer:
+    ways: list[OfferParts] = [{}, {"state": OfferState.SUSPENDED}, {"state": OfferState.CLOSED}]
+    ways.append({"valid_until": NOW - timedelta(days=1)})
+    return replace(offer, **random.choice(ways))
 
 
 def dice(seed: int) -> Random:

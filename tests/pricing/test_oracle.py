@@ -29,8 +29,8 @@ def check_advantages(case: Case, pricing: Pricing) -> None:
     tickets = tickets_of(case)
     by_id = {each.id: each for each in case.advantages}
     assignment = tuple(by_id[each.advantage] if each.advantage else None for each in priced_tickets(pricing))
-    assert oracle.is_allowed(assignment, tickets, case.codes, case.sale, case.taken)
-    best = oracle.best_merit(tickets, case.codes, case.sale, case.advantages, case.taken)
+    assert oracle.is_allowed(assignment, tickets, case.codes, case.sale, case.taken, case.held)
+    best = oracle.best_merit(tickets, case.codes, case.sale, case.advantages, case.taken, case.held)
     assert oracle.merit(assignment, tickets, case.advantages) == best
     for kind, given, priced in zip(tickets, assignment, priced_tickets(pricing), strict=True):
         assert priced.advantage_price == (oracle.price_with(given, kind) if given else kind.full_price)
@@ -64,10 +64,17 @@ def check_promotions(case: Case, pricing: Pricing) -> None:
         code, priced = case.codes[place], pricing.codes[place]
         repeats = any(code.code == other.code for other in case.codes[:place])
         refusals = {each.code for each in code.refusals}
+        covered = oracle.covered(promotion, code, tickets, case.sale, case.held)
         refusals |= oracle.promotion_refusals(
-            promotion, tickets, sum(prices), [] if repeats else standing, case.sale, case.taken
+            promotion,
+            [kind for kind, each in zip(tickets, covered, strict=True) if each],
+            (promotion.id, code.code) in case.held,
+            sum(prices),
+            [] if repeats else standing,
+            case.sale,
+            case.taken,
         )
-        shares = oracle.promotion_shares(promotion, later, tickets, left)
+        shares = oracle.promotion_shares(promotion, later, tickets, left, covered)
         if not refusals and (repeats or not any(shares)):
             refusals = {RefusalCode.NO_BENEFIT}
         assert {each.code for each in priced.refusals} == refusals
@@ -89,6 +96,16 @@ def test_the_engine_answers_like_the_oracle(part: int) -> None:
         check_promotions(case, pricing)
 
 
+@pytest.mark.parametrize("part", range(PARTS))
+def test_the_engine_honours_what_is_held_like_the_oracle(part: int) -> None:
+    for seed in range(part, BASKETS, PARTS):
+        case = random_case(dice(seed), most_tickets=4).touched(dice(seed))
+        pricing = case.price()
+        check_advantages(case, pricing)
+        check_advantage_codes(case, pricing)
+        check_promotions(case, pricing)
+
+
 def test_the_baskets_are_worth_the_name() -> None:
     """The random baskets meet what they are to test: every refusal there is a rule for, and limits that bind."""
     met = Counter[object]()
@@ -99,7 +116,10 @@ def test_the_baskets_are_worth_the_name() -> None:
         met["applied"] += sum(code.applied for code in pricing.codes)
         loose = [replace(each, limits=Limits(), element_limits=()) for each in case.advantages]
         free = replace(case, advantages=loose).price()
+        touched = case.touched(dice(seed))
+        over = {each.id for each in (*touched.advantages, *touched.promotions) if oracle.is_over(each, case.sale)}
+        met["honoured"] += any(hold.offer in over for hold in touched.price().holds)
         met["bound"] += free.advantage_discount > pricing.advantage_discount > 0
     never = {RefusalCode.TOO_MANY_ATTEMPTS, RefusalCode.CODE_HELD, RefusalCode.CODE_INVALIDATED}
     assert set(met) >= set(RefusalCode) - never
-    assert min(met["applied"], met["bound"]) > BASKETS / 40
+    assert min(met["applied"], met["bound"], met["honoured"]) > BASKETS / 40

@@ -3,14 +3,16 @@
 from collections.abc import Callable
 from dataclasses import replace
 from random import Random
+from uuid import UUID
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.pricing.oracle import is_over
 from tests.pricing.playhouse import UNKNOWN, advantage, ticket
 from tests.pricing.random_sales import Case, benefit, random_case, shared, target
 
-from services.pricing.facts.offers import FixedPrice
-from services.pricing.facts.tickets import Line, ProductFamily
+from services.pricing.facts.offers import FixedPrice, OfferState
+from services.pricing.facts.tickets import Line, ProductFamily, TicketPlace
 from services.pricing.result import PricedTicket, Pricing
 
 Property = Callable[[Random], None]
@@ -139,3 +141,27 @@ def test_the_same_facts_give_the_same_price(random: Random) -> None:
     case = random_case(random)
     assert case.price() == case.price()
     assert replace(case, codes=[*case.codes, UNKNOWN]).price().total == case.price().total
+
+
+@for_all
+def test_an_offer_that_is_over_applies_to_no_more_tickets_than_are_held(random: Random) -> None:
+    case = random_case(random, most_tickets=9).touched(random)
+    over = {each.id for each in (*case.advantages, *case.promotions) if is_over(each, case.sale)}
+    holds = case.price().holds
+    for offer in over:
+        for line in case.lines:
+            got = sum(hold.tickets for hold in holds if (hold.offer, hold.kind) == (offer, line.kind))
+            assert got <= sum(held.get(line.kind.place, 0) for (of, _), held in case.held.items() if of == offer)
+
+
+@for_all
+def test_what_is_held_keeps_its_saving_when_all_offers_are_over(random: Random) -> None:
+    case = without_promotions(random)
+    held: dict[tuple[UUID, UUID | None], dict[TicketPlace, int]] = {}
+    for hold in case.price().holds:
+        held.setdefault((hold.offer, hold.code), {})[hold.kind.place] = hold.tickets
+    ended = [replace(each, state=OfferState.SUSPENDED) for each in case.advantages]
+    again = replace(case, advantages=ended, held=held)
+    assert again.price().total == case.price().total
+    wider = replace(again, lines=[*case.lines, *(Line(line.kind, 3) for line in case.lines)])
+    assert wider.price().advantage_discount == case.price().advantage_discount

@@ -54,9 +54,17 @@ class FreeHold(NamedTuple):
 
     own: bool
     offer: UUID
+    code: UUID | None
     contact: UUID | None
-    elements: tuple[UUID, ...]
+    product: UUID
+    performance: UUID | None
+    seat_category: UUID | None
+    audience_sub_category: UUID
     tickets: int
+
+    @property
+    def elements(self) -> tuple[UUID | None, ...]:
+        return self.product, self.performance, self.seat_category, self.audience_sub_category
 
 
 class StoredFacts(NamedTuple):
@@ -125,8 +133,8 @@ SELECT
         JOIN offer_limits l USING (organisation_id, offer_id, element_id)
         WHERE c.organisation_id = :organisation AND c.contact_id = q.contact
             AND c.offer_id IN (SELECT id FROM relevant)) AS shares,
-    (SELECT json_agg(json_build_array(own, offer_id, contact_id, product_id, performance_id, seat_category_id,
-        audience_sub_category_id, tickets)) FROM free) AS free
+    (SELECT json_agg(json_build_array(own, offer_id, code_id, contact_id, product_id, performance_id,
+        seat_category_id, audience_sub_category_id, tickets)) FROM free) AS free
 ) f ORDER BY q.position
 """)
 
@@ -211,7 +219,18 @@ def _taken(row: tuple[str, str | None, str, bool, int]) -> TakenFact:
     return TakenFact(uuid_of(offer), kind, None if kind is None else uuid_of(element), of_contact, tickets)
 
 
-def _free(row: tuple[bool, str, str | None, str, str | None, str | None, str, int]) -> FreeHold:
-    own, offer, contact, *elements, tickets = row
-    present = tuple(uuid_of(element) for element in elements if isinstance(element, str))
-    return FreeHold(own, uuid_of(offer), uuid_or_none(contact), present, int(tickets))
+def _free(
+    row: tuple[bool, str, str | None, str | None, str, str | None, str | None, str, int],
+) -> FreeHold:
+    own, offer, code, contact, product, performance, seat_category, audience_sub_category, tickets = row
+    return FreeHold(
+        own,
+        uuid_of(offer),
+        uuid_or_none(code),
+        uuid_or_none(contact),
+        uuid_of(product),
+        uuid_or_none(performance),
+        uuid_or_none(seat_category),
+        uuid_of(audience_sub_category),
+        tickets,
+    )

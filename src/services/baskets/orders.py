@@ -29,6 +29,7 @@ from services.core.texts import text
 from services.core.transactions import Done, Overtaken, Transaction, Transactions
 from services.core.viewer import Audience, StaffRole, Viewer
 from services.pricing.facts.refusals import Refusal, RefusalCode
+from services.pricing.facts.tickets import TicketKind
 from services.pricing.result import PricedLine, PricedTicket, Pricing
 
 LONGEST_REASON: Final = 500
@@ -205,6 +206,7 @@ async def _conclude(
 
 def _tickets(order: UUID, pricing: Pricing, holders: Mapping[UUID, UUID]) -> list[Ticket]:
     """One ticket a unit, each with a barcode of 80 unguessable bits."""
+    covers = _Covers(pricing, holders)
     return [
         Ticket(
             id=new_id(),
@@ -215,7 +217,7 @@ def _tickets(order: UUID, pricing: Pricing, holders: Mapping[UUID, UUID]) -> lis
             price=ticket.price,
             advantage=ticket.advantage,
             code=ticket.code,
-            redeemed=_redeemed(priced, ticket, pricing, holders),
+            redeemed=covers.redeemed(priced, ticket),
             controlled_at=None,
             controlled_at_point_of_sale=None,
         )
@@ -224,19 +226,29 @@ def _tickets(order: UUID, pricing: Pricing, holders: Mapping[UUID, UUID]) -> lis
     ]
 
 
-def _redeemed(
-    line: PricedLine, ticket: PricedTicket, pricing: Pricing, holders: Mapping[UUID, UUID]
-) -> tuple[tuple[UUID, UUID | None], ...]:
-    """The offers under which a scan of the ticket counts: its advantage, and the promotional codes that cover it."""
-    advantages = {each.advantage for priced in pricing.lines for each in priced.tickets}
-    promotions = {
-        (hold.offer, hold.code) for hold in pricing.holds if hold.kind == line.kind and hold.offer not in advantages
-    }
-    own = set() if ticket.advantage is None else {(ticket.advantage, ticket.code)}
-    return tuple(
-        (offer, None if code is None else holders.get(code))
-        for offer, code in sorted(own | promotions, key=lambda redeemed: redeemed[0])
-    )
+class _Covers:
+    """Hands out to the tickets of an order, in their order, what its promotional codes hold."""
+
+    def __init__(self, pricing: Pricing, holders: Mapping[UUID, UUID]) -> None:
+        self._holders = holders
+        advantages = {each.advantage for priced in pricing.lines for each in priced.tickets}
+        self._left: dict[TicketKind, dict[tuple[UUID, UUID | None], int]] = {}
+        for hold in pricing.holds:
+            if hold.offer not in advantages:
+                self._left.setdefault(hold.kind, {})[hold.offer, hold.code] = hold.tickets
+
+    def redeemed(self, line: PricedLine, ticket: PricedTicket) -> tuple[tuple[UUID, UUID | None], ...]:
+        """The offers under which a scan of the ticket counts: its advantage, and the codes that cover it."""
+        left = self._left.get(line.kind, {})
+        found = {each for each, tickets in left.items() if tickets}
+        for each in found:
+            left[each] -= 1
+        if ticket.advantage is not None:
+            found.add((ticket.advantage, ticket.code))
+        return tuple(
+            (offer, None if code is None else self._holders.get(code))
+            for offer, code in sorted(found, key=lambda redeemed: redeemed[0])
+        )
 
 
 def _not_controlled(ticket: Ticket | None, catalogue: Catalogue) -> Failure:

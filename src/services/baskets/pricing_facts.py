@@ -21,8 +21,8 @@ from services.core.texts import text
 from services.core.viewer import Viewer
 from services.pricing.facts.offers import Offer
 from services.pricing.facts.refusals import EnteredCode, Refusal, RefusalCode, Tickets
-from services.pricing.facts.sale import ContactFacts, LimitKey, Sale, Taken
-from services.pricing.facts.tickets import Element, ElementKind
+from services.pricing.facts.sale import ContactFacts, Held, LimitKey, Sale, Taken
+from services.pricing.facts.tickets import Element, ElementKind, TicketPlace
 from services.pricing.rules import needs_code
 from services.pricing.values import value
 
@@ -51,7 +51,7 @@ class Circumstances(Protocol):
 class PricingFacts:
     """All that pricing is told of an instant.
 
-    ``taken`` leaves out what the basket itself holds, which are the offers ``held``. ``holders`` maps a single-use code
+    ``taken`` leaves out what the basket itself holds, which is ``held``. ``holders`` maps a single-use code
     to the structure that it was generated for. ``has_expired``: some of what is free is still held by baskets past
     their time, which whoever takes it must end.
     """
@@ -60,7 +60,7 @@ class PricingFacts:
     sale: Sale
     codes: tuple[EnteredCode, ...]
     taken: Taken
-    held: frozenset[UUID]
+    held: Held
     holders: Mapping[UUID, UUID | None]
     has_expired: bool
 
@@ -145,7 +145,7 @@ class FactsReader:
             sale=sale,
             codes=(*entered, *_tried(question.include, entered, catalogue)),
             taken=_taken_by_others(found),
-            held=frozenset(hold.offer for hold in found.free if hold.own),
+            held=_held(found),
             holders={code.id: code.holder for code in found.codes if code.kind is CodeKind.SINGLE_USE},
             has_expired=any(not hold.own for hold in found.free),
         )
@@ -242,6 +242,16 @@ def _tried(include: frozenset[UUID], entered: Collection[EnteredCode], catalogue
     opened = {code.offer for code in entered}
     offers = [catalogue.offers[offer] for offer in sorted(include - opened)]
     return [EnteredCode(offer.code, offer=offer.id) for offer in offers if needs_code(offer)]
+
+
+def _held(found: db.StoredFacts) -> Held:
+    """What the basket itself holds."""
+    held: dict[tuple[UUID, UUID | None], dict[TicketPlace, int]] = {}
+    for hold in found.free:
+        if hold.own:
+            place = TicketPlace(hold.product, hold.performance, hold.seat_category, hold.audience_sub_category)
+            held.setdefault((hold.offer, hold.code), {})[place] = hold.tickets
+    return held
 
 
 def _taken_by_others(found: db.StoredFacts) -> dict[LimitKey, int]:

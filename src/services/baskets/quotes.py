@@ -72,8 +72,8 @@ class Quotes:
     async def quote(self, connection: AsyncConnection, wanted: Priceable) -> Quote:
         """The price of one basket.
 
-        Offers that the basket holds are honoured though suspended since. Raises InvalidInput where a line is not sold
-        or the contact is unknown.
+        Offers that are over are honoured for the tickets that the basket holds of them. Raises InvalidInput where a
+        line is not sold or the contact is unknown.
         """
         return _quote(wanted, await self._facts.read(connection, wanted.question))
 
@@ -103,7 +103,8 @@ def _quote(wanted: Priceable, facts: PricingFacts) -> Quote:
         facts.catalogue.offers,
         facts.taken,
         only=None if content.advantages is None else frozenset(content.advantages),
-        include=facts.held | wanted.include,
+        include=wanted.include,
+        held=facts.held,
     )
     return Quote(pricing, facts.catalogue, facts.holders, facts.has_expired)
 

@@ -58,14 +58,15 @@ class Granted:
 
 @value
 class _Choice:
-    """An advantage that tickets may get: what it takes off which kinds, what its limits leave, and the places of the
-    codes that open it.
+    """An advantage that tickets may get: what it takes off which kinds, what its limits leave, the places of the
+    codes that open it, and where it is over, of how many tickets of which kind it is honoured.
     """
 
     advantage: Advantage
     limits: Sequence[Bound]
     savings: dict[int, int]
     places: Sequence[int]
+    honoured: Mapping[int, int]
 
     @property
     def rank(self) -> int:
@@ -111,7 +112,7 @@ def _choices(basket: TicketCounts, entries: Entries, terms: Terms, only: frozens
     """The advantages that the sale, the codes and the limits allow for some ticket, in the order of preference."""
     places: dict[UUID, list[int]] = {}
     for place, (entry, advantage) in entries.items():
-        if entry.opens and needs_code(advantage):
+        if entry.opens and needs_code(advantage) and not terms.refusals(advantage, entry.entered.code):
             places.setdefault(advantage.id, []).append(place)
     opened = {*places, *terms.tried()}
     groups = terms.offers.groups(terms.sale.contact)
@@ -120,27 +121,36 @@ def _choices(basket: TicketCounts, entries: Entries, terms: Terms, only: frozens
         for advantage, off in terms.offers.candidates(kind, groups, opened):
             found.setdefault(advantage.id, (advantage, {}))[1][number] = off
     choices = [
-        _choice(advantage, savings, basket, places.get(advantage.id, ()), terms)
+        _choice(advantage, savings, basket, {place: entries[place][0] for place in places.get(advantage.id, ())}, terms)
         for advantage, savings in found.values()
-        if (only is None or advantage.id in only) and not terms.refusals(advantage)
+        if (only is None or advantage.id in only) and (advantage.id in places or not terms.refusals(advantage))
     ]
     choices.sort(key=lambda choice: (choice.rank, choice.advantage.code, choice.advantage.id))
     return [choice for choice in choices if choice.savings]
 
 
 def _choice(
-    advantage: Advantage, savings: Mapping[int, int], basket: TicketCounts, places: Sequence[int], terms: Terms
+    advantage: Advantage,
+    savings: Mapping[int, int],
+    basket: TicketCounts,
+    opening: Mapping[int, OpenedCode],
+    terms: Terms,
 ) -> _Choice:
-    """Leaves out the kinds whose sale has ended, or that a limit has no room for."""
+    """Leaves out the kinds whose sale has ended, that a limit has no room for, or that an offer that is over is not
+    held for.
+    """
     limits = terms.bounds(advantage)
+    held = terms.honoured(advantage, [entry.entered.code for entry in opening.values()] or [None])
+    honoured = {} if held is None else {number: held.get(basket.kinds[number].place, 0) for number in savings}
     full = [bound for bound in limits if bound.most < 1]
     left = {
         number: off
         for number, off in savings.items()
         if is_on_sale(advantage, basket.kinds[number], terms.sale.now)
+        and honoured.get(number) != 0
         and not (full and any(bound.covers(basket.kinds[number]) for bound in full))
     }
-    return _Choice(advantage, limits, left, places)
+    return _Choice(advantage, limits, left, tuple(opening), honoured)
 
 
 def _assign(basket: TicketCounts, choices: Sequence[_Choice]) -> list[tuple[_Choice, dict[int, int]]]:
@@ -153,6 +163,7 @@ def _assign(basket: TicketCounts, choices: Sequence[_Choice]) -> list[tuple[_Cho
         for bound in choice.limits:
             covered = [kind for kind in choice.savings if bound.covers(basket.kinds[kind])]
             caps.append(Cap(number, covered, bound.most))
+        caps += [Cap(number, [kind], most) for kind, most in choice.honoured.items() if kind in choice.savings]
         if choice.per_code is not None:
             caps.append(Cap(number, list(choice.savings), choice.per_code * len(choice.places)))
     shares: dict[int, dict[int, int]] = {}

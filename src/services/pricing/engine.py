@@ -11,7 +11,7 @@ from services.pricing.advantages import Given, grant
 from services.pricing.basket import TicketCounts
 from services.pricing.facts.offers import Advantage, Offer, PromotionalCode
 from services.pricing.facts.refusals import EnteredCode, Refusal, RefusalCode
-from services.pricing.facts.sale import Sale, Taken
+from services.pricing.facts.sale import NOTHING_HELD, Held, Sale, Taken
 from services.pricing.facts.tickets import Line, TicketKind
 from services.pricing.limits import bounds
 from services.pricing.offer_index import OfferIndex
@@ -31,17 +31,18 @@ def price(
     *,
     only: frozenset[UUID] | None = None,
     include: frozenset[UUID] = frozenset(),
+    held: Held = NOTHING_HELD,
 ) -> Pricing:
     """Prices a basket by the five steps of docs/domain.md, Pricing a basket.
 
     ``taken`` is what *other* baskets and orders hold of each counted limit. Of the advantages, ``only`` these are
     considered if given; a code of another one then changes nothing. The offers in ``include`` count as RUNNING,
-    whatever their state, to try them before they do.
+    whatever their state, to try them before they do. An offer that is over applies to as many tickets as are ``held``.
 
     Fees are asked once of a basket with tickets. A contact's balance pays no more than it has, and nothing if negative.
     """
     basket = TicketCounts.of(lines)
-    terms = Terms(sale, offers, taken, include)
+    terms = Terms(sale, offers, taken, include, held)
     entered = entries(codes, terms)
     granted = grant(basket, of_type(entered, Advantage), terms, only)
     prices = [

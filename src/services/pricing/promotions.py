@@ -6,7 +6,7 @@ from services.pricing.basket import TicketCounts
 from services.pricing.benefits import discounts
 from services.pricing.facts.offers import PromotionalCode
 from services.pricing.facts.refusals import Amount, Refusal, RefusalCode, Words
-from services.pricing.facts.tickets import TicketKind
+from services.pricing.facts.tickets import TicketPlace
 from services.pricing.limits import exceeded
 from services.pricing.result import Hold, PricedCode
 from services.pricing.scope import in_scope
@@ -15,6 +15,9 @@ from services.pricing.values import value
 
 Promotions = Mapping[int, tuple[OpenedCode, PromotionalCode]]
 """By the place of the code among all that were entered, in that order."""
+
+Scoped = Mapping[int, int]
+"""How many tickets of a kind, by its number, are in scope; kinds without one are left out."""
 
 
 @value
@@ -33,12 +36,14 @@ def promote(basket: TicketCounts, prices: Sequence[int], promotions: Promotions,
     codes: dict[int, PricedCode] = {}
     holds: list[Hold] = []
     for place, (entry, promotion) in promotions.items():
+        code = entry.entered.code
+        scope = _scope(promotion, basket, terms.honoured(promotion, [code]))
         reasons = [
-            *terms.refusals(promotion),
-            *_basket_refusals(promotion, basket, sum(prices), terms),
+            *terms.refusals(promotion, code if scope else None),
+            *_basket_refusals(promotion, basket, scope, sum(prices), terms),
             *(() if entry.repeats else _not_combinable(promotion, standing)),
         ]
-        shares = {} if reasons or not entry.opens else _shares(place, promotions, basket, left)
+        shares = {} if reasons or not entry.opens else _shares(place, promotions, basket, scope, left)
         if not any(shares.values()):
             codes[place] = entry.refused(reasons)
             continue
@@ -46,16 +51,17 @@ def promote(basket: TicketCounts, prices: Sequence[int], promotions: Promotions,
             left[ticket] -= share
         standing.append((entry, promotion))
         codes[place] = entry.applied(sum(shares.values()))
-        holds += [Hold(promotion.id, entry.entered.code, kind, count) for kind, count in _scope(promotion, basket)]
+        holds += [Hold(promotion.id, code, basket.kinds[kind], count) for kind, count in scope.items()]
     return Promoted([price - rest for price, rest in zip(prices, left, strict=True)], codes, holds)
 
 
-def _basket_refusals(promotion: PromotionalCode, basket: TicketCounts, worth: int, terms: Terms) -> Iterator[Refusal]:
+def _basket_refusals(
+    promotion: PromotionalCode, basket: TicketCounts, scope: Scoped, worth: int, terms: Terms
+) -> Iterator[Refusal]:
     """What the tickets have against it: unlike an advantage it is for all tickets in its scope, or for none."""
-    scope = _scope(promotion, basket)
     if not scope:
         yield Refusal(RefusalCode.NO_ELIGIBLE_TICKET)
-    yield from exceeded(terms.bounds(promotion), scope)
+    yield from exceeded(terms.bounds(promotion), [(basket.kinds[kind], count) for kind, count in scope.items()])
     if worth < promotion.minimum_basket:
         yield Refusal(RefusalCode.MINIMUM_BASKET_NOT_REACHED, Amount(promotion.minimum_basket), Amount(worth))
 
@@ -73,21 +79,39 @@ def _not_combinable(
         yield Refusal(RefusalCode.NOT_COMBINABLE, actual=Words(against))
 
 
-def _shares(place: int, promotions: Promotions, basket: TicketCounts, left: Sequence[int]) -> dict[int, int]:
-    """What a code takes off each ticket in its scope.
+def _shares(
+    place: int, promotions: Promotions, basket: TicketCounts, scope: Scoped, left: Sequence[int]
+) -> dict[int, int]:
+    """What a code takes off each ticket in its scope; of a kind that is in it in part, off the first ones.
 
     Where a split leaves minor units over, equal claims are met in the order of the basket. If codes are still to come,
     unlike tickets come in an order of their own first, or the order of the lines could change what those codes find.
     """
     promotion = promotions[place][1]
     later = [other for at, (_, other) in promotions.items() if at > place]
-    scoped = [in_scope(promotion, kind) for kind in basket.kinds]
     alike = [tuple(in_scope(other, kind) for other in later) for kind in basket.kinds]
-    tickets = [ticket for ticket, kind in enumerate(basket.tickets) if scoped[kind]]
+    tickets = list(_first(basket, scope))
     turns = [(alike[basket.tickets[ticket]], -left[ticket] if later else 0, ticket) for ticket in tickets]
     off = discounts(promotion.benefit, [left[ticket] for ticket in tickets], turns)
     return dict(zip(tickets, off, strict=True))
 
 
-def _scope(promotion: PromotionalCode, basket: TicketCounts) -> list[tuple[TicketKind, int]]:
-    return [each for each in zip(basket.kinds, basket.counts, strict=True) if in_scope(promotion, each[0])]
+def _first(basket: TicketCounts, scope: Scoped) -> Iterator[int]:
+    """The first tickets of each kind, as many as are in scope: those that have the best of the advantages."""
+    left = dict(scope)
+    for ticket, kind in enumerate(basket.tickets):
+        if left.get(kind, 0):
+            left[kind] -= 1
+            yield ticket
+
+
+def _scope(
+    promotion: PromotionalCode, basket: TicketCounts, honoured: Mapping[TicketPlace, int] | None
+) -> dict[int, int]:
+    """How many tickets of which kind a code is for; where its offer is over, no more than are ``honoured``."""
+    scope = {
+        number: count if honoured is None else min(count, honoured.get(kind.place, 0))
+        for number, (kind, count) in enumerate(zip(basket.kinds, basket.counts, strict=True))
+        if in_scope(promotion, kind)
+    }
+    return {number: count for number, count in scope.items() if count}

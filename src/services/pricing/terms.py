@@ -1,12 +1,14 @@
 """What a basket is priced under, and the codes entered for it."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import TypeVar
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Final, TypeVar
 from uuid import UUID
 
 from services.pricing.facts.offers import Offer, OfferState
 from services.pricing.facts.refusals import EnteredCode, Refusal, RefusalCode
-from services.pricing.facts.sale import Sale, Taken
+from services.pricing.facts.sale import Held, Sale, Taken
+from services.pricing.facts.tickets import TicketPlace
 from services.pricing.limits import Bound, bounds
 from services.pricing.offer_index import OfferIndex
 from services.pricing.result import PricedCode
@@ -15,27 +17,54 @@ from services.pricing.values import value
 
 AnyOffer = TypeVar("AnyOffer", bound=Offer)
 
+OVER: Final = frozenset({RefusalCode.OFFER_NOT_RUNNING, RefusalCode.EXPIRED})
+"""What stands against an offer that is over, and not against the tickets that a basket holds of it."""
+
 
 @value
 class Terms:
-    """The sale, the offers there are, what others have taken of their limits, and the offers to try as if RUNNING."""
+    """The sale, the offers there are, what others have taken of their limits, the offers to try as if RUNNING, and
+    what the basket holds already.
+    """
 
     sale: Sale
     offers: OfferIndex
     taken: Taken
     include: frozenset[UUID]
+    held: Held
 
-    def refusals(self, offer: Offer) -> list[Refusal]:
-        """All that the sale has against an offer, whatever the tickets."""
-        return refusals(offer, self.offers.rules(offer.id), self.sale, self.include)
+    def refusals(self, offer: Offer, code: UUID | None = None) -> list[Refusal]:
+        """All that the sale has against an offer, whatever the tickets; that it is over only where none are held.
+
+        ``code`` is the stored one by which they would be.
+        """
+        found = refusals(offer, self.offers.rules(offer.id), self.sale, self.include)
+        if found and (offer.id, code) in self.held:
+            return [refusal for refusal in found if refusal.code not in OVER]
+        return found
+
+    def honoured(self, offer: Offer, codes: Iterable[UUID | None]) -> Mapping[TicketPlace, int] | None:
+        """How many tickets may have an offer that is over: those that are held by these stored codes, and no more.
+
+        None for one that is not over, or not held (docs/domain.md, Baskets and orders).
+        """
+        held = [self.held[offer.id, code] for code in codes if (offer.id, code) in self.held]
+        if not held or OVER.isdisjoint(
+            refusal.code for refusal in refusals(offer, self.offers.rules(offer.id), self.sale, self.include)
+        ):
+            return None
+        tickets: Counter[TicketPlace] = Counter()
+        for each in held:
+            tickets.update(each)
+        return tickets
 
     def bounds(self, offer: Offer) -> list[Bound]:
         """What is left of the offer's limits."""
         return bounds(offer, self.sale, self.taken)
 
     def tried(self) -> Iterator[UUID]:
-        """The advantages to try that do not run and need no code."""
-        for offer in filter(None, map(self.offers.get, self.include)):
+        """The advantages to try, or held, that do not run and need no code."""
+        for offer in filter(None, map(self.offers.get, {*self.include, *(offer for offer, _ in self.held)})):
             if offer.state is not OfferState.RUNNING and not needs_code(offer):
                 yield offer.id
 

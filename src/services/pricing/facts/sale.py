@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 from uuid import UUID
 
-from services.pricing.facts.tickets import Element
+from services.pricing.facts.tickets import Element, TicketPlace
 from services.pricing.values import value
 
 
@@ -51,3 +51,8 @@ class LimitKey(NamedTuple):
 
 Taken = Mapping[LimitKey, int]
 """Tickets that *other* baskets and orders hold of each counted limit; a key that is missing counts as none."""
+
+Held = Mapping[tuple[UUID, UUID | None], Mapping[TicketPlace, int]]
+"""Tickets that the basket itself holds of an offer by a stored code, None where it took none, by what they are for."""
+
+NOTHING_HELD: Held = MappingProxyType({})

@@ -51,6 +51,15 @@ class Element(NamedTuple):
     id: UUID
 
 
+class TicketPlace(NamedTuple):
+    """What a ticket is for, whatever it costs."""
+
+    product: UUID
+    performance: UUID | None
+    seat_category: UUID | None
+    audience_sub_category: UUID
+
+
 @value
 class TicketKind:
     """What is sold: tickets that agree in all of this are alike.
@@ -67,6 +76,10 @@ class TicketKind:
     starts_at: datetime | None
     full_price: int
     season: UUID | None = None
+
+    @property
+    def place(self) -> TicketPlace:
+        return TicketPlace(self.product, self.performance, self.seat_category, self.audience_sub_category)
 
 
 @value
