@@ -11,6 +11,7 @@ from resolvers.runtime.context import Services
 from services.access.attempt_limits import AttemptLimits
 from services.access.audit import Audit
 from services.access.credentials import Credentials
+from services.baskets.allowances import Allowance, Allowances
 from services.baskets.lifecycle import Baskets
 from services.baskets.orders import Orders
 from services.baskets.pricing_facts import FactsReader
@@ -46,6 +47,7 @@ class House:
     credentials: Credentials
     links: DownloadLinks
     attempts: AttemptLimits
+    allowances: Allowances
 
 
 @asynccontextmanager
@@ -64,6 +66,10 @@ async def house(settings: Settings) -> AsyncIterator[House]:
                 Credentials(sessions, secret),
                 DownloadLinks(secret, settings.public_url),
                 AttemptLimits(redis),
+                Allowances(
+                    Allowance(settings.client_baskets, settings.client_tickets),
+                    Allowance(settings.shop_baskets, settings.shop_tickets),
+                ),
             )
         finally:
             await live.close()
@@ -76,7 +82,7 @@ def build_services(own: House) -> Services:
     catalogues = Catalogues(sessions)
     facts = FactsReader(catalogues, own.attempts)
     offers = Offers(sessions)
-    baskets = Baskets(sessions, catalogues, transactions, Quotes(facts))
+    baskets = Baskets(sessions, catalogues, transactions, Quotes(facts), own.allowances)
     batches = Batches(sessions, transactions, own.links)
     return Services(
         credentials=own.credentials,

@@ -96,6 +96,16 @@ class Settings(BaseSettings):
         default="http://127.0.0.1:8000", description="where clients reach this server; starts the links in mails"
     )
     pool_size: int = Field(default=10, ge=1, le=1000, description="database connections of each server process")
+    client_baskets: int = Field(
+        default=100,
+        ge=1,
+        description="baskets that a customer (a contact, or a network address) may have open at a shop",
+    )
+    client_tickets: int = Field(default=400, ge=1, description="tickets in all of these baskets together")
+    shop_baskets: int = Field(
+        default=10_000, ge=1, description="baskets that all customers of a shop, or of a partner, may have open at once"
+    )
+    shop_tickets: int = Field(default=40_000, ge=1, description="tickets in all of these baskets together")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="least severe log lines that are written"
     )

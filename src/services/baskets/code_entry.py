@@ -266,7 +266,7 @@ async def _carry_out(transaction: Transaction, changes: Sequence[_Change]) -> li
             change.basket.id,
             change.content.codes,
             stored_pricing.dump(change.quote.pricing, change.quote.single_use_codes),
-            change.quote.catalogue.organisation.basket_minutes,
+            change.quote.lifespan,
         )
         for change in changes
     ]

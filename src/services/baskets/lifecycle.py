@@ -14,6 +14,7 @@ from db.core.ids import new_id
 from db.core.sessions import Sessions
 from services.access.permissions import audit_sale, may_see, require_sale
 from services.baskets import stored_pricing
+from services.baskets.allowances import Allowances
 from services.baskets.basket import Basket, BasketState, opened
 from services.baskets.basket_input import BasketChange, BasketRequest, apply_change, check
 from services.baskets.code_entry import CodeEntries, CodeEntry
@@ -37,11 +38,19 @@ Accept = Callable[[db.LockedBasket, Pricing], None]
 class Baskets:
     """Use cases of baskets; each change is one transaction."""
 
-    def __init__(self, sessions: Sessions, catalogues: Catalogues, transactions: Transactions, quotes: Quotes) -> None:
+    def __init__(
+        self,
+        sessions: Sessions,
+        catalogues: Catalogues,
+        transactions: Transactions,
+        quotes: Quotes,
+        allowances: Allowances,
+    ) -> None:
         self._sessions = sessions
         self._catalogues = catalogues
         self._transactions = transactions
         self._quotes = quotes
+        self._allowances = allowances
         self._code_entries = CodeEntries(transactions, quotes)
 
     async def price(
@@ -60,7 +69,8 @@ class Baskets:
     async def create(self, viewer: Viewer, request: BasketRequest, now: datetime, key: str | None = None) -> Basket:
         """A new basket that holds what its price depends on.
 
-        Raises InvalidInput with every problem, Conflict where the idempotency key came with another input.
+        Raises InvalidInput with every problem, Conflict where the idempotency key came with another input, TooMany
+        where the customer or the shop has too much open.
         """
         require_sale(viewer)
         content = check(request, viewer, await self._catalogues.seen_by(viewer))
@@ -76,7 +86,7 @@ class Baskets:
         A code that is in the basket already changes nothing. Raises CodeRefused with every reason, NotFound, Conflict.
         """
 
-        once = IdempotentRequest(viewer, key, "applyAdvantageCode", (basket, code))
+        once = IdempotentRequest(viewer, key, "applyAdvantageCode", (basket, code), basket)
         entered = await self._code_entries.enter(CodeEntry(viewer, basket, code, now, once))
         return entered.basket or await self._seen(viewer, basket, now), entered.offer
 
@@ -91,7 +101,7 @@ class Baskets:
                 raise NotFound(("code",), text("code_not_in_basket"))
             return replace(content, codes=rest)
 
-        once = IdempotentRequest(viewer, key, "removeAdvantageCode", (basket, code))
+        once = IdempotentRequest(viewer, key, "removeAdvantageCode", (basket, code), basket)
         return await self._change(once, now, viewer, basket, without, anything)
 
     async def update(
@@ -101,9 +111,9 @@ class Baskets:
 
         A change that would cost the basket a code that applies is refused with the reasons, so that no price rises
         unsaid: the code is to be taken out first. Raises InvalidInput with every problem, CodeRefused, NotFound,
-        Conflict.
+        Conflict, TooMany.
         """
-        once = IdempotentRequest(viewer, key, "updateBasket", (basket, change))
+        once = IdempotentRequest(viewer, key, "updateBasket", (basket, change), basket)
         catalogue = await self._catalogues.seen_by(viewer)
 
         def changed(content: BasketContent) -> BasketContent:
@@ -113,7 +123,7 @@ class Baskets:
 
     async def cancel(self, viewer: Viewer, basket: UUID, now: datetime, key: str | None = None) -> Basket:
         """Ends a basket, which gives back all that it holds. Raises NotFound, Conflict."""
-        once = IdempotentRequest(viewer, key, "cancelBasket", basket)
+        once = IdempotentRequest(viewer, key, "cancelBasket", basket, basket)
         await self._transactions.once(once, now, self._cancel, viewer, basket)
         return await self._seen(viewer, basket, now)
 
@@ -150,16 +160,17 @@ class Baskets:
         accept(row, quote.pricing)
         await hold(transaction, [(Holder(row.id, content.contact), quote)])
         pricing = stored_pricing.dump(quote.pricing, quote.single_use_codes)
-        minutes = quote.catalogue.organisation.basket_minutes
-        expires_at = await db.save(connection, row.organisation, row.id, content, pricing, minutes)
+        expires_at = await db.save(connection, row.organisation, row.id, content, pricing, quote.lifespan)
         return Basket(row.id, BasketState.OPEN, content.contact, expires_at, quote.pricing, None)
 
     async def _create(self, transaction: Transaction, viewer: Viewer, content: BasketContent) -> Done[Basket]:
         connection, basket = transaction.connection, new_id()
+        client = await self._allowances.open(transaction, viewer, content)
         quote = await self._quotes.quote(connection, Priceable(viewer, content, transaction.now))
         pricing = stored_pricing.dump(quote.pricing, quote.single_use_codes)
-        minutes = quote.catalogue.organisation.basket_minutes
-        expires_at = await db.add(connection, transaction.organisation, basket, content, pricing, minutes)
+        expires_at = await db.add(
+            connection, transaction.organisation, basket, content, pricing, quote.lifespan, client
+        )
         if quote.pricing.holds:
             await hold(transaction, [(Holder(basket, content.contact), quote)])
         await audit_sale(transaction, viewer, "createBasket", "Basket", basket, {})
@@ -183,7 +194,9 @@ class Baskets:
         self, transaction: Transaction, viewer: Viewer, basket: UUID, edit: Edit, accept: Accept, action: str
     ) -> Done[Basket]:
         row = await self.locked(transaction, viewer, basket)
-        changed = await self.reprice(transaction, viewer, row, edit(row.content), accept)
+        content = edit(row.content)
+        await self._allowances.grow(transaction, viewer, row, content)
+        changed = await self.reprice(transaction, viewer, row, content, accept)
         await audit_sale(transaction, viewer, action, "Basket", basket, {})
         return Done({"basket": basket}, changed)
 

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from db.baskets.baskets import BasketContent
+from db.baskets.baskets import BasketContent, Lifespan
 from services.baskets.pricing_facts import FactsQuestion, FactsReader, PricingFacts
 from services.catalogue.snapshot import Catalogue
 from services.core.errors import InvalidInput
@@ -30,6 +30,12 @@ class Quote:
     catalogue: Catalogue
     holders: Mapping[UUID, UUID | None]
     has_expired: bool
+
+    @property
+    def lifespan(self) -> Lifespan:
+        """How long the basket lives, as the organisation says."""
+        organisation = self.catalogue.organisation
+        return Lifespan(organisation.basket_minutes, organisation.basket_maximum_minutes)
 
     @property
     def single_use_codes(self) -> frozenset[UUID]:

@@ -6,6 +6,8 @@
     ├── InvalidInput        the input is wrong, each problem with its path
     ├── NotFound            nothing with that id here, for this caller
     ├── Conflict            the state of the thing does not allow it
+    │   ├── TotalChanged    it costs something else by now
+    │   └── TooMany         this client, or this shop, has too much open already
     ├── CodeRefused         a code does not apply, with every reason
     ├── Unauthenticated     no credentials, or none that hold
     └── Forbidden           these credentials do not give the right
@@ -15,6 +17,7 @@ Everything else that escapes a service is a fault, and is masked at the edge.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 from services.core.texts import Text
 from services.pricing.facts.refusals import Refusal
@@ -22,8 +25,35 @@ from services.pricing.facts.refusals import Refusal
 Path = tuple[str, ...]
 
 
+class FailureCode(StrEnum):
+    """What went wrong, for programs. Values that nothing raises yet are for failures to come."""
+
+    INVALID_INPUT = "INVALID_INPUT"
+    NOT_FOUND = "NOT_FOUND"
+    CODE_REFUSED = "CODE_REFUSED"
+    BASKET_EXPIRED = "BASKET_EXPIRED"
+    BASKET_NOT_OPEN = "BASKET_NOT_OPEN"
+    BUSY = "BUSY"
+    IDEMPOTENCY_KEY_REUSED = "IDEMPOTENCY_KEY_REUSED"
+    VERSION_CLASH = "VERSION_CLASH"
+    SUSPEND_FIRST = "SUSPEND_FIRST"
+    STATE_DOES_NOT_ALLOW = "STATE_DOES_NOT_ALLOW"
+    ALREADY_CONTROLLED = "ALREADY_CONTROLLED"
+    WRONG_PERFORMANCE = "WRONG_PERFORMANCE"
+    OUTSIDE_ENTRY_TIME = "OUTSIDE_ENTRY_TIME"
+    TICKET_CANCELLED = "TICKET_CANCELLED"
+    TOTAL_CHANGED = "TOTAL_CHANGED"
+    TOO_MANY = "TOO_MANY"
+
+
 class Failure(Exception):  # noqa: N818 - the contract's own word
-    """An expected failure. ``text`` says what is wrong and what to do, in any of the five languages."""
+    """An expected failure. ``text`` says what is wrong and what to do, in any of the five languages.
+
+    ``retry_after``: seconds after which it is worth trying again, by the same idempotency key too; None where waiting
+    does not help.
+    """
+
+    retry_after: int | None = None
 
     def __init__(self, text: Text) -> None:
         super().__init__(text.key)
@@ -41,6 +71,8 @@ class Problem:
 class InvalidInput(Failure):
     """Every problem with the input at once."""
 
+    code = FailureCode.INVALID_INPUT
+
     def __init__(self, problems: Iterable[Problem]) -> None:
         super().__init__(Text("invalid_input"))
         self.problems = tuple(problems)
@@ -49,17 +81,47 @@ class InvalidInput(Failure):
 class NotFound(Failure):
     """Nothing that the caller may see has the id at ``path``."""
 
+    code = FailureCode.NOT_FOUND
+
     def __init__(self, path: Path, text: Text | None = None) -> None:
         super().__init__(text or Text("not_found"))
         self.path = path
 
 
 class Conflict(Failure):
-    """The state of the thing does not allow it."""
+    """The state of the thing does not allow it; ``code`` says in which way."""
+
+    def __init__(
+        self,
+        text: Text,
+        code: FailureCode = FailureCode.STATE_DOES_NOT_ALLOW,
+        *,
+        retry_after: int | None = None,
+    ) -> None:
+        super().__init__(text)
+        self.code = code
+        self.retry_after = retry_after
+
+
+class TotalChanged(Conflict):
+    """It costs ``total`` by now, in minor units, and not what the customer saw."""
+
+    def __init__(self, text: Text, total: int) -> None:
+        super().__init__(text, FailureCode.TOTAL_CHANGED)
+        self.total = total
+
+
+class TooMany(Conflict):
+    """More than one client, or one point of sale, may have open at once."""
+
+    def __init__(self, text: Text, retry_after: int | None) -> None:
+        super().__init__(text, FailureCode.TOO_MANY, retry_after=retry_after)
 
 
 class CodeRefused(Failure):
     """A code does not apply; ``refusals`` are all the reasons why."""
+
+    code = FailureCode.CODE_REFUSED
 
     def __init__(self, refusals: Sequence[Refusal]) -> None:
         super().__init__(Text("code_refused"))

@@ -2,10 +2,15 @@
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv6Network, ip_address
+from typing import Final
 from uuid import UUID
 
 from services.core.errors import Forbidden
 from services.core.texts import text
+
+_LONGEST: Final = 64  # No address is longer, whatever a header says.
 
 
 class Audience(StrEnum):
@@ -52,8 +57,29 @@ class Viewer:
     def is_staff(self) -> bool:
         return self.audience is Audience.STAFF
 
+    @property
+    def client(self) -> str:
+        """Whom limits of a customer count for: a contact, a partner, else whoever is at a network address.
+
+        The address of an IPv6 client is its first 56 bits, which is what a household gets. Empty where it is not known.
+        """
+        return network(self.address) if self.contact is None else str(self.contact)
+
     def require_role(self, *roles: StaffRole) -> None:
         """Raises Forbidden unless this is a staff member with one of ``roles``, with any role where none is named."""
         wanted = roles or tuple(StaffRole)
         if not (self.is_staff and self.roles.intersection(wanted)):
             raise Forbidden(text("forbidden_role", roles=", ".join(wanted)))
+
+
+@lru_cache(4_096)
+def network(address: str) -> str:
+    """What one customer has of addresses: one of IPv4, 2⁷² of IPv6."""
+    try:
+        parsed = ip_address(address[:_LONGEST])
+    except ValueError:
+        return address[:_LONGEST]
+    if isinstance(parsed, IPv4Address):
+        return str(parsed)
+    # A server that listens to both sees IPv4 so; all of it is in one /56.
+    return str(parsed.ipv4_mapped or IPv6Network((parsed, 56), strict=False))
