@@ -57,6 +57,7 @@ async def run(postgres: Postgres, gala: Gala, seed: int, seconds: float, mutant:
         ]
         until = asyncio.get_running_loop().time() + seconds
         living = [asyncio.create_task(client.live(until)) for client in clients]
+        living.append(asyncio.create_task(clients[0].meddle(until)))
         await _storm(postgres, running, random, seconds, report)
         postgres.start()
         _, late = await asyncio.wait(living, timeout=CALM)
