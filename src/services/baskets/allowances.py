@@ -15,7 +15,7 @@ from services.core.transactions import Transaction
 from services.core.viewer import Audience, Viewer
 
 AT_ONCE: Final = 50
-"""Requests of one client that all processes together carry out at one moment, at the most."""
+"""Requests of one client that all processes together may well carry out at one moment."""
 FRESH: Final = 1.0
 """Seconds for which a process goes by what it counted for a whole point of sale."""
 

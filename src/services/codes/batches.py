@@ -110,11 +110,11 @@ async def _resend(transaction: Transaction, viewer: Viewer, batch: UUID, to: str
     connection, organisation = transaction.connection, transaction.organisation
     row = await db.lock(connection, organisation, batch, wait=False)
     if row is None and await db.get(connection, organisation, [batch]):
-        raise Conflict(text("batch_under_way"), FailureCode.BUSY)
+        raise Conflict(text("batch_under_way"), FailureCode.BUSY, retry_after=5)
     if row is None:
         raise NotFound(("batchId",), text("unknown_batch"))
     if row.state not in {BatchState.DONE, BatchState.FAILED}:
-        raise Conflict(text("batch_under_way"), FailureCode.BUSY)
+        raise Conflict(text("batch_under_way"), FailureCode.BUSY, retry_after=5)
     again = await _taken_up(connection, row, to)
     await db.take_up(connection, organisation, batch, again)
     details: dict[str, object] = {"destination": again.destination, "state": again.state}

@@ -132,7 +132,7 @@ class Invalidation:
         if batch not in found:
             raise NotFound(("batchId",), text("unknown_batch"))
         if found[batch].state in {BatchState.PENDING, BatchState.GENERATING}:
-            raise Conflict(text("batch_under_way"), FailureCode.BUSY)
+            raise Conflict(text("batch_under_way"), FailureCode.BUSY, retry_after=5)
 
     async def _pages(self, viewer: Viewer, wanted: CodeFilter) -> AsyncIterator[Sequence[UUID]]:
         status = tuple(each for each in _OPEN if each in (wanted.status or _OPEN))
