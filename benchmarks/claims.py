@@ -177,7 +177,14 @@ def applies(url: str, folder: Path) -> list[float]:
 
 def _settings(url: str, folder: Path) -> Settings:
     size = CONNECTIONS // PROCESSES
-    return Settings(database_url=SecretStr(url), secret_key=SecretStr("x" * 32), data_dir=folder, pool_size=size)
+    return Settings(
+        database_url=SecretStr(url),
+        secret_key=SecretStr("x" * 32),
+        data_dir=folder,
+        pool_size=size,
+        shop_baskets=10_000_000,
+        shop_tickets=10_000_000,
+    )
 
 
 def theirs(url: str, folder: Path) -> list[float]:

@@ -14,7 +14,7 @@ from db.core.sessions import Sessions
 from resolvers.runtime.ids import encode
 from services.access.credentials import Credentials
 from services.catalogue.catalogues import Catalogues
-from services.catalogue.snapshot import AudienceSubCategory, Performance, SeatCategory, by_code
+from services.catalogue.snapshot import AudienceSubCategory, Catalogue, Performance, SeatCategory, by_code
 from services.codes.batches import BatchState
 from services.codes.download_links import DownloadLinks
 from services.codes.format import display
@@ -29,10 +29,13 @@ from services.dataset import Datasets
 SECRET = "a secret of thirty-two characters"
 CODES = 60
 CUSTOMERS = 8
+ENDING = tuple(f"ENDING-{number}" for number in range(3))
+"""Performances whose advantage and coupon staff suspend, change, and close while they are sold."""
 BALANCE = 100_000
 """Minor units that each customer has at first."""
 
-_PRICING = "total { amount } balanceUsed { amount } lines { tickets { advantage { code } } } codes { code applied }"
+_TICKETS = "tickets { advantage { code } promotionShare { amount } }"
+_PRICING = f"total {{ amount }} balanceUsed {{ amount }} lines {{ {_TICKETS} }} codes {{ code applied }}"
 _BASKET = f"id state pricing {{ {_PRICING} }}"
 _ORDER = "id number state pricing { total { amount } } tickets { id barcode price { amount } }"
 _REFUSED = "... on CodeRefused { refusals { code } } ... on Failure { message }"
@@ -55,6 +58,12 @@ mutation controlTicket($input: ControlTicketInput!) {{ answer: controlTicket(inp
     ... on Ticket {{ id barcode controlledAt }} ... on Failure {{ message }} }} }}
 mutation invalidateCode($input: InvalidateCodeInput!) {{ answer: invalidateCode(input: $input) {{ __typename
     ... on AdvantageCode {{ id status }} ... on Failure {{ message }} }} }}
+mutation changeOfferState($input: ChangeOfferStateInput!) {{ answer: changeOfferState(input: $input) {{ __typename
+    ... on OfferStateChanged {{ offer {{ id state }} }} ... on Failure {{ message }} }} }}
+mutation updateAdvantage($input: UpdateAdvantageInput!) {{ answer: updateAdvantage(input: $input) {{ __typename
+    ... on Advantage {{ id }} ... on Failure {{ message }} }} }}
+mutation updatePromotionalCode($input: UpdatePromotionalCodeInput!) {{ answer: updatePromotionalCode(input: $input) {{
+    __typename ... on PromotionalCode {{ id }} ... on Failure {{ message }} }} }}
 query basket($id: ID!) {{ answer: basket(id: $id) {{ __typename {_BASKET} order {{ id }} }} }}
 """
 
@@ -69,7 +78,7 @@ def document(now: datetime) -> JsonObject:
     ]
     performances = [
         {"code": code, "startsAt": (now + timedelta(days=30)).isoformat(), "venue": "Hall", "prices": prices}
-        for code in ("BY-CODE", "FEW", "ELEMENTS", "SHARES", "COUPONS", "PLAIN")
+        for code in ("BY-CODE", "FEW", "ELEMENTS", "SHARES", "COUPONS", "PLAIN", *ENDING)
     ]
 
     def offer(code: str, **parts: Json) -> JsonObject:
@@ -80,10 +89,10 @@ def document(now: datetime) -> JsonObject:
         rest = {"targetType": "PUBLIC", "benefit": {"amountOff": "10.00"}, **parts}
         return offer(code, season="S", family="EVENT", scope={"performances": [performance]}, **rest)
 
-    def coupon(code: str, limits: JsonObject, **custom: Json) -> JsonObject:
+    def coupon(code: str, limits: JsonObject, performance: str = "COUPONS", **custom: Json) -> JsonObject:
         customs = [{"code": f"{code}-CODE", **custom}]
         rest = {"benefit": {"amountOffPerTicket": "5.00"}, "combinable": True, "limits": limits, "customCodes": customs}
-        return offer(code, scope={"performances": ["COUPONS"]}, **rest)
+        return offer(code, scope={"performances": [performance]}, **rest)
 
     return {
         "organisation": {"code": "gala", "name": "Gala", "currency": "EUR", "timezone": "Europe/Paris"},
@@ -109,11 +118,13 @@ def document(now: datetime) -> JsonObject:
             advantage("FEW", "FEW", limits={"quota": 37}),
             advantage("ELEMENTS", "ELEMENTS", limits={"quota": 6, "elements": [{"seatCategory": "CAT1", "quota": 2}]}),
             advantage("SHARES", "SHARES", limits={"perContact": 3, "perOrder": 2}),
+            *(advantage(code, code, benefit={"amountOff": "80.00"}) for code in ENDING),
         ],
         "promotionalCodes": [
             coupon("THIRTY-SEVEN", {"quota": 37}),
             coupon("TWO", {"elements": [{"seatCategory": "CAT1", "quota": 2}]}),
             coupon("FIVE-USES", {}, maxUses=5),
+            *(coupon(code, {}, code) for code in ENDING),
         ],
         "batches": [
             {"code": "B", "advantage": "CODES", "contact": "MAKER", "quantity": CODES, "documentType": "NO_EMAIL"}
@@ -131,6 +142,8 @@ class Gala:
     customers: tuple[str, ...]
     codes: tuple[str, ...]
     performances: Mapping[str, str]
+    endings: Mapping[str, tuple[str, str]]
+    """The advantage and the promotional code of each performance of ENDING."""
     seats: Mapping[str, str]
     tariff: str
 
@@ -172,6 +185,7 @@ async def build(url: str) -> Gala:
             customers=tuple(customers),
             codes=tuple(display(code.code) for code in codes),
             performances=_encoded("Performance", catalogue.performances),
+            endings=_endings(catalogue),
             seats=_encoded("SeatCategory", catalogue.seat_categories),
             tariff=_encoded("AudienceSubCategory", catalogue.audience_sub_categories)["FULL"],
         )
@@ -182,6 +196,14 @@ async def build(url: str) -> Gala:
 def _encoded(kind: str, things: Mapping[UUID, Performance | SeatCategory | AudienceSubCategory]) -> Mapping[str, str]:
     """Ids on the wire by code."""
     return {code: encode(kind, thing.id) for code, thing in by_code(things).items()}
+
+
+def _endings(catalogue: Catalogue) -> Mapping[str, tuple[str, str]]:
+    ids = {
+        (type(offer).__name__, offer.code): encode(type(offer).__name__, offer.id)
+        for offer in catalogue.offers.values()
+    }
+    return {code: (ids["Advantage", code], ids["PromotionalCode", code]) for code in ENDING}
 
 
 class Fault(Exception):  # noqa: N818 - an answer, not a bug of the client

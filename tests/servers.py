@@ -43,7 +43,11 @@ def two_processes(url: str, **settings: str) -> Iterator[list[str]]:
 
 def environment_for(url: str, folder: Path, **more: str) -> dict[str, str]:
     own = {name: value for name, value in os.environ.items() if not name.startswith("SESAME_")}
-    settings = {"DATABASE_URL": url, "SECRET_KEY": SECRET, "DATA_DIR": str(folder), "LOG_LEVEL": "warning", **more}
+    # Dozens of customers come from one address here.
+    crowd = {"CLIENT_BASKETS": "100000", "CLIENT_TICKETS": "1000000"}
+    settings = (
+        {"DATABASE_URL": url, "SECRET_KEY": SECRET, "DATA_DIR": str(folder), "LOG_LEVEL": "warning"} | crowd | more
+    )
     path = os.pathsep.join([str(ROOT), own.get("PYTHONPATH", "")])
     return {**own, "PYTHONPATH": path, **{f"SESAME_{name}": value for name, value in settings.items()}}
 

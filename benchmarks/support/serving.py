@@ -20,6 +20,8 @@ from services.dataset import moved_to
 EXAMPLE = Path(__file__).parents[2] / "src" / "sesame" / "example.json"
 WORKERS = 2
 _PATIENCE = 60
+# All customers come from one address here.
+_CROWD = {f"SESAME_{whose}_{what}": "10000000" for whose in ("CLIENT", "SHOP") for what in ("BASKETS", "TICKETS")}
 
 
 @contextmanager
@@ -27,7 +29,7 @@ def sesame(workers: int = WORKERS, changed: Callable[[dict[str, Any]], None] | N
     """A server on the example's data, as ``changed`` leaves it, in a folder of its own, gone at the end."""
     with tempfile.TemporaryDirectory() as folder:
         os.chmod(folder, 0o755)  # noqa: PTH101, S103 - PostgreSQL runs as another user where this runs as root
-        environment = {**os.environ, "SESAME_DATA_DIR": f"{folder}/data", "SESAME_LOG_LEVEL": "warning"}
+        environment = {**os.environ, "SESAME_DATA_DIR": f"{folder}/data", "SESAME_LOG_LEVEL": "warning", **_CROWD}
         data = Path(folder) / "data.json"
         document = moved_to(json.loads(EXAMPLE.read_text()), datetime.now(UTC))
         assert isinstance(document, dict)

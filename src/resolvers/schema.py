@@ -9,6 +9,7 @@ from resolvers.access.audit import AuditQuery
 from resolvers.baskets.baskets import BasketsMutation, BasketsQuery
 from resolvers.baskets.orders import OrdersMutation, OrdersQuery
 from resolvers.catalogue.catalogue import CatalogueQuery
+from resolvers.catalogue.organisation import OrganisationQuery
 from resolvers.codes.batches import BatchesMutation, BatchesQuery
 from resolvers.codes.codes import CodesMutation, CodesQuery
 from resolvers.contacts.contacts import ContactsQuery
@@ -29,6 +30,7 @@ class Query(
     NodesQuery,
     ContactsQuery,
     CatalogueQuery,
+    OrganisationQuery,
     ConfigurationQuery,
     OffersQuery,
     EligibilityQuery,

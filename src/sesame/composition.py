@@ -14,6 +14,7 @@ from services.access.audit import Audit
 from services.access.credentials import Credentials
 from services.access.flood_alarm import FloodAlarm
 from services.access.misses import Misses
+from services.baskets.allowances import Allowance, Allowances
 from services.baskets.lifecycle import Baskets
 from services.baskets.orders import Orders
 from services.baskets.pricing_facts import FactsReader
@@ -52,6 +53,7 @@ class House:
     attempts: AttemptLimits
     queue_seconds: int
     misses: Misses
+    allowances: Allowances
 
 
 @asynccontextmanager
@@ -74,6 +76,10 @@ async def house(settings: Settings, *, statement_seconds: int = STATEMENT_SECOND
                 attempts,
                 settings.queue_seconds,
                 Misses(counts, alarm),
+                Allowances(
+                    Allowance(settings.client_baskets, settings.client_tickets),
+                    Allowance(settings.shop_baskets, settings.shop_tickets),
+                ),
             )
         finally:
             await live.close()
@@ -89,7 +95,7 @@ def build_services(own: House) -> Services:
     facts = FactsReader(catalogues)
     held_now = HeldNow(sessions, transactions)
     offers = Offers(sessions, held_now)
-    baskets = Baskets(sessions, catalogues, transactions, Quotes(facts), own.attempts)
+    baskets = Baskets(sessions, catalogues, transactions, Quotes(facts), own.attempts, own.allowances)
     batches = Batches(sessions, transactions, own.links)
     return Services(
         credentials=own.credentials,

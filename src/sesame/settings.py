@@ -146,6 +146,16 @@ class Settings(BaseSettings):
     drain_seconds: float = Field(
         default=20, gt=0, le=600, description="on SIGTERM, until the end in all, whoever still waits for an answer"
     )
+    client_baskets: int = Field(
+        default=100,
+        ge=1,
+        description="baskets that a customer (a contact, or a network address) may have open at a shop",
+    )
+    client_tickets: int = Field(default=400, ge=1, description="tickets in all of these baskets together")
+    shop_baskets: int = Field(
+        default=10_000, ge=1, description="baskets that all customers of a shop, or of a partner, may have open at once"
+    )
+    shop_tickets: int = Field(default=40_000, ge=1, description="tickets in all of these baskets together")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="least severe log lines that are written"
     )

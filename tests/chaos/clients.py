@@ -9,7 +9,7 @@ from typing import Any
 
 import asyncpg
 import httpx
-from tests.gala import Fault, Gala, send
+from tests.gala import ENDING, Fault, Gala, send
 from tests.ledger import connect
 
 from resolvers.runtime.ids import decode
@@ -45,6 +45,8 @@ class Book:
     invalidated: set[str] = field(default_factory=set)
     sold: dict[str, Answer] = field(default_factory=dict)
     """The last price that a basket's owner was told before it became an order."""
+    over: dict[str, int] = field(default_factory=dict)
+    """The performances whose offers do not run, as staff was told, each time with another number."""
     lost: int = 0
     """Requests whose outcome their client did not learn."""
 
@@ -78,6 +80,13 @@ def key_of(wire: str, kind: str) -> str:
     return str(decode(wire, kind, path=()))
 
 
+def favours(basket: Answer) -> tuple[int, int]:
+    """How many tickets of a basket have an advantage, and how many a share of a promotional code."""
+    tickets = [ticket for line in basket["pricing"]["lines"] for ticket in line["tickets"]]
+    shares = [ticket for ticket in tickets if ticket["promotionShare"]["amount"] != "0.00"]
+    return sum(ticket["advantage"] is not None for ticket in tickets), len(shares)
+
+
 class Client:
     """One of them; everything it does follows from its random numbers."""
 
@@ -92,9 +101,41 @@ class Client:
         """Goes from one sale to the next until it is time."""
         loop = asyncio.get_running_loop()
         while loop.time() < until:
-            ways = (self._by_code, self._stampede, self._few, self._elements, self._shares, self._coupons)
-            way = self._random.choices((*ways, self._look_back), (4, 4, 2, 2, 2, 3, 2))[0]
+            ways = (self._by_code, self._stampede, self._few, self._elements, self._shares, self._coupons, self._ending)
+            way = self._random.choices((*ways, self._look_back), (4, 4, 2, 2, 2, 3, 4, 2))[0]
             await way()
+
+    async def meddle(self, until: float) -> None:
+        """As staff: suspends offers that are being sold, misprices them, lets them run again, and closes them."""
+        loop = asyncio.get_running_loop()
+        left = list(ENDING)
+        while left and loop.time() < until:
+            which = self._random.choice(left)
+            await self._state(which, "SUSPENDED")
+            self._book.over[which] = self._random.getrandbits(64)
+            await asyncio.sleep(self._random.uniform(0.5, 1.5))
+            if self._random.random() < 0.5:
+                await self._misprice(which)
+            await asyncio.sleep(self._random.uniform(0.5, 1.5))
+            if self._random.random() < 0.7:
+                del self._book.over[which]
+                await self._state(which, "RUNNING")
+                await asyncio.sleep(self._random.uniform(0, 1))
+            else:
+                await self._state(which, "CLOSED")
+                left.remove(which)
+
+    async def _state(self, which: str, state: str) -> None:
+        for offer in self._gala.endings[which]:
+            answer = await self.ask("changeOfferState", self._gala.staff, offerId=offer, state=state)
+            if answer["__typename"] != "OfferStateChanged":
+                self._book.problems.append(f"an offer does not become {state}: {answer}")
+
+    async def _misprice(self, which: str) -> None:
+        advantage, coupon = self._gala.endings[which]
+        off = f"{self._random.randint(1, 99)}.00"
+        await self.ask("updateAdvantage", self._gala.staff, id=advantage, benefit={"amountOff": off})
+        await self.ask("updatePromotionalCode", self._gala.staff, id=coupon, benefit={"amountOffPerTicket": off})
 
     async def ask(self, operation: str, token: str | None = None, **wanted: object) -> Answer:
         """The answer, however often it takes to get it."""
@@ -187,6 +228,34 @@ class Client:
         for code in self._random.sample(("THIRTY-SEVEN-CODE", "TWO-CODE", "FIVE-USES-CODE"), 2):
             basket = await self._apply(basket, code)
         await self._finish(basket)
+
+    async def _ending(self) -> None:
+        """A basket grows while its offers end: of an offer that is over it has no more than it held before."""
+        which = self._random.choice(ENDING)
+        over = self._book.over.get(which)
+        basket = await self._basket(which, self._random.randint(1, 3))
+        self._check_favours(which, over, (0, 0), basket)
+        if self._random.random() < 0.6:
+            before, over = favours(basket), self._book.over.get(which)
+            basket = await self._apply(basket, f"{which}-CODE")
+            self._check_favours(which, over, before, basket)
+        for _ in range(self._random.randint(1, 3)):
+            for _ in range(self._random.randint(0, 10)):
+                if which not in self._book.over:
+                    await asyncio.sleep(0.15)
+            before, over = favours(basket), self._book.over.get(which)
+            lines = [self._gala.line(which, quantity=self._random.randint(1, 12))]
+            basket = await self._changed(basket, lines=lines)
+            self._check_favours(which, over, before, basket)
+        await self._finish(basket)
+
+    def _check_favours(self, which: str, over: int | None, before: tuple[int, int], basket: Answer) -> None:
+        """Where the offers were over from before the question until after the answer."""
+        if over is None or over != self._book.over.get(which):
+            return
+        after = favours(basket)
+        if after[0] > before[0] or after[1] > before[1]:
+            self._book.problems.append(f"offers of {which} are over, and yet {before} grew to {after}: {basket['id']}")
 
     async def _look_back(self) -> None:
         """A replay that comes late."""

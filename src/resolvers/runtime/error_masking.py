@@ -95,7 +95,7 @@ def _failure(error: GraphQLError, failure: Failure, language: Language) -> Graph
             return _copy(error, said, code=code)
         case CodeRefused():
             refusals = [{"code": each.code, "message": message(each, language)} for each in failure.refusals]
-            return _copy(error, said, code="CODE_REFUSED", refusals=refusals)
+            return _copy(error, said, code=failure.code, refusals=refusals)
     raise TypeError(f"a failure of an unknown kind: {failure!r}")
 
 

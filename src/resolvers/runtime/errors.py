@@ -9,10 +9,12 @@ from collections.abc import Sequence
 import strawberry
 
 from resolvers.runtime.context import Context, Info
-from resolvers.runtime.enums import Language, RefusalCode
+from resolvers.runtime.enums import FailureCode, Language, RefusalCode
 from resolvers.runtime.ids import WrongId, encode
+from resolvers.runtime.scalars import Money, money
 from services.catalogue.snapshot import Catalogue
 from services.core import errors
+from services.core.texts import Text
 from services.offers.refusal_texts import message, retry_after, shown
 from services.pricing.facts import refusals as refusal_facts
 
@@ -22,10 +24,17 @@ from services.pricing.facts import refusals as refusal_facts
     "error with an id to look up in the log."
 )
 class Failure:
-    message: str
+    code: FailureCode = strawberry.field(description="What went wrong, for programs.")
     retry_after: int | None = strawberry.field(
-        default=None, description="Seconds after which it is worth trying again; null where waiting does not help."
+        description="Seconds after which it is worth trying again, by the same idempotency key too; null where waiting "
+        "does not help."
     )
+    _text: strawberry.Private[Text]
+    _language: strawberry.Private[Language]
+
+    @strawberry.field(description="What is wrong and what to do about it.")
+    def message(self, language: Language | None = None) -> str:
+        return self._text.in_language(language or self._language)
 
 
 @strawberry.type
@@ -53,7 +62,7 @@ class NotFound(Failure):
     "a code that is already used."
 )
 class Conflict(Failure):
-    pass
+    total: Money | None = strawberry.field(description="What the basket costs by now, where the code is TOTAL_CHANGED.")
 
 
 @strawberry.type(description="One thing that stands in the way, with what was required and what was found.")
@@ -99,30 +108,50 @@ class _InvalidInputHandler(strawberry.ExceptionHandler[errors.InvalidInput, Inva
             InputProblem(path=list(each.path), message=each.text.in_language(language)) for each in exception.problems
         ]
         return InvalidInput(
-            message=exception.text.in_language(language), problems=problems, problem_count=exception.count
+            code=exception.code,
+            retry_after=exception.retry_after,
+            _text=exception.text,
+            _language=language,
+            problems=problems,
+            problem_count=exception.count,
         )
 
 
 class _NotFoundHandler(strawberry.ExceptionHandler[errors.NotFound | WrongId, NotFound]):
     def handle(self, exception: errors.NotFound | WrongId, *, field: object, info: Info) -> NotFound:
-        language = info.context.language
-        if isinstance(exception, errors.NotFound):
-            return NotFound(message=exception.text.in_language(language), path=list(exception.path))
-        problem = exception.problems[0]
-        return NotFound(message=problem.text.in_language(language), path=list(problem.path))
+        wrong = exception if isinstance(exception, errors.NotFound) else exception.problems[0]
+        return NotFound(
+            code=FailureCode.NOT_FOUND,
+            retry_after=exception.retry_after,
+            _text=wrong.text,
+            _language=info.context.language,
+            path=list(wrong.path),
+        )
 
 
 class _ConflictHandler(strawberry.ExceptionHandler[errors.Conflict, Conflict]):
-    def handle(self, exception: errors.Conflict, *, field: object, info: Info) -> Conflict:
-        return Conflict(message=exception.text.in_language(info.context.language), retry_after=exception.retry_after)
+    async def handle(self, exception: errors.Conflict, *, field: object, info: Info) -> Conflict:
+        context: Context = info.context
+        total = None
+        if isinstance(exception, errors.TotalChanged):
+            total = money(exception.total, (await context.catalogue()).organisation.currency)
+        return Conflict(
+            code=exception.code,
+            retry_after=exception.retry_after,
+            _text=exception.text,
+            _language=context.language,
+            total=total,
+        )
 
 
 class _CodeRefusedHandler(strawberry.ExceptionHandler[errors.CodeRefused, CodeRefused]):
     async def handle(self, exception: errors.CodeRefused, *, field: object, info: Info) -> CodeRefused:
         context: Context = info.context
         return CodeRefused(
-            message=exception.text.in_language(context.language),
+            code=exception.code,
             retry_after=retry_after(exception.refusals, context.now),
+            _text=exception.text,
+            _language=context.language,
             refusals=refusals(exception.refusals, await context.catalogue(), context.language),
         )
 

@@ -5,9 +5,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import lru_cache
 from hashlib import sha256
-from ipaddress import IPv4Address, IPv6Network, ip_address
 from typing import Final
 
 import structlog
@@ -21,8 +19,6 @@ from services.core.coalescing import Coalescing
 PAUSE: Final = 10.0
 """Seconds before Redis is asked again after it did not answer."""
 
-_LONGEST: Final = 64  # No address is longer, whatever a header says.
-_OF_ONE_CUSTOMER: Final = 56
 """Bits of an IPv6 address that a network's customer is given, and chooses the rest."""
 
 _log = structlog.get_logger()
@@ -102,29 +98,12 @@ class AttemptCounts:
         except RedisAway as error:
             self._away_until = clock.time() + PAUSE
             if away_until is None:
-                _log.warning("attempts are counted in PostgreSQL", reason=str(error))
+                _log.warning("attempts are counted in PostgreSQL", reason=error)
             return None
         self._away_until = None
         if away_until is not None:
             _log.warning("attempts are counted in Redis again")
         return found
-
-
-def network(address: str) -> str:
-    """What one customer has of addresses: one of IPv4, a /56 of IPv6."""
-    return _network(address[:_LONGEST])
-
-
-@lru_cache(4_096)
-def _network(address: str) -> str:
-    try:
-        parsed = ip_address(address)
-    except ValueError:
-        return address
-    if isinstance(parsed, IPv4Address):
-        return str(parsed)
-    # A server that listens to both sees IPv4 so.
-    return str(parsed.ipv4_mapped or IPv6Network((int(parsed), _OF_ONE_CUSTOMER), strict=False))
 
 
 def _in_turn(

@@ -10,9 +10,9 @@ from uuid import UUID
 
 import structlog
 
-from services.access.attempt_counts import AttemptCounts, Counted, Limit, network
+from services.access.attempt_counts import AttemptCounts, Counted, Limit
 from services.access.flood_alarm import FloodAlarm
-from services.core.viewer import Audience, Viewer
+from services.core.viewer import Audience, Viewer, network
 
 OF_BASKET: Final = Limit("codes of a basket", 20)
 OF_CUSTOMER: Final = Limit("codes of a customer", 100)

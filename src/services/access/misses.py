@@ -10,11 +10,11 @@ from typing import Final
 
 import structlog
 
-from services.access.attempt_counts import AttemptCounts, Limit, network
+from services.access.attempt_counts import AttemptCounts, Limit
 from services.access.flood_alarm import FloodAlarm
 from services.core.errors import TooMany
 from services.core.texts import text
-from services.core.viewer import Audience, Viewer
+from services.core.viewer import Audience, Viewer, network
 
 OF_IDS: Final = Limit("ids", 1_000)
 OF_BARCODES: Final = Limit("barcodes", 1_000)

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import datetime
+from decimal import Decimal
 from uuid import UUID
 
 from db.baskets import baskets as db
@@ -9,13 +10,14 @@ from db.baskets.baskets import BasketContent, BasketState
 from services.access.permissions import may_see, require_sale
 from services.baskets import stored_pricing
 from services.baskets.quotes import HeldBasket
-from services.core.errors import Conflict, NotFound
+from services.core.errors import Conflict, FailureCode, NotFound, TotalChanged
+from services.core.money import to_decimal
 from services.core.texts import text
 from services.core.viewer import Viewer
 from services.pricing.result import Pricing
 from services.pricing.values import value
 
-__all__ = ["Basket", "BasketState", "held", "opened", "taken_up"]
+__all__ = ["Basket", "BasketState", "SeenTotal", "held", "opened", "taken_up"]
 
 
 @value
@@ -36,7 +38,9 @@ def opened(viewer: Viewer, row: db.LockedBasket | None) -> db.LockedBasket:
     if row is None or not may_see(viewer, row.content.contact):
         raise NotFound(("basketId",), text("unknown_basket"))
     if row.state is not BasketState.OPEN:
-        raise Conflict(text(f"basket_{row.state.lower()}"))
+        is_over = row.state is BasketState.EXPIRED
+        code = FailureCode.BASKET_EXPIRED if is_over else FailureCode.BASKET_NOT_OPEN
+        raise Conflict(text(f"basket_{row.state.lower()}"), code)
     return row
 
 
@@ -53,3 +57,17 @@ def taken_up(content: BasketContent, viewer: Viewer) -> BasketContent:
 def held(row: db.LockedBasket) -> HeldBasket:
     """What a basket holds."""
     return HeldBasket(row.id, row.content, stored_pricing.load(row.pricing).pricing)
+
+
+@value
+class SeenTotal:
+    """What a customer was told that a basket costs, in the organisation's currency."""
+
+    amount: Decimal
+    currency: str
+
+    def check(self, total: int) -> None:
+        """Raises TotalChanged where it is another by now."""
+        now = to_decimal(total, self.currency)
+        if now != self.amount:
+            raise TotalChanged(text("total_changed", total=f"{now:f}", currency=self.currency), total)

@@ -296,7 +296,7 @@ async def _carry_out(transaction: Transaction, changes: Sequence[_Change]) -> li
             change.content.contact,
             change.content.counter_profile,
             stored_pricing.dump(change.quote.pricing, change.quote.single_use_codes),
-            change.quote.catalogue.organisation.basket_minutes,
+            change.quote.lifespan,
         )
         for change in changes
     ]

@@ -17,6 +17,7 @@ from db.core.sessions import Sessions
 from services.access.attempt_limits import AttemptLimits, CodeTries
 from services.access.permissions import audit_sale, may_see, require_sale
 from services.baskets import stored_pricing
+from services.baskets.allowances import Allowances
 from services.baskets.basket import Basket, BasketState, held, opened, taken_up
 from services.baskets.basket_input import BasketChange, BasketRequest, apply_change, check
 from services.baskets.code_entry import CodeEntries
@@ -49,11 +50,13 @@ class Baskets:
         transactions: Transactions,
         quotes: Quotes,
         attempts: AttemptLimits,
+        allowances: Allowances,
     ) -> None:
         self._sessions = sessions
         self._catalogues = catalogues
         self._transactions = transactions
         self._quotes = quotes
+        self._allowances = allowances
         self._attempts = attempts
         self._code_entries = CodeEntries(transactions, quotes, attempts)
 
@@ -74,7 +77,8 @@ class Baskets:
     async def create(self, viewer: Viewer, request: BasketRequest, now: datetime, key: str | None = None) -> Basket:
         """A new basket that holds what its price depends on.
 
-        Raises InvalidInput with every problem, Conflict where the idempotency key came with another input.
+        Raises InvalidInput with every problem, Conflict where the idempotency key came with another input, TooMany
+        where the customer or the shop has too much open.
         """
         require_sale(viewer)
         content = check(request, viewer, await self._catalogues.seen_by(viewer))
@@ -91,7 +95,7 @@ class Baskets:
         A code that is in the basket already changes nothing. Raises CodeRefused with every reason, NotFound, Conflict.
         """
 
-        once = IdempotentRequest(viewer, key, "applyAdvantageCode", (basket, code))
+        once = IdempotentRequest(viewer, key, "applyAdvantageCode", (basket, code), basket)
         entered = await self._code_entries.enter(viewer, basket, code, now, once)
         return entered.basket or await self._seen(viewer, basket, now), entered.offer
 
@@ -106,7 +110,7 @@ class Baskets:
                 raise NotFound(("code",), text("code_not_in_basket"))
             return replace(content, codes=rest)
 
-        once = IdempotentRequest(viewer, key, "removeAdvantageCode", (basket, code))
+        once = IdempotentRequest(viewer, key, "removeAdvantageCode", (basket, code), basket)
         return await self._change(once, now, viewer, basket, without, anything)
 
     async def update(
@@ -116,9 +120,9 @@ class Baskets:
 
         A change that would itself cost the basket a code that applies is refused with the reasons, so that no price
         rises unsaid: the code is to be taken out first. Taking tickets out is never refused. Raises InvalidInput with
-        every problem, CodeRefused, NotFound, Conflict.
+        every problem, CodeRefused, NotFound, Conflict, TooMany.
         """
-        once = IdempotentRequest(viewer, key, "updateBasket", (basket, change))
+        once = IdempotentRequest(viewer, key, "updateBasket", (basket, change), basket)
         catalogue = await self._catalogues.seen_by(viewer)
 
         def changed(content: BasketContent) -> BasketContent:
@@ -128,7 +132,7 @@ class Baskets:
 
     async def cancel(self, viewer: Viewer, basket: UUID, now: datetime, key: str | None = None) -> Basket:
         """Ends a basket, which gives back all that it holds. Raises NotFound, Conflict."""
-        once = IdempotentRequest(viewer, key, "cancelBasket", basket)
+        once = IdempotentRequest(viewer, key, "cancelBasket", basket, basket)
         await self._transactions.once(once, now, self._cancel, viewer, basket)
         return await self._seen(viewer, basket, now)
 
@@ -164,18 +168,19 @@ class Baskets:
         accept(row, content, quote.pricing)
         await hold(transaction, [(Holder(row.id, content.contact), quote)])
         pricing = stored_pricing.dump(quote.pricing, quote.single_use_codes)
-        minutes = quote.catalogue.organisation.basket_minutes
-        expires_at = await db.save(connection, row.organisation, row.id, content, pricing, minutes)
+        expires_at = await db.save(connection, row.organisation, row.id, content, pricing, quote.lifespan)
         return Basket(row.id, BasketState.OPEN, content.contact, expires_at, quote.pricing, None)
 
     async def _create(
         self, transaction: Transaction, viewer: Viewer, content: BasketContent, tries: CodeTries
     ) -> Done[Basket]:
         connection, basket = transaction.connection, new_id()
+        client = await self._allowances.open(transaction, viewer, content)
         quote = await self._quotes.quote(connection, Priceable(viewer, content, transaction.now, tries))
         pricing = stored_pricing.dump(quote.pricing, quote.single_use_codes)
-        minutes = quote.catalogue.organisation.basket_minutes
-        expires_at = await db.add(connection, transaction.organisation, basket, content, pricing, minutes)
+        expires_at = await db.add(
+            connection, transaction.organisation, basket, content, pricing, quote.lifespan, client
+        )
         if quote.pricing.holds:
             await hold(transaction, [(Holder(basket, content.contact), quote)])
         await audit_sale(transaction, viewer, "createBasket", "Basket", basket, {})
@@ -199,7 +204,9 @@ class Baskets:
         self, transaction: Transaction, viewer: Viewer, basket: UUID, edit: Edit, accept: Accept, action: str
     ) -> Done[Basket]:
         row = await self.locked(transaction, viewer, basket)
-        changed = await self.reprice(transaction, viewer, row, taken_up(edit(row.content), viewer), accept)
+        content = taken_up(edit(row.content), viewer)
+        await self._allowances.grow(transaction, viewer, row, content)
+        changed = await self.reprice(transaction, viewer, row, content, accept)
         await audit_sale(transaction, viewer, action, "Basket", basket, {})
         return Done({"basket": basket}, changed)
 

@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -18,11 +19,11 @@ from db.counts import counts
 from db.counts.counts import RedemptionCounts
 from services.access.permissions import audit_sale, may_see, may_see_ticket
 from services.baskets import stored_pricing
-from services.baskets.basket import BasketState, taken_up
+from services.baskets.basket import BasketState, SeenTotal, taken_up
 from services.baskets.lifecycle import Baskets, anything
 from services.catalogue.catalogues import Catalogues
 from services.catalogue.snapshot import Catalogue
-from services.core.errors import CodeRefused, Conflict, Failure, InvalidInput, NotFound, Problem
+from services.core.errors import CodeRefused, Conflict, Failure, FailureCode, InvalidInput, NotFound, Problem
 from services.core.idempotency import IdempotentRequest
 from services.core.text_checks import is_writable
 from services.core.texts import text
@@ -60,16 +61,27 @@ class Orders:
         self._baskets = baskets
 
     async def confirm(
-        self, viewer: Viewer, basket: UUID, payment_reference: str | None, now: datetime, key: str | None = None
+        self,
+        viewer: Viewer,
+        basket: UUID,
+        payment_reference: str | None,
+        now: datetime,
+        key: str | None = None,
+        expected_total: Decimal | None = None,
     ) -> Order:
         """The order that a basket becomes, at the price that it held.
 
         Codes and quotas held become used, the balance used leaves the contact's balance, each unit becomes a ticket.
         Raises NotFound; Conflict where the basket is not open, has no ticket, or the balance has been spent meanwhile;
-        CodeRefused where a code was invalidated since: the basket then has its price without it, to be confirmed anew.
+        CodeRefused where a code was invalidated since: the basket then has its price without it, to be confirmed anew;
+        TotalChanged where the total is not the ``expected_total`` that the customer saw.
         """
-        once = IdempotentRequest(viewer, key, "confirmBasket", (basket, payment_reference))
-        done = await self._transactions.once(once, now, self._confirm, viewer, basket, payment_reference)
+        seen = None
+        if expected_total is not None:
+            seen = SeenTotal(expected_total, (await self._catalogues.seen_by(viewer)).organisation.currency)
+        request = (basket, payment_reference, expected_total)
+        once = IdempotentRequest(viewer, key, "confirmBasket", request, basket)
+        done = await self._transactions.once(once, now, self._confirm, viewer, basket, payment_reference, seen)
         order = done.answer["order"]
         return (await self.find(viewer, [order]))[order]
 
@@ -134,7 +146,12 @@ class Orders:
         return {key: row for key, row in found.items() if may_see_ticket(viewer, orders[row.order].contact)}
 
     async def _confirm(
-        self, transaction: Transaction, viewer: Viewer, basket: UUID, payment_reference: str | None
+        self,
+        transaction: Transaction,
+        viewer: Viewer,
+        basket: UUID,
+        payment_reference: str | None,
+        seen: SeenTotal | None,
     ) -> Done[None] | CodeRefused:
         row = await self._baskets.locked(transaction, viewer, basket)
         mine = taken_up(row.content, viewer)
@@ -148,6 +165,8 @@ class Orders:
             return CodeRefused([Refusal(RefusalCode.CODE_INVALIDATED) for _ in lost])
         if not any(line.tickets for line in stored.pricing.lines):
             raise Conflict(text("basket_empty"))
+        if seen is not None:
+            seen.check(stored.pricing.total)
         order = await _conclude(transaction, row, stored, payment_reference)
         await audit_sale(transaction, viewer, "confirmBasket", "Order", order, {"basket": str(basket)})
         return Done({"order": order})
@@ -244,11 +263,12 @@ def _not_controlled(ticket: Ticket | None, catalogue: Catalogue) -> Failure:
     if ticket is None:
         return NotFound(("barcode",), text("unknown_ticket"))
     if ticket.controlled_at is None:
-        return Conflict(text("ticket_of_cancelled_order"))
+        return Conflict(text("ticket_of_cancelled_order"), FailureCode.TICKET_CANCELLED)
     place = ticket.controlled_at_point_of_sale
     at = ticket.controlled_at.astimezone(ZoneInfo(catalogue.timezone))
     where = "–" if place is None else catalogue.points_of_sale[place].code
-    return Conflict(text("ticket_controlled_already", at=at.strftime("%Y-%m-%d %H:%M:%S"), where=where))
+    said = text("ticket_controlled_already", at=at.strftime("%Y-%m-%d %H:%M:%S"), where=where)
+    return Conflict(said, FailureCode.ALREADY_CONTROLLED)
 
 
 def _check_reason(reason: str | None) -> None:

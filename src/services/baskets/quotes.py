@@ -10,7 +10,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from db.baskets.baskets import BasketContent
+from db.baskets.baskets import BasketContent, Lifespan
 from services.access.attempt_limits import CodeTries
 from services.baskets.pricing_facts import FactsQuestion, FactsReader, PricingFacts
 from services.catalogue.snapshot import Catalogue
@@ -48,6 +48,12 @@ class Quote:
         """The single-use codes that the price stands on."""
         codes = {hold.code for hold in self.pricing.holds}
         return frozenset(code for code in self.holders if code in codes)
+
+    @property
+    def lifespan(self) -> Lifespan:
+        """How long the basket lives, as the organisation says."""
+        organisation = self.catalogue.organisation
+        return Lifespan(organisation.basket_minutes, organisation.basket_maximum_minutes)
 
 
 @value

@@ -6,7 +6,8 @@
     ├── InvalidInput        the input is wrong, each problem with its path
     ├── NotFound            nothing with that id here, for this caller
     ├── Conflict            the state of the thing does not allow it
-    │   └── TooMany             it was asked for too often
+    │   ├── TotalChanged    it costs something else by now
+    │   └── TooMany         this client, or this shop, asks for more than it may
     ├── CodeRefused         a code does not apply, with every reason
     ├── Unauthenticated     no credentials, or none that hold
     └── Forbidden           these credentials do not give the right
@@ -16,6 +17,7 @@ Everything else that escapes a service is a fault, and is masked at the edge: an
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from itertools import islice
 from typing import Final, Protocol
 
@@ -27,6 +29,27 @@ MOST_LISTED: Final = 50
 """Problems of one input that are listed; what comes after is counted. Nobody mends more of them by hand at a time."""
 
 Path = tuple[str, ...]
+
+
+class FailureCode(StrEnum):
+    """What went wrong, for programs. Values that nothing raises yet are for failures to come."""
+
+    INVALID_INPUT = "INVALID_INPUT"
+    NOT_FOUND = "NOT_FOUND"
+    CODE_REFUSED = "CODE_REFUSED"
+    BASKET_EXPIRED = "BASKET_EXPIRED"
+    BASKET_NOT_OPEN = "BASKET_NOT_OPEN"
+    BUSY = "BUSY"
+    IDEMPOTENCY_KEY_REUSED = "IDEMPOTENCY_KEY_REUSED"
+    VERSION_CLASH = "VERSION_CLASH"
+    SUSPEND_FIRST = "SUSPEND_FIRST"
+    STATE_DOES_NOT_ALLOW = "STATE_DOES_NOT_ALLOW"
+    ALREADY_CONTROLLED = "ALREADY_CONTROLLED"
+    WRONG_PERFORMANCE = "WRONG_PERFORMANCE"
+    OUTSIDE_ENTRY_TIME = "OUTSIDE_ENTRY_TIME"
+    TICKET_CANCELLED = "TICKET_CANCELLED"
+    TOTAL_CHANGED = "TOTAL_CHANGED"
+    TOO_MANY = "TOO_MANY"
 
 
 class Failure(Exception):  # noqa: N818 - the contract's own word
@@ -61,6 +84,8 @@ class ProblemList(Protocol):
 class InvalidInput(Failure):
     """Every problem with the input at once: the first ``most`` of them, all where it is None, and their ``count``."""
 
+    code = FailureCode.INVALID_INPUT
+
     def __init__(self, problems: ProblemList, most: int | None = MOST_LISTED, *, count: int | None = None) -> None:
         super().__init__(Text("invalid_input"))
         self.problems = tuple(islice(problems, most))
@@ -70,25 +95,47 @@ class InvalidInput(Failure):
 class NotFound(Failure):
     """Nothing that the caller may see has the id at ``path``."""
 
+    code = FailureCode.NOT_FOUND
+
     def __init__(self, path: Path, text: Text | None = None) -> None:
         super().__init__(text or Text("not_found"))
         self.path = path
 
 
 class Conflict(Failure):
-    """The state of the thing does not allow it."""
+    """The state of the thing does not allow it; ``code`` says in which way."""
+
+    def __init__(
+        self,
+        text: Text,
+        code: FailureCode = FailureCode.STATE_DOES_NOT_ALLOW,
+        *,
+        retry_after: int | None = None,
+    ) -> None:
+        super().__init__(text)
+        self.code = code
+        self.retry_after = retry_after
+
+
+class TotalChanged(Conflict):
+    """It costs ``total`` by now, in minor units, and not what the customer saw."""
+
+    def __init__(self, text: Text, total: int) -> None:
+        super().__init__(text, FailureCode.TOTAL_CHANGED)
+        self.total = total
 
 
 class TooMany(Conflict):
-    """More than one client may ask for."""
+    """More than one client, or one point of sale, may ask for, or have open at once."""
 
     def __init__(self, text: Text, retry_after: int | None) -> None:
-        super().__init__(text)
-        self.retry_after = retry_after
+        super().__init__(text, FailureCode.TOO_MANY, retry_after=retry_after)
 
 
 class CodeRefused(Failure):
     """A code does not apply; ``refusals`` are all the reasons why."""
+
+    code = FailureCode.CODE_REFUSED
 
     def __init__(self, refusals: Sequence[Refusal]) -> None:
         super().__init__(Text("code_refused"))

@@ -5,17 +5,28 @@ from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
 from typing import Final
-from uuid import UUID
+from uuid import RFC_4122, UUID
 
 from pydantic import TypeAdapter
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.core import idempotency as db
 from services.core import unversioned_fingerprints
-from services.core.errors import CodeRefused, Conflict, Failure, Forbidden, InvalidInput, NotFound, Path, Problem
+from services.core.errors import (
+    CodeRefused,
+    Conflict,
+    Failure,
+    FailureCode,
+    Forbidden,
+    InvalidInput,
+    NotFound,
+    Path,
+    Problem,
+    TotalChanged,
+)
 from services.core.fingerprints import fingerprint
 from services.core.texts import Text, text
-from services.core.viewer import Viewer
+from services.core.viewer import Audience, Viewer, network
 from services.pricing.facts.refusals import Refusal
 
 MAXIMUM_LENGTH: Final = 255
@@ -41,6 +52,8 @@ class _StoredAnswer:
     problems: tuple[tuple[Path, _Text], ...] = ()
     problem_count: int = 0
     refusals: tuple[Refusal, ...] = ()
+    code: FailureCode = FailureCode.STATE_DOES_NOT_ALLOW
+    total: int | None = None
 
 
 _TOLD: Final = TypeAdapter(_StoredAnswer)
@@ -49,17 +62,24 @@ _TOLD: Final = TypeAdapter(_StoredAnswer)
 class IdempotentRequest:
     """A request that is to have one effect and one answer under its caller's idempotency key, if it has one.
 
+    All anonymous shoppers of a shop send the same token, so that a key is theirs by what else they know: by the
+    ``basket``, whose id cannot be guessed, where the request names one; by itself, where it is a UUID; else by the
+    network address.
+
     ``request`` is the input, of values that have a canonical form (``services.core.fingerprints``): one argument, or a
     tuple of them in an order that stays. Keys are kept for two days, over upgrades too.
     """
 
-    def __init__(self, viewer: Viewer, key: str | None, operation: str, request: object) -> None:
+    def __init__(
+        self, viewer: Viewer, key: str | None, operation: str, request: object, basket: UUID | None = None
+    ) -> None:
         if key is not None and not (1 <= len(key) <= MAXIMUM_LENGTH and key.isprintable()):
-            raise Conflict(text("bad_idempotency_key", maximum=MAXIMUM_LENGTH))
+            raise Conflict(text("bad_idempotency_key", maximum=MAXIMUM_LENGTH), FailureCode.INVALID_INPUT)
         self.operation = operation
         self._viewer = viewer
         self._key = key
         self._request = request
+        self._basket = basket
 
     @property
     def organisation(self) -> UUID:
@@ -68,6 +88,15 @@ class IdempotentRequest:
     @property
     def is_keyed(self) -> bool:
         return self._key is not None
+
+    @cached_property
+    def _caller(self) -> str:
+        actor = self._viewer.actor
+        if self._viewer.audience is not Audience.SHOPPER:
+            return actor
+        if self._basket is not None:
+            return f"{actor}/{self._basket}"
+        return actor if _is_unguessable(self._key) else f"{actor}@{network(self._viewer.address)}"
 
     @cached_property
     def _fingerprint(self) -> bytes:
@@ -82,22 +111,31 @@ class IdempotentRequest:
     @property
     def name(self) -> tuple[str, str] | None:
         """Caller and key, None where there is no key."""
-        return None if self._key is None else (self._viewer.actor, self._key)
+        return None if self._key is None else (self._caller, self._key)
 
     def keyed(self) -> db.KeyedRequest | None:
         """The request under its key, where it has one."""
-        return None if self._key is None else db.KeyedRequest(self._viewer.actor, self._key, self._fingerprint)
+        return None if self._key is None else db.KeyedRequest(self._caller, self._key, self._fingerprint)
 
     def answered(self, answer: Answer | Failure) -> db.KeyedAnswer | None:
         """The answer under its key, where it has one."""
-        return None if self._key is None else db.KeyedAnswer(self._viewer.actor, self._key, _value(answer))
+        return None if self._key is None else db.KeyedAnswer(self._caller, self._key, _value(answer))
 
     def told(self, effect: db.StoredEffect) -> Answer | Failure:
         """What was told under the key before: Conflict where it came with another input."""
         if not self._is_of(effect.fingerprint):
-            return Conflict(text("idempotency_key_reused"))
+            return Conflict(text("idempotency_key_reused"), FailureCode.IDEMPOTENCY_KEY_REUSED)
         told = _TOLD.validate_python(effect.answer)
         return _failure(told) if told.made is None else told.made
+
+
+def _is_unguessable(key: str | None) -> bool:
+    """Whether a key is a UUID in its usual form, which programs make of random numbers."""
+    try:
+        parsed = UUID(key or "")
+    except ValueError:
+        return False
+    return parsed.variant == RFC_4122 and parsed.version in (4, 7) and str(parsed) == (key or "").lower()
 
 
 async def begin(
@@ -149,6 +187,10 @@ def _told(failure: Failure) -> _StoredAnswer:
             return _StoredAnswer(failure="NotFound", said=_kept(failure.text), path=path)
         case CodeRefused(refusals=refusals):
             return _StoredAnswer(failure="CodeRefused", said=_kept(failure.text), refusals=refusals)
+        case TotalChanged(total=total):
+            return _StoredAnswer(failure="Conflict", said=_kept(failure.text), code=failure.code, total=total)
+        case Conflict(code=code):
+            return _StoredAnswer(failure="Conflict", said=_kept(failure.text), code=code)
     return _StoredAnswer(failure=type(failure).__name__, said=_kept(failure.text))
 
 
@@ -164,7 +206,7 @@ def _failure(told: _StoredAnswer) -> Failure:
             return CodeRefused(told.refusals)
         case "Forbidden":
             return Forbidden(said)
-    return Conflict(said)
+    return Conflict(said, told.code) if told.total is None else TotalChanged(said, told.total)
 
 
 def _kept(said: Text) -> _Text:

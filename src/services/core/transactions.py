@@ -96,7 +96,8 @@ class Transactions:
         """Like ``run``, with one effect and one answer for the request's idempotency key.
 
         A failure that ``write`` raises undoes its effect; one that it returns keeps it. Either is raised here, and
-        kept under the key, so that who asks again hears the same.
+        kept under the key, so that who asks again hears the same; but for one that waiting mends, which leaves the key
+        free to be sent again.
         """
 
         async def keyed(transaction: Transaction) -> Done[Result] | Failure:
@@ -108,6 +109,8 @@ class Transactions:
                 async with transaction.connection.begin_nested():
                     done = await write(transaction, *args, **kwargs)
             except Failure as failure:
+                if failure.retry_after is not None:
+                    raise
                 transaction.changed.clear()
                 done = failure
             answer = done if isinstance(done, Failure) else done.answer

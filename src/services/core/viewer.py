@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv6Network, ip_address
 from typing import Final
 from uuid import UUID
 
@@ -10,6 +12,7 @@ from services.core.texts import text
 
 CODES_OF_OPERATION: Final = 100
 """Unknown codes that one operation may try."""
+_LONGEST: Final = 64  # No address is longer, whatever a header says.
 
 
 class Audience(StrEnum):
@@ -35,7 +38,7 @@ OFFICE: Final = (StaffRole.CATALOGUE, StaffRole.SALES, StaffRole.CODES, StaffRol
 """The roles to which the organisation's records are open: its contacts, sales, offers with their codes, its audit."""
 
 
-class Allowance:
+class CodeAllowance:
     """How many codes one operation may still have looked up: one operation is one customer's, whoever that is."""
 
     __slots__ = ("_left",)
@@ -74,7 +77,7 @@ class Viewer:
     counter_profile: str | None = None
     catalogue_version: int | None = None
     address: str = field(default="", compare=False)
-    allowance: Allowance = field(default_factory=Allowance, compare=False, repr=False)
+    allowance: CodeAllowance = field(default_factory=CodeAllowance, compare=False, repr=False)
 
     @property
     def is_staff(self) -> bool:
@@ -88,6 +91,14 @@ class Viewer:
         """
         return self.is_staff and not self.roles.isdisjoint(OFFICE)
 
+    @property
+    def client(self) -> str:
+        """Whom limits of a customer count for: a contact, a partner, else whoever is at a network address.
+
+        The address of an IPv6 client is its first 56 bits, which is what a household gets. Empty where it is not known.
+        """
+        return network(self.address) if self.contact is None else str(self.contact)
+
     def require_role(self, *roles: StaffRole) -> None:
         """Raises Forbidden unless this is a staff member with one of ``roles``, one who reads the records where none is
         named.
@@ -95,3 +106,16 @@ class Viewer:
         wanted = roles or OFFICE
         if not (self.is_staff and self.roles.intersection(wanted)):
             raise Forbidden(text("forbidden_role", roles=", ".join(wanted)))
+
+
+@lru_cache(4_096)
+def network(address: str) -> str:
+    """What one customer has of addresses: one of IPv4, 2⁷² of IPv6."""
+    try:
+        parsed = ip_address(address[:_LONGEST])
+    except ValueError:
+        return address[:_LONGEST]
+    if isinstance(parsed, IPv4Address):
+        return str(parsed)
+    # A server that listens to both sees IPv4 so; all of it is in one /56.
+    return str(parsed.ipv4_mapped or IPv6Network((parsed, 56), strict=False))

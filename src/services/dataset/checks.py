@@ -22,6 +22,10 @@ def check(document: Document, outline: Outline, existing: Existing, problems: Pr
         currency = existing.catalogue.organisation.currency
         if document.organisation.currency != currency:
             problems.add(("organisation", "currency"), text("fixed_once_loaded", value=currency))
+    if document.organisation is not None:
+        least, most = document.organisation.basket_minutes, document.organisation.basket_minutes_in_all
+        if most < least:
+            problems.add(("organisation", "basketMaximumMinutes"), text("basket_maximum_too_short", least=least))
     for season in document.seasons:
         problems.refuse((*season.path, "endsOn"), check_period(season.item.starts_on, season.item.ends_on))
     for campaign in document.campaigns:

@@ -66,6 +66,12 @@ class OrganisationItem(Item):
     currency: Annotated[str, AfterValidator(_currency)]
     timezone: Annotated[str, AfterValidator(_time_zone)]
     basket_minutes: Annotated[int, Field(ge=1, le=24 * 60)] = 15
+    basket_maximum_minutes: Annotated[int, Field(ge=1, le=24 * 60)] | None = None
+
+    @property
+    def basket_minutes_in_all(self) -> int:
+        """An hour unless said otherwise, or longer where a basket lives longer by itself."""
+        return self.basket_maximum_minutes or max(60, self.basket_minutes)
 
 
 # ── Catalogue ────────────────────────────────────────────────────────────────────────────────────

@@ -10,7 +10,7 @@ from services.catalogue.catalogues import Catalogues
 from services.catalogue.offer_details import OfferDetails
 from services.catalogue.snapshot import Catalogue
 from services.codes.access_codes import AccessCodeExchange
-from services.core.errors import Conflict, NotFound
+from services.core.errors import Conflict, FailureCode, NotFound
 from services.core.expiry import end_holding
 from services.core.idempotency import IdempotentRequest
 from services.core.problems import Problems
@@ -219,4 +219,4 @@ def _check_state(before: OfferDetails, after: OfferDetails, exchange: AccessCode
     if not exchange.is_nothing and "target" not in fixed:
         fixed.append("target")
     if before.state is OfferState.RUNNING and fixed:
-        raise Conflict(text("suspend_first", fields=", ".join(fixed)))
+        raise Conflict(text("suspend_first", fields=", ".join(fixed)), FailureCode.SUSPEND_FIRST)

@@ -4,13 +4,14 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from alembic import command
 from pgqueuer.adapters.persistence.qb import QueryBuilderEnvironment
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 import db.migrations
 from db.core.tables import metadata
-from db.migrations.migrate import NewerSchema, is_current, upgrade
+from db.migrations.migrate import NewerSchema, _config, is_current, upgrade
 
 _SCHEMA = text("""
 SELECT 'column', c.relname, a.attname, format_type(a.atttypid, a.atttypmod)
@@ -46,6 +47,46 @@ async def test_the_migrated_schema_is_the_one_of_the_tables(empty_database: str,
     migrated = await _schema(engine)
     assert migrated - declared == set()
     assert declared - migrated == set()
+
+
+async def test_a_shoppers_keys_and_an_organisations_long_baskets_outlast_the_migration(
+    empty_database: str, engine: AsyncEngine
+) -> None:
+    async with engine.begin() as connection:
+        await connection.run_sync(_to, "0002")
+        for statement in _BEFORE.split(";"):
+            await connection.execute(text(statement))
+    await upgrade(empty_database)
+    async with engine.connect() as connection:
+        longest = text("SELECT code, basket_maximum_minutes FROM organisations ORDER BY code")
+        assert [tuple(row) for row in await connection.execute(longest)] == [("long", 120), ("short", 60)]
+        keys = await connection.execute(text("SELECT caller, key FROM idempotency_keys ORDER BY key, caller"))
+        basket = "00000000-0000-0000-0000-00000000000b"
+        assert [tuple(row) for row in keys] == [
+            ("shopper:SHOP", "made"),
+            (f"shopper:SHOP/{basket}", "made"),
+            ("shopper:SHOP", "refused"),
+            ("contact:C", "theirs"),
+        ]
+
+
+_BEFORE = """
+INSERT INTO organisations (id, code, name, currency, timezone, basket_minutes) VALUES
+    ('00000000-0000-0000-0000-000000000001', 'short', 'S', 'EUR', 'Europe/Paris', 15),
+    ('00000000-0000-0000-0000-000000000002', 'long', 'L', 'EUR', 'Europe/Paris', 120);
+INSERT INTO idempotency_keys (organisation_id, caller, key, fingerprint, answer)
+SELECT '00000000-0000-0000-0000-000000000001', caller, key, '', CAST(answer AS jsonb) FROM (VALUES
+    ('shopper:SHOP', 'made', '{"made"\\: {"basket"\\: "00000000-0000-0000-0000-00000000000b"}}'),
+    ('shopper:SHOP', 'refused', '{"failure"\\: "Conflict"}'),
+    ('contact:C', 'theirs', '{"made"\\: {"basket"\\: "00000000-0000-0000-0000-00000000000b"}}')) k(caller, key, answer)
+"""
+
+
+def _to(connection: Connection, revision: str) -> None:
+    """Migrates no further than that."""
+    config = _config()
+    config.attributes["connection"] = connection
+    command.upgrade(config, revision)
 
 
 async def test_processes_that_migrate_at_once_all_find_the_schema_current(empty_database: str) -> None:

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 import pytest
 from sqlalchemy import text
-from tests.back_door import change_offer, expire_baskets, set_quota
+from tests.back_door import change_offer, expire_baskets, set_quota, touch
 from tests.conftest import NOW, Server
 from tests.graphql.operations import BackOffice, Client, Shop
 from tests.ledger import breaches
@@ -223,10 +223,13 @@ async def test_each_change_extends_a_basket(server: Server) -> None:
     assert datetime.fromisoformat(changed["expiresAt"]) >= datetime.fromisoformat(basket["expiresAt"])
 
 
-async def test_no_basket_lasts_longer_than_four_hours(server: Server) -> None:
+@pytest.mark.parametrize("maximum", [60, 25])
+async def test_no_basket_lasts_longer_than_its_organisation_says(server: Server, maximum: int) -> None:
     shop = Shop(server)
+    await execute(server, f"UPDATE organisations SET basket_maximum_minutes = {maximum}")
+    await touch(server.own.sessions)
     basket = await shop.basket(SEATS)
-    await execute(server, "UPDATE baskets SET created_at = created_at - interval '235 minutes'")
+    await execute(server, f"UPDATE baskets SET created_at = created_at - interval '{maximum - 5} minutes'")
     changed = await update(shop, basket["id"], useBalance=False)
     earlier = datetime.fromisoformat(basket["expiresAt"]) - datetime.fromisoformat(changed["expiresAt"])
     assert earlier == timedelta(minutes=10)

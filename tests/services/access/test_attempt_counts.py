@@ -11,12 +11,12 @@ from tests.counting import counted
 from tests.redis_server import RedisServer, redis_server
 
 from db.core.sessions import Sessions
-from services.access.attempt_counts import PAUSE, AttemptCounts, Counted, Limit, network
+from services.access.attempt_counts import PAUSE, AttemptCounts, Counted, Limit
 from services.access.attempt_limits import OF_ADDRESS, OF_BASKET, OF_CUSTOMER, OF_PARTNER, AttemptLimits
 from services.access.flood_alarm import FloodAlarm
 from services.core.expiry import Sweeper
 from services.core.transactions import Transactions
-from services.core.viewer import CODES_OF_OPERATION, Audience, Viewer
+from services.core.viewer import CODES_OF_OPERATION, Audience, Viewer, network
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 FEW = Limit("tests", 5)

@@ -51,6 +51,8 @@ async def _problems(sessions: Sessions, document: object, now: datetime) -> dict
         ("organisation.basketMinutes", 0, "number_too_small"),
         ("organisation.basketMinutes", 15.0, "not_integer"),
         ("organisation.basketMinutes", True, "not_integer"),
+        ("organisation.basketMaximumMinutes", 14, "basket_maximum_too_short"),
+        ("organisation.basketMaximumMinutes", 24 * 60 + 1, "number_too_large"),
         ("organisation.code", " theatre", "text_padded"),
         ("organisation.surprise", 1, "field_unknown"),
         ("surprise", [], "field_unknown"),

@@ -1,0 +1,42 @@
+"""The organisation that the caller deals with."""
+
+from typing import Self
+
+import strawberry
+
+from resolvers.runtime.context import Info
+from resolvers.runtime.enums import Language
+from resolvers.runtime.scalars import Currency
+from services.catalogue import snapshot as services
+
+
+@strawberry.type(description="The theatre, festival or museum that sells.")
+class Organisation:
+    code: str
+    name: str
+    currency: Currency
+    time_zone: str
+    languages: list[Language]
+    basket_minutes: int = strawberry.field(description="How long a basket lives after each of its changes.")
+    basket_maximum_minutes: int = strawberry.field(
+        description="How long a basket lives in all, however often it is changed."
+    )
+
+    @classmethod
+    def of(cls, row: services.Organisation) -> Self:
+        return cls(
+            code=row.code,
+            name=row.name,
+            currency=Currency(row.currency),
+            time_zone=row.timezone,
+            languages=list(Language),
+            basket_minutes=row.basket_minutes,
+            basket_maximum_minutes=row.basket_maximum_minutes,
+        )
+
+
+@strawberry.type
+class OrganisationQuery:
+    @strawberry.field(description="Yours, as your credentials say.")
+    async def organisation(self, info: Info) -> Organisation:
+        return Organisation.of((await info.context.catalogue()).organisation)
