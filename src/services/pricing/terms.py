@@ -48,6 +48,8 @@ class Terms:
 
         None for one that is not over, or not held (docs/domain.md, Baskets and orders).
         """
+        if not self.held:
+            return None
         held = [self.held[offer.id, code] for code in codes if (offer.id, code) in self.held]
         if not held or OVER.isdisjoint(
             refusal.code for refusal in refusals(offer, self.offers.rules(offer.id), self.sale, self.include)
