@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import text
 from tests.back_door import change_offer, limit_offer
 from tests.conftest import NOW, Server
 from tests.graphql.operations import BackOffice, Shop
@@ -119,7 +120,7 @@ async def test_a_promotional_code_of_it_discounts_no_more_than_the_tickets_held(
 async def test_a_scan_counts_for_a_promotional_code_where_it_covered_the_ticket(
     server: Server, loaded_url: str
 ) -> None:
-    shop, counter = Shop(server), Shop(server, server.staff)
+    shop, headers = Shop(server), {"Authorization": f"Bearer {server.staff}"}
     basket = await shop.basket((*OPERA, 1))
     await shop.apply(basket["id"], "coupon3%")
     await change_offer(server.own.sessions, "COUPON3", state="CLOSED")
@@ -128,14 +129,12 @@ async def test_a_scan_counts_for_a_promotional_code_where_it_covered_the_ticket(
     scan = "mutation($input: ControlTicketInput!) { controlTicket(input: $input) { __typename } }"
     for ticket in order["tickets"]:
         body = {"query": scan, "variables": {"input": {"barcode": ticket["barcode"]}}}
-        headers = {"Authorization": f"Bearer {server.staff}"}
         told = (await server.client.post("/graphql", json=body, headers=headers)).json()
         assert told["data"]["controlTicket"]["__typename"] == "Ticket"
     counts = "{ promotionalCodes(first: 10) { edges { node { code counts { ticketsSold ticketsControlled } } } } }"
     told = (await server.client.post("/graphql", json={"query": counts}, headers=headers)).json()
     [coupon] = [each["node"] for each in told["data"]["promotionalCodes"]["edges"] if each["node"]["code"] == "COUPON3"]
     assert coupon["counts"] == {"ticketsSold": 1, "ticketsControlled": 1}
-    assert counter is not shop
     assert await breaches(loaded_url) == []
 
 
@@ -147,3 +146,15 @@ async def test_a_limit_of_an_order_counts_the_tickets_that_a_code_covers(server:
     await change_offer(server.own.sessions, "COUPON3", state="SUSPENDED")
     more = await update(shop, basket["id"], (*OPERA, 5))
     assert more["pricing"]["codes"][0]["discount"]["amount"] == "4.80"
+
+
+async def test_a_chosen_code_that_is_switched_off_keeps_its_price_and_gets_no_further_ticket(server: Server) -> None:
+    shop = Shop(server)
+    basket = await shop.basket((*OPERA, 1))
+    held = (await shop.apply(basket["id"], "coupon3%"))["basket"]
+    async with server.own.sessions.writing() as connection:
+        off = "UPDATE codes SET status = 'INVALIDATED', invalidated_at = now() WHERE shown = 'COUPON3%'"
+        await connection.execute(text(off))
+    more = await update(shop, basket["id"], (*OPERA, 10))
+    assert [refusal["code"] for refusal in more["refusals"]] == ["CODE_INVALIDATED"]
+    assert total(await shop.confirm(basket["id"])) == total(held) == "79.60"
