@@ -8,6 +8,7 @@ from tests.graphql.operations import BackOffice, Shop
 from tests.pricing.playhouse import NOW, advantage, an_id, element, ticket
 
 from services.baskets import quotes
+from services.core import pacing
 from services.core.pacing import Pacer, TookTooLong
 from services.pricing.engine import price_in_steps
 from services.pricing.facts.offers import AmountOff, ElementLimits, Limits
@@ -70,7 +71,8 @@ async def test_a_price_that_is_hard_to_find_gives_way_often_and_is_given_up() ->
 
 async def test_a_basket_without_a_price_says_so_at_its_lines(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     shop = Shop(server)
-    lines = await shop.lines(SEATED)
+    lines = await shop.lines(SEATED, ("HELENE-1217", "CAT2", "FULL", 1), ("ZINMAN-0119", "CAT1", "STUDENT", 1))
+    monkeypatch.setattr(pacing, "SLICE", -1.0)
     monkeypatch.setattr(quotes, "MOST_SECONDS", -1.0)
     [error] = (await shop.send("PriceBasket", input={"lines": lines}))["errors"]
     assert [each["path"] for each in error["extensions"]["problems"]] == [["lines"]]
@@ -83,5 +85,6 @@ async def test_who_enters_codes_beside_it_waits_for_nothing(server: Server, monk
     office, shop = BackOffice(server), Shop(server)
     [code] = await office.codes(1, offerId=await office.offer_id("PROMOTYD"))
     basket = await shop.basket(SEATED)
+    monkeypatch.setattr(pacing, "SLICE", -1.0)
     monkeypatch.setattr(quotes, "MOST_SECONDS_BESIDE_OTHERS", -1.0)
     assert (await shop.apply(basket["id"], code))["__typename"] == "AdvantageCodeApplied"
