@@ -9,7 +9,7 @@ import pytest
 from tests.conftest import Server
 from tests.graphql.operations import BackOffice
 from tests.graphql.transport import streams
-from tests.sesame.server.edges import HANDSHAKE, as_served
+from tests.sesame.server.edges import HANDSHAKE, as_served, connected, posted
 
 from db.counts import counts as db_counts
 from db.counts.counts import RedemptionCounts
@@ -121,6 +121,21 @@ async def test_who_reads_nothing_is_dropped_although_its_kernel_says_that_it_is_
                 await change(server, offer)
                 await asyncio.sleep(0.02)
         stalled.socket.close()
+
+
+async def test_who_reads_nothing_of_an_event_stream_is_dropped(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "STALLED_SECONDS", 0.5)
+    offer = await BackOffice(server).offer_id("TENOFF")
+    body = json.dumps({"query": LARGE, "variables": {"id": offer}}).encode()
+    async with as_served(server) as (address, _):
+        with connected(address, receive_buffer=4096) as stalled:
+            stalled.sendall(posted(body, "/graphql/stream", Authorization=f"Bearer {server.staff}"))
+            async with asyncio.timeout(20):
+                while not _watched():  # noqa: ASYNC110 - nobody tells a test of it
+                    await asyncio.sleep(0.01)
+                while _watched():
+                    await change(server, offer)
+                    await asyncio.sleep(0.02)
 
 
 async def test_who_pings_and_reads_nothing_has_nothing_kept(server: Server) -> None:
