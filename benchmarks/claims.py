@@ -39,8 +39,8 @@ from services.core.mail import FolderMailer
 from services.core.viewer import Audience, StaffRole, Viewer
 from services.dataset import Datasets, moved_to
 from sesame.composition import House, build_services, house
-from sesame.postgres.cluster import programs
 from sesame.postgres.embedded import running
+from sesame.postgres.programs import installation
 from sesame.server.garbage import short_collections
 from sesame.settings import Settings
 
@@ -212,7 +212,7 @@ def _address(url: str) -> Sequence[str]:
 
 
 def _run(program: str, *arguments: str) -> str:
-    command = [str(programs() / program), *arguments]
+    command = [str(installation() / "bin" / program), *arguments]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 

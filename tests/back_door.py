@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.catalogue import catalogue
 from db.core import tables
-from db.core.ids import new_id
+from db.core.ids import next_id
 from db.core.sessions import Sessions
 
 
@@ -53,7 +53,7 @@ async def copy(connection: AsyncConnection, table: Table, code: str, number: int
     """So many copies of the row with this code, with codes of their own; their keys, in ascending order."""
     query = select(table).where(table.c.code == code)
     row = dict((await connection.execute(query)).mappings().one())
-    keys = [new_id() for _ in range(number)]
+    keys = [next_id() for _ in range(number)]
     rows = [{**row, **changes, "id": key, "code": f"{code}-{place}"} for place, key in enumerate(keys)]
     await connection.execute(insert(table), rows)
     return keys

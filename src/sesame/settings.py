@@ -13,6 +13,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from sesame.errors import CommandError
+from sesame.privacy import make_private
 
 _PREFIX = "SESAME_"
 _SECRET_LENGTH = 32
@@ -142,7 +143,7 @@ def shown(url: str) -> str:
 
 
 def data_folder(settings: Settings) -> Path:
-    """The data folder, made where it is missing. Raises CommandError where it cannot be written."""
+    """The data folder, made where it is missing, and its owner's alone. Raises CommandError where that cannot be."""
     folder = settings.data_dir
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -153,6 +154,7 @@ def data_folder(settings: Settings) -> Path:
         raise CommandError(
             f"The data folder {folder} cannot be written ({reason}): name another one with {_PREFIX}DATA_DIR."
         )
+    make_private(folder)
     return folder
 
 

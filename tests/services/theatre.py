@@ -11,7 +11,7 @@ from sqlalchemy import insert, select
 
 from db.baskets import claims, uses
 from db.core import tables
-from db.core.ids import new_id
+from db.core.ids import next_id
 from db.core.sessions import Sessions
 from db.counts import counts
 from services.codes.batches import Batch, Batches, BatchRequest, BatchState, DocumentType
@@ -55,9 +55,9 @@ class Theatre:
 
 async def build(sessions: Sessions, code: str = "theatre") -> Theatre:
     """Writes the organisation into the database."""
-    theatre = Theatre(*(new_id() for _ in Theatre.__dataclass_fields__))
+    theatre = Theatre(*(next_id() for _ in Theatre.__dataclass_fields__))
     own = {"organisation_id": theatre.organisation}
-    channel = new_id()
+    channel = next_id()
 
     def contact(key: UUID, name: str, kind: str, email: str | None) -> dict[str, object]:
         return {**own, "id": key, "code": name.upper(), "kind": kind, "name": name, "email": email}
@@ -131,7 +131,7 @@ async def build(sessions: Sessions, code: str = "theatre") -> Theatre:
             tables.codes,
             {
                 **own,
-                "id": new_id(),
+                "id": next_id(),
                 "code": "C0UP0N3%",
                 "shown": "COUPON3%",
                 "kind": "CUSTOM",
@@ -228,14 +228,14 @@ class House:
 
     async def hold(self, *codes: str) -> UUID:
         """Lets a basket hold codes, each with one ticket at its offer's price."""
-        basket = new_id()
+        basket = next_id()
         organisation = self.theatre.organisation
         content = {"lines": [], "pricing": "{}", "use_balance": False, "expires_at": NOW}
         where = {"organisation_id": organisation, "id": basket, "point_of_sale_id": self.theatre.shop}
         holds = []
         for code in codes:
             (found,) = await self.tracked.page(self.staff, CodeFilter(code=code), None, 1)
-            kind = (new_id(), None, None, new_id())
+            kind = (next_id(), None, None, next_id())
             holds.append(claims.HeldTickets(found.offer, found.id, found.contact, *kind, tickets=1))
         async with self.sessions.writing() as connection:
             await connection.execute(insert(tables.baskets).values(**where, **content))
@@ -244,7 +244,7 @@ class House:
 
     async def use(self, *codes: str) -> UUID:
         """Lets an order use codes, each for one ticket at its offer's price."""
-        organisation, order = self.theatre.organisation, new_id()
+        organisation, order = self.theatre.organisation, next_id()
         basket = await self.hold(*codes)
         where = {"organisation_id": organisation, "id": order, "point_of_sale_id": self.theatre.shop}
         sale = {"number": str(order), "basket_id": basket, "pricing": "{}"}

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from db.core.ids import new_id
+from db.core.ids import next_id
 from db.core.tables import audit_entries
 
 
@@ -41,7 +41,7 @@ async def record(connection: AsyncConnection, organisation: UUID, entry: NewAudi
     await connection.execute(
         insert(audit_entries).values(
             organisation_id=organisation,
-            id=new_id(),
+            id=next_id(),
             actor=entry.actor,
             action=entry.action,
             subject_type=entry.subject_type,

@@ -13,7 +13,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from db.core.ids import new_id
+from db.core.ids import next_id
 from db.core.ledger import SLOT
 from db.core.tables import NIL
 
@@ -230,7 +230,7 @@ async def claim(
         "organisation": organisation,
         "baskets": [*(claim.basket for claim in claims), *ending],
         "nil": UUID(NIL),
-        "ids": [new_id() for _ in taken],
+        "ids": [next_id() for _ in taken],
         "offers": [hold.offer for _, hold in taken],
         "codes": [hold.code for _, hold in taken],
         "holders": [hold.holder for _, hold in taken],

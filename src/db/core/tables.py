@@ -198,6 +198,9 @@ api_keys = _owned(
     Column("digest", LargeBinary, nullable=False),
     _now("created_at"),
     _instant("revoked_at", nullable=True),
+    Column("name", Text),
+    # The hour of it: written once an hour, not with every request.
+    _instant("last_used_at", nullable=True),
     UniqueConstraint("organisation_id", "digest"),
 )
 

@@ -25,7 +25,7 @@ from db.catalogue.catalogue import (
 )
 from db.contacts.contacts import Contact, ContactKind, contact_of
 from db.core import tables
-from db.core.ids import new_id
+from db.core.ids import next_id
 from db.core.upsert import upsert
 
 
@@ -189,7 +189,7 @@ async def set_rates(
     values = [
         {
             "organisation_id": organisation_id,
-            "id": new_id(),
+            "id": next_id(),
             "product_id": product,
             "performance_id": performance,
             "seat_category_id": seat_category,

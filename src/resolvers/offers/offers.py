@@ -19,9 +19,9 @@ from resolvers.offers.target_and_benefit import (
     PromotionRestriction,
     SaleEnd,
     advantage_benefit,
-    is_staff,
     load_custom_codes,
     promotion_benefit,
+    reads_records,
     target_of,
 )
 from resolvers.runtime.connections import Connection, connection_in_memory, window
@@ -53,8 +53,8 @@ class Offer(Node):
 
     @strawberry.field(description="The staff's name for it; everybody else reads the public one.")
     async def internal_name(self, info: Info, language: Language | None = None) -> str:
-        is_staff = (await info.context.viewer()).is_staff
-        names = self.details.internal_name if is_staff else self.details.public_name
+        shows_own = await reads_records(info.context)
+        names = self.details.internal_name if shows_own else self.details.public_name
         return localised(names, language or info.context.language)
 
     @strawberry.field
@@ -63,7 +63,7 @@ class Offer(Node):
 
     @strawberry.field(description="The staff's name in every language that it has. For staff.")
     async def internal_names(self, info: Info) -> LocalizedText | None:
-        return LocalizedText.of(self.details.internal_name) if await is_staff(info.context) else None
+        return LocalizedText.of(self.details.internal_name) if await reads_records(info.context) else None
 
     @strawberry.field(description="In every language that it has.")
     def public_names(self) -> LocalizedText:
@@ -152,13 +152,13 @@ class PromotionalCode(Offer):
 
     @strawberry.field(description="For staff; null for others.")
     async def restricted_to(self, info: Info) -> PromotionRestriction | None:
-        if not (await is_staff(info.context) and isinstance(self.details.offer, offer_facts.PromotionalCode)):
+        if not (await reads_records(info.context) and isinstance(self.details.offer, offer_facts.PromotionalCode)):
             return None
         return PromotionRestriction.of(self.details.offer.restriction, self.catalogue)
 
     @strawberry.field(description="The chosen ones. For staff; null for others.")
     async def custom_codes(self, info: Info) -> list[CustomCode] | None:
-        if not await is_staff(info.context):
+        if not await reads_records(info.context):
             return None
         return await load_custom_codes(info.context, self.details.id)
 

@@ -7,7 +7,7 @@ from uuid import UUID
 import strawberry
 
 from resolvers.catalogue.catalogue import AudienceSubCategory, Performance, Product, SeatCategory
-from resolvers.offers.target_and_benefit import is_staff
+from resolvers.offers.target_and_benefit import reads_records
 from resolvers.runtime.context import Context, Info
 from services.catalogue.snapshot import Catalogue
 from services.pricing.facts import offers as offer_facts
@@ -52,13 +52,13 @@ class TicketLimits:
         description="Tickets that count against the quota, those of baskets in progress too. For staff, with a quota."
     )
     async def taken(self, info: Info) -> int | None:
-        if self.quota is None or not await is_staff(info.context):
+        if self.quota is None or not await reads_records(info.context):
             return None
         return (await info.context.load(_taken, self.offer) or {}).get(self.key, 0)
 
     @strawberry.field(description="What is left of the quota. For staff, with a quota.")
     async def remaining(self, info: Info) -> int | None:
-        if self.quota is None or not await is_staff(info.context):
+        if self.quota is None or not await reads_records(info.context):
             return None
         return self.quota - (await info.context.load(_taken, self.offer) or {}).get(self.key, 0)
 

@@ -19,8 +19,9 @@ from joserfc.jwk import OctKey
 
 from db.access import credentials as db
 from db.contacts.contacts import ContactKind
-from db.core.ids import new_id
+from db.core.ids import next_id
 from db.core.sessions import Sessions
+from services.access.partner_keys import checked_name
 from services.core.errors import InvalidInput, NotFound, Path, Problem, Unauthenticated
 from services.core.texts import text
 from services.core.viewer import Audience, StaffRole, Viewer
@@ -67,11 +68,11 @@ class Credentials:
         """
         if not authorization:
             raise Unauthenticated(text("unauthenticated"))
-        bearer = _BEARER.fullmatch(authorization) if len(authorization) <= LONGEST else None
-        if bearer is None:
+        sent = _sent(authorization)
+        if sent is None:
             raise _refused()
-        key = _API_KEY.fullmatch(bearer[1])
-        return await (self._key_holder(key[0], unquote(key[1])) if key else self._bearer(bearer[1], now))
+        key = _API_KEY.fullmatch(sent)
+        return await (self._key_holder(key[0], unquote(key[1]), now) if key else self._bearer(sent, now))
 
     async def shopper_token(self, organisation: str, point_of_sale: str) -> str:
         """The point of sale's public token: always the same, and it does not expire.
@@ -114,11 +115,14 @@ class Credentials:
         await self._found(claims)
         return self._signed(claims, expires)
 
-    async def partner_key(self, organisation: str, contact: str, point_of_sale: str) -> str:
+    async def partner_key(self, organisation: str, contact: str, point_of_sale: str, name: str | None = None) -> str:
         """A new API key of a structure contact, told this once: only its hash is kept.
 
-        Raises NotFound where organisation, contact or point of sale is missing, InvalidInput for an individual.
+        Raises NotFound where organisation, contact or point of sale is missing, InvalidInput for an individual and for
+        a name that cannot be one.
         """
+        if name is not None:
+            name = checked_name(name)
         found = await self._found(_Claims(Audience.PARTNER, organisation, point_of_sale, contact))
         if found.contact is None or found.point_of_sale is None or found.contact_kind is not ContactKind.STRUCTURE:
             raise InvalidInput([Problem(("contact",), text("credentials_no_structure", code=contact))])
@@ -126,17 +130,34 @@ class Credentials:
         async with self._sessions.writing() as session:
             await db.add_key(
                 session,
-                new_id(),
+                next_id(),
                 _digest(key),
                 organisation=found.organisation,
                 contact=found.contact,
                 point_of_sale=found.point_of_sale,
+                name=name,
             )
         return key
 
-    async def _key_holder(self, key: str, organisation: str) -> Viewer:
+    async def ended(self, authorizations: Iterable[str]) -> frozenset[str]:
+        """The headers among these whose API keys were revoked, by one look at all of them.
+
+        Nothing is said of others, which may be no longer good for other reasons.
+        """
+        digests = {
+            _digest(key[0]): header for header in authorizations if (key := _API_KEY.fullmatch(_sent(header) or ""))
+        }
+        if not digests:
+            return frozenset()
+        async with self._sessions.reading() as session:
+            return frozenset(digests[digest] for digest in await db.revoked(session, digests))
+
+    async def _key_holder(self, key: str, organisation: str, now: datetime) -> Viewer:
+        hour = now.replace(minute=0, second=0, microsecond=0)
         async with self._sessions.reading() as session:
             holder = await db.find_key_holder(session, organisation, _digest(key))
+            if holder is not None and (holder.last_used_at is None or holder.last_used_at < hour):
+                await db.note_use(session, holder, hour)
         if holder is None:
             raise _refused()
         return Viewer(
@@ -225,6 +246,9 @@ def _read(claims: Mapping[str, object]) -> _Claims:
     roles = claims.get("roles", [])
     if not isinstance(roles, list):
         raise ValueError("roles")
+    if audience is Audience.STAFF and not roles:
+        # It would open nothing.
+        raise ValueError("roles")
     return _Claims(
         audience,
         _word(claims, "org") or "",
@@ -254,6 +278,12 @@ def _known_roles(roles: Iterable[str]) -> frozenset[StaffRole]:
             [Problem(("roles",), text("credentials_unknown_role", role=role, roles=known)) for role in unknown]
         )
     return frozenset(StaffRole(role) for role in roles)
+
+
+def _sent(authorization: str) -> str | None:
+    """The token or key in a header; None where it has none."""
+    bearer = _BEARER.fullmatch(authorization) if len(authorization) <= LONGEST else None
+    return None if bearer is None else bearer[1]
 
 
 def _digest(key: str) -> bytes:

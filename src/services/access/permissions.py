@@ -15,9 +15,14 @@ FOLLOWERS = (StaffRole.CODES, StaffRole.VIEWER)
 def may_see(viewer: Viewer, contact: UUID | None) -> bool:
     """Whether the viewer may see a basket or order of ``contact``.
 
-    One without a contact is open to whoever knows its unguessable id; a contact's own is theirs and the staff's.
+    One without a contact is open to whoever knows its unguessable id; a contact's own is theirs and the office's.
     """
-    return viewer.is_staff or contact is None or contact == viewer.contact
+    return viewer.reads_records or contact is None or contact == viewer.contact
+
+
+def may_see_ticket(viewer: Viewer, contact: UUID | None) -> bool:
+    """Whether the viewer may see a ticket of an order of ``contact``: as the order, and whoever controls tickets."""
+    return (viewer.is_staff and StaffRole.CONTROL in viewer.roles) or may_see(viewer, contact)
 
 
 def require_sale(viewer: Viewer) -> None:

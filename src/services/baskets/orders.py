@@ -16,7 +16,7 @@ from db.core.ids import new_id
 from db.core.sessions import Sessions
 from db.counts import counts
 from db.counts.counts import RedemptionCounts
-from services.access.permissions import audit_sale, may_see
+from services.access.permissions import audit_sale, may_see, may_see_ticket
 from services.baskets import stored_pricing
 from services.baskets.basket import BasketState
 from services.baskets.lifecycle import Baskets, anything
@@ -131,7 +131,7 @@ class Orders:
         async with self._sessions.reading() as connection:
             found = await db.tickets(connection, viewer.organisation_id, ids)
             orders = await db.get(connection, viewer.organisation_id, [ticket.order for ticket in found.values()])
-        return {key: row for key, row in found.items() if may_see(viewer, orders[row.order].contact)}
+        return {key: row for key, row in found.items() if may_see_ticket(viewer, orders[row.order].contact)}
 
     async def _confirm(
         self, transaction: Transaction, viewer: Viewer, basket: UUID, payment_reference: str | None

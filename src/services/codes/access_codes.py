@@ -7,7 +7,7 @@ from uuid import UUID
 from db.codes import chosen_codes as db
 from db.codes.chosen_codes import ChosenCode
 from db.codes.codes import CodeKind, CodeStatus
-from db.core.ids import new_id
+from db.core.ids import next_id
 from services.codes.checks import check_alive, check_free
 from services.codes.format import check_chosen, normalise
 from services.core.errors import InvalidInput, Path, Problem
@@ -69,7 +69,7 @@ async def plan(
     if known is None:
         for stored in await db.with_text(connection, organisation, [code]):
             problems.refuse(_PATH, check_free(wanted, stored.chosen, offer, CodeKind.ACCESS))
-        new = ChosenCode(new_id(), code, wanted, CodeKind.ACCESS, offer, None, CodeStatus.AVAILABLE)
+        new = ChosenCode(next_id(), code, wanted, CodeKind.ACCESS, offer, None, CodeStatus.AVAILABLE)
         return AccessCodeExchange(new, off)
     problems.refuse(_PATH, check_alive(wanted, known))
     on = replace(known, shown=wanted, status=CodeStatus.AVAILABLE, invalidated_at=None, invalidated_by=None)

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.codes import batches as db
 from db.codes.batches import Batch, BatchState, DocumentType
-from db.core.ids import new_id
+from db.core.ids import next_id
 from db.core.queue import enqueue
 from db.core.sessions import Sessions
 from services.access.audit import record
@@ -101,7 +101,7 @@ async def _request(transaction: Transaction, viewer: Viewer, request: BatchReque
     found = await receiver(transaction.connection, transaction.organisation, request.offer, request.contact)
     order = _checked(request, found)
     found.check_open()
-    batch = new_id()
+    batch = next_id()
     await place(transaction, batch, order, viewer.actor)
     return Done({"batch": batch})
 

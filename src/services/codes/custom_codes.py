@@ -8,7 +8,7 @@ from uuid import UUID
 from db.codes import chosen_codes as db
 from db.codes.chosen_codes import ChosenCode, StoredCode
 from db.codes.codes import CodeKind, CodeStatus
-from db.core.ids import new_id
+from db.core.ids import next_id
 from db.core.sessions import Sessions
 from db.offers import offers as db_offers
 from db.offers.offers import OfferKind
@@ -78,7 +78,7 @@ class CustomCodes:
     async def of_promotional_codes(self, viewer: Viewer, offers: Collection[UUID]) -> dict[UUID, list[CustomCode]]:
         """The custom codes of each, in the order of their making; for staff alone, nothing for others."""
         codes: dict[UUID, list[CustomCode]] = {}
-        if _may_see(viewer):
+        if viewer.reads_records:
             async with self._sessions.reading() as connection:
                 for stored in await db.custom_codes(connection, viewer.organisation_id, offers):
                     codes.setdefault(stored.chosen.offer_id, []).append(_shown(stored))
@@ -86,7 +86,7 @@ class CustomCodes:
 
     async def of_advantages(self, viewer: Viewer, offers: Collection[UUID]) -> dict[UUID, str]:
         """The access code of each that has one; for staff alone, nothing for others."""
-        if not _may_see(viewer):
+        if not viewer.reads_records:
             return {}
         async with self._sessions.reading() as connection:
             found = await db.access_codes(connection, viewer.organisation_id, offers)
@@ -99,7 +99,7 @@ async def _add(transaction: Transaction, viewer: Viewer, offer: UUID, code: str,
     if ready.has_batches:
         raise Conflict(text("offer_has_random_codes"))
     await _check_new(transaction, offer, code, max_uses)
-    chosen = ChosenCode(new_id(), normalise(code), code, CodeKind.CUSTOM, offer, max_uses, CodeStatus.AVAILABLE)
+    chosen = ChosenCode(next_id(), normalise(code), code, CodeKind.CUSTOM, offer, max_uses, CodeStatus.AVAILABLE)
     if not await db.add(transaction.connection, transaction.organisation, chosen):
         raise Overtaken
     await _record(transaction, viewer, "addCustomCode", chosen)
@@ -181,10 +181,6 @@ def _switched(code: ChosenCode, active: bool | None, viewer: Viewer, now: dateti
 async def _record(transaction: Transaction, viewer: Viewer, action: str, code: ChosenCode) -> None:
     details: dict[str, object] = {"code": code.shown, "active": code.is_active, "maxUses": code.max_uses}
     await record(transaction, viewer.actor, action, "PromotionalCode", code.offer_id, details)
-
-
-def _may_see(viewer: Viewer) -> bool:
-    return bool(viewer.is_staff and viewer.roles)
 
 
 def _shown(stored: StoredCode) -> CustomCode:

@@ -15,7 +15,7 @@ from db.codes import imports as db
 from db.codes.batches import BatchState, DocumentType
 from db.codes.bulk import code_id
 from db.core.driver import UniqueViolation
-from db.core.ids import new_id
+from db.core.ids import next_id
 from db.counts import counts
 from db.counts.counts import RedemptionCounts
 from services.access.audit import record
@@ -120,7 +120,7 @@ class _Import:
             is_sound = False
             report(problem)
 
-        request, batch = self.request, new_id()
+        request, batch = self.request, next_id()
         number_of_lines, keyspace = await self._stage(connection, batch)
         # Only now, for it keeps the offer from changes: a long list takes its time to be read.
         found = await receiver(connection, organisation, request.offer, request.contact)

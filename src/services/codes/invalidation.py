@@ -16,7 +16,7 @@ from db.codes import codes as db
 from db.codes import pages as code_pages
 from db.codes.batches import BatchState
 from db.codes.codes import CodeFilter, CodeStatus, Invalidated
-from db.core.ids import new_id
+from db.core.ids import next_id
 from db.core.sessions import Sessions
 from services.access.audit import record
 from services.access.permissions import share_of
@@ -65,7 +65,7 @@ class _Chosen:
     open_ones: AsyncIterator[Sequence[UUID]]
     said: Mapping[str, object]
     unknown: tuple[str, ...] = ()
-    subject: UUID = field(default_factory=new_id)
+    subject: UUID = field(default_factory=next_id)
 
     def outcome(self, invalidated: int, held: int) -> InvalidationOutcome:
         used, already = (self.before.get(status, 0) for status in (CodeStatus.USED, CodeStatus.INVALIDATED))
@@ -121,10 +121,10 @@ class Invalidation:
         said = {"filter": {name: str(value) for name, value in asdict(asked).items() if value}}
         if wanted is None:
             return _Chosen({}, _chunks((), self._chunk), said)
-        wanted = replace(wanted, until=new_id())
+        wanted = replace(wanted, until=next_id())
         async with self._sessions.reading() as connection:
             before = await code_pages.count(connection, viewer.organisation_id, wanted)
-        return _Chosen(before, self._pages(viewer, wanted), said, subject=selection.batch or new_id())
+        return _Chosen(before, self._pages(viewer, wanted), said, subject=selection.batch or next_id())
 
     async def _check_made(self, viewer: Viewer, batch: UUID) -> None:
         async with self._sessions.reading() as connection:

@@ -26,7 +26,7 @@ class Contacts:
 
     async def find(self, viewer: Viewer, ids: Sequence[UUID]) -> dict[UUID, Contact]:
         """The contacts among ``ids`` that the viewer may see: staff all, everybody else themselves."""
-        visible = [contact for contact in ids if viewer.is_staff or contact == viewer.contact]
+        visible = [contact for contact in ids if viewer.reads_records or contact == viewer.contact]
         if not visible:
             return {}
         async with self._sessions.reading() as connection:

@@ -96,7 +96,7 @@ class FolderMailer:
             raise MailUnavailable(str(error)) from error
 
     def _write(self, message: EmailMessage) -> None:
-        self._folder.mkdir(parents=True, exist_ok=True)
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         name = re.sub(r"[^A-Za-z0-9-]+", "_", message["Message-ID"].strip("<>").partition("@")[0])
         draft = self._folder / f".{name}.{os.getpid()}"
         draft.write_bytes(message.as_bytes(policy=SMTP))

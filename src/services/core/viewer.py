@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Final
 from uuid import UUID
 
 from services.core.errors import Forbidden
@@ -25,6 +26,10 @@ class StaffRole(StrEnum):
     CODES = "CODES"
     CONTROL = "CONTROL"
     VIEWER = "VIEWER"
+
+
+OFFICE: Final = (StaffRole.CATALOGUE, StaffRole.SALES, StaffRole.CODES, StaffRole.VIEWER)
+"""The roles to which the organisation's records are open: its contacts, sales, offers with their codes, its audit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +57,18 @@ class Viewer:
     def is_staff(self) -> bool:
         return self.audience is Audience.STAFF
 
+    @property
+    def reads_records(self) -> bool:
+        """Whether this is a staff member to whom the records are open; to one who controls tickets alone they are not.
+
+        Whoever they are not open to reads what any shopper reads.
+        """
+        return self.is_staff and not self.roles.isdisjoint(OFFICE)
+
     def require_role(self, *roles: StaffRole) -> None:
-        """Raises Forbidden unless this is a staff member with one of ``roles``, with any role where none is named."""
-        wanted = roles or tuple(StaffRole)
+        """Raises Forbidden unless this is a staff member with one of ``roles``, one who reads the records where none is
+        named.
+        """
+        wanted = roles or OFFICE
         if not (self.is_staff and self.roles.intersection(wanted)):
             raise Forbidden(text("forbidden_role", roles=", ".join(wanted)))

@@ -26,7 +26,7 @@ class Counts:
         How an offer sells is the organisation's business, open to all its staff and, as far as it is theirs, to
         partners; raises Forbidden for everybody else.
         """
-        if not viewer.is_staff and viewer.audience is not Audience.PARTNER:
+        if not viewer.reads_records and viewer.audience is not Audience.PARTNER:
             raise Forbidden(text("forbidden"))
         async with self._sessions.reading() as connection:
             found = await db.read(connection, viewer.organisation_id, offer_ids=offers, holder=share_of(viewer))

@@ -86,7 +86,7 @@ class LiveCounts:
         How an offer sells is open to staff and, as far as it is theirs, to partners: raises Forbidden for everybody
         else. To a partner, offers and contacts that it may not see are unknown. Raises NotFound.
         """
-        if not viewer.is_staff and viewer.audience is not Audience.PARTNER:
+        if not viewer.reads_records and viewer.audience is not Audience.PARTNER:
             raise Forbidden(text("forbidden"))
         catalogue = await self._catalogues.seen_by(viewer)
         if season is not None and season not in catalogue.seasons:

@@ -12,7 +12,7 @@ from db.codes import batches as db_batches
 from db.codes import chosen_codes as db_codes
 from db.codes.chosen_codes import StoredCode
 from db.contacts.contacts import Contact
-from db.core.ids import new_id
+from db.core.ids import next_id
 from db.dataset import dataset as db
 from db.dataset.dataset import StoredBatch
 from db.offers import offers as db_offers
@@ -80,7 +80,7 @@ class Keys:
         self._ids = existing.ids()
         for section, codes in codes_in(document).items():
             known = self._ids.setdefault(section, {})
-            known.update((code, new_id()) for code in codes if code not in known)
+            known.update((code, next_id()) for code in codes if code not in known)
 
     def __call__(self, section: str, code: str) -> UUID:
         return self._ids[section][code]

@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.catalogue.catalogue import Organisation
-from db.core.ids import new_id
+from db.core.ids import next_id
 from db.core.sessions import Sessions, is_transient
 from db.dataset import dataset as db
 from services.core.errors import Conflict, InvalidInput, Problem
@@ -76,7 +76,7 @@ async def _load(
 ) -> Loaded:
     existing, claimed = Existing(), None
     if organisation is not None:
-        claimed = await db.claim_organisation(connection, _row(organisation, new_id()))
+        claimed = await db.claim_organisation(connection, _row(organisation, next_id()))
         existing = await look(connection, claimed, document)
     ids = Keys(document, existing)
     parser = Parser(document, Known(_currency(document), ids.codes()))

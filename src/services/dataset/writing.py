@@ -20,7 +20,7 @@ from db.catalogue.catalogue import (
 )
 from db.codes import chosen_codes as db_codes
 from db.codes.batches import NewBatch
-from db.core.ids import new_id
+from db.core.ids import next_id
 from db.dataset import dataset as db
 from db.dataset.dataset import ContactRow
 from db.offers import limits as db_limits
@@ -225,7 +225,7 @@ class Writer:
                 continue
             section = "promotionalCodes" if batch.advantage is None else "advantages"
             address = batch.destination or emails[batch.contact]
-            made[batch.code] = new_id()
+            made[batch.code] = next_id()
             order = NewBatch(
                 offer=self._ids(section, batch.advantage or batch.promotional_code or ""),
                 contact=self._ids("contacts", batch.contact),

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
-from db.core.ids import new_id
+from db.core.ids import next_id
 from services.baskets.expiry import end_holding
 from services.catalogue.catalogues import Catalogues
 from services.catalogue.offer_details import OfferDetails
@@ -177,7 +177,7 @@ async def _create(
 ) -> Done[None]:
     change, problems = OfferChange(transaction, viewer, catalogue), Problems(draft.unread)
     await change.begin()
-    details = make(Editor(catalogue, problems), new_id())
+    details = make(Editor(catalogue, problems), next_id())
     await change.check_code(details, problems)
     await change.check_contacts(draft, problems)
     exchange = await change.exchange(details.id, draft, problems)

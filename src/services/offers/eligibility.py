@@ -166,7 +166,7 @@ def _visible(
     """
     campaigns, levels = (contact.campaigns, contact.indicators) if contact else (frozenset[UUID](), {})
     for offer in catalogue.offers.values():
-        if viewer.is_staff or offer.id in opened or is_for(offer, campaigns, levels, now):
+        if viewer.reads_records or offer.id in opened or is_for(offer, campaigns, levels, now):
             yield offer
 
 

@@ -26,7 +26,7 @@ class Offers:
         runs or by the level of an indicator; partners those of their own codes too, in any state (docs/domain.md, Which
         offers are open).
         """
-        if viewer.is_staff:
+        if viewer.reads_records:
             return frozenset(catalogue.offers)
         campaigns: set[UUID] = set()
         levels: dict[UUID, str] = {}

@@ -18,8 +18,10 @@ from services.core.texts import Language
 from services.dataset import Datasets, Loaded, read
 from sesame.cli.codes import generate, import_codes
 from sesame.cli.demo import run_demo
+from sesame.cli.keys import app as keys
 from sesame.errors import CommandError
 from sesame.postgres.database import database, prepare, require_prepared
+from sesame.privacy import keep_private
 from sesame.server.serving import serve as serve_until_stopped
 from sesame.settings import Settings, secret_key
 from sesame.worker import process as queue_worker
@@ -34,6 +36,7 @@ token = typer.Typer(help="Print a token for one audience, and nothing else.", no
 app.command()(generate)
 app.command()(import_codes)
 app.add_typer(token, name="token")
+app.add_typer(keys, name="keys")
 
 Host = Annotated[str, typer.Option(help="Address to listen on.")]
 Port = Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 for any that is free.")]
@@ -159,6 +162,7 @@ async def _loaded(url: str, document: object) -> Loaded:
 
 def main() -> None:
     """The entry point: what the operator can put right is said in one line each, without a traceback."""
+    keep_private()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
         signal.signal(signal.SIGHUP, lambda _number, _frame: signal.raise_signal(signal.SIGTERM))

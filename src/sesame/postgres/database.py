@@ -13,6 +13,8 @@ from db.core.sessions import Sessions
 from db.migrations.migrate import NewerSchema, is_current, upgrade
 from sesame.errors import CommandError
 from sesame.postgres.embedded import running
+from sesame.postgres.supervision import supervised
+from sesame.privacy import make_private
 from sesame.settings import Settings, data_folder, shown
 
 _PATIENCE_SECONDS = 10
@@ -25,7 +27,20 @@ def database(settings: Settings) -> Iterator[str]:
         with running(data_folder(settings)) as url:
             yield url
     else:
+        if settings.data_dir.is_dir():  # With mails, or the key that signed links before.
+            make_private(settings.data_dir)
         yield settings.database_url.get_secret_value()
+
+
+@contextmanager
+def kept_database(settings: Settings) -> Iterator[str]:
+    """Like ``database``, for the process that answers for all others: it keeps the embedded one running."""
+    with database(settings) as url:
+        if settings.database_url is None:
+            with supervised(data_folder(settings)):
+                yield url
+        else:
+            yield url
 
 
 async def prepare(url: str) -> None:

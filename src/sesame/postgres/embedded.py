@@ -23,23 +23,27 @@ def running(folder: Path) -> Iterator[str]:
 
     Raises CommandError where PostgreSQL does not start.
     """
-    cluster = Cluster(folder / "postgres")
-    gate = folder / "postgres.gate"
+    cluster = cluster_in(folder)
     with (folder / "postgres.users").open("a") as use:
         try:
-            with _alone_in(gate):
+            with starting(folder):
                 cluster.ensure_running()
                 fcntl.flock(use, fcntl.LOCK_SH)
             yield cluster.url
         finally:
-            with _undisturbed(), _alone_in(gate):
+            with _undisturbed(), starting(folder):
                 if _is_last(use):
                     cluster.stop()
 
 
+def cluster_in(folder: Path) -> Cluster:
+    return Cluster(folder / "postgres")
+
+
 @contextmanager
-def _alone_in(gate: Path) -> Iterator[None]:
-    with gate.open("a") as file:
+def starting(folder: Path) -> Iterator[None]:
+    """Keeps apart those who start and those who stop the server inside ``folder``."""
+    with (folder / "postgres.gate").open("a") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 

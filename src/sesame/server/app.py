@@ -26,6 +26,7 @@ from resolvers.transport.http import GraphQLApp
 from services.codes.batch_csv import CodeLists
 from sesame import logs
 from sesame.composition import House, build_services, house
+from sesame.privacy import keep_private
 from sesame.processes import leave_with_parent
 from sesame.server.garbage import short_collections
 from sesame.settings import Settings
@@ -47,6 +48,7 @@ _log = structlog.get_logger("sesame.server.app")
 
 def create() -> ASGIApp:
     """The application of one server process, by the settings in its environment."""
+    keep_private()
     settings = Settings.read()
     logs.configure(settings.log_level)
     leave_with_parent()

@@ -15,7 +15,7 @@ from uvicorn.supervisors import Multiprocess
 
 from sesame import logs
 from sesame.errors import CommandError
-from sesame.postgres.database import connection_limit, database, prepare
+from sesame.postgres.database import connection_limit, kept_database, prepare
 from sesame.processes import kept_running
 from sesame.settings import Settings, secret_key
 
@@ -50,7 +50,7 @@ def serve(settings: Settings, host: str, port: int, workers: int, welcome: Welco
     logs.configure(settings.log_level)
     with _listening(host, port) as listener:
         secret_key(settings)
-        with database(settings) as url:
+        with kept_database(settings) as url:
             address = _address(listener)
             told = asyncio.run(_prepared(settings, url, workers, address, welcome))
             # The server processes and the worker read their settings themselves.

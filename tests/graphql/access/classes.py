@@ -1,0 +1,209 @@
+"""Every field that the schema has, by whom it is for; and documents that ask for the guarded ones by all ways."""
+
+from collections.abc import Iterable, Iterator
+from typing import TypeAlias
+
+from graphql import (
+    GraphQLField,
+    GraphQLInterfaceType,
+    GraphQLObjectType,
+    GraphQLUnionType,
+    get_named_type,
+    is_required_argument,
+)
+from resolvers.schema import schema
+
+SCHEMA = schema._schema
+
+OPEN = {
+    "Advantage": "id code state validFrom validUntil quota picture version returnsCodes internalName publicName publicNames "
+    "remaining channels everyChannel pointsOfSale deliveryModes scope limits family targetType season target benefit saleEnd",
+    "AdvantageCodeApplied": "basket offer",
+    "AmountOff": "amount",
+    "AmountOffPerTicket": "amount",
+    "AudienceSubCategory": "id name code",
+    "BasketCode": "code offer applied discount refusals",
+    "BasketPricing": "lines codes subtotal advantageDiscount promotionDiscount processingFee deliveryFee total balanceUsed "
+    "amountDue",
+    "CodeRefused": "message refusals",
+    "CodesInvalidated": "invalidated held used alreadyInvalidated unknown dryRun",
+    "Conflict": "message",
+    "DeliveryMode": "id name code fee",
+    "ElementLimit": "quota perOrder perContact element",
+    "FixedPrice": "price",
+    "InputProblem": "path message",
+    "InvalidInput": "message problems",
+    "LocalizedText": "fr en de es it",
+    "Money": "amount currency",
+    "NotFound": "message path",
+    "OfferEligibility": "offer eligible refusals",
+    "OfferLimits": "quota perOrder perContact elements",
+    "OfferStateChanged": "offer",
+    "PageInfo": "hasNextPage hasPreviousPage startCursor endCursor",
+    "PercentOff": "percent",
+    "Performance": "id code startsAt venue product prices",
+    "PointOfSale": "id name code url channel",
+    "PricedLine": "seatCategory audienceSubCategory product performance quantity total tickets",
+    "PricedTicket": "fullPrice advantage advantagePrice promotionShare price",
+    "Product": "id name code family season performances prices",
+    "PromotionalCode": "id code state validFrom validUntil quota picture version returnsCodes internalName publicName "
+    "publicNames remaining channels everyChannel pointsOfSale deliveryModes scope limits minimumBasket combinable benefit",
+    "PublicTarget": "public",
+    "RatePrice": "seatCategory audienceSubCategory price",
+    "RateSubTable": "prices",
+    "Refusal": "code required actual message",
+    "SaleEnd": "toleranceMinutes",
+    "SalesChannel": "id name code kind processingFee pointsOfSale",
+    "Scope": "products performances seatCategories audienceSubCategories",
+    "Season": "id name code startsOn endsOn",
+    "SeatCategory": "id name code",
+    "SingleUseTarget": "ticketsPerCode",
+    "Viewer": "audience organisation contact pointOfSale roles",
+}
+"""What everybody may read who comes to it."""
+
+RECORDS = {
+    "Advantage": "internalNames counts",
+    "AuditEntry": "actor action subjectId details createdAt",
+    "Basket": "id state expiresAt pricing contact order",
+    "Campaign": "id name code startsAt endsAt",
+    "CampaignTarget": "campaign",
+    "Contact": "id code kind name email balance hasAdvantages",
+    "CustomCode": "code active maxUses uses",
+    "ElementLimit": "taken remaining",
+    "Indicator": "code levels name",
+    "IndicatorLevel": "indicator level",
+    "IndicatorTarget": "indicator level",
+    "OfferLimits": "taken remaining",
+    "Order": "id number state confirmedAt pricing contact tickets",
+    "PartnerTarget": "accessCode",
+    "PromotionRestriction": "indicator hasOrdered newsletter counterProfiles contacts",
+    "PromotionalCode": "internalNames counts restrictedTo customCodes",
+    "RedemptionCounts": "generated available held used invalidated ticketsHeld ticketsSold ticketsControlled version",
+    "RedemptionCountsUpdate": "offer contact counts",
+}
+"""What staff read to whom the records are open; others their own, and of a sale without a contact whoever knows its id."""
+
+FOLLOWED = {
+    "AdvantageCode": "id code status offer usedAt invalidatedAt invalidatedBy invalidationReason batch usedBy order "
+    "ticketsControlled",
+    "CodeBatch": "id state offer quantity generated destination sentAt createdAt error csvUrl contact",
+    "CodeDashboard": "rows subtotals total",
+    "CodeDashboardRow": "offer counts contact",
+}
+"""What staff read who follow codes, and partners of what is theirs."""
+
+TICKETS = {"Ticket": "id barcode price advantage controlledAt"}
+"""What staff read who control tickets too."""
+
+_Way: TypeAlias = tuple[tuple[str, str], ...]
+_Tree: TypeAlias = dict[tuple[str, str], "_Tree"]
+
+ROOTS = ("Query", "Mutation", "Subscription")
+
+
+def fields(*classes: dict[str, str]) -> frozenset[str]:
+    """As ``Type.field``."""
+    return frozenset(f"{kind}.{name}" for one in classes for kind, names in one.items() for name in names.split())
+
+
+def of_schema() -> frozenset[str]:
+    """All fields of its object types but those of roots and connections, which are what they lead to."""
+    return frozenset(
+        f"{kind.name}.{name}"
+        for kind in SCHEMA.type_map.values()
+        if isinstance(kind, GraphQLObjectType) and not _leads_on(kind)
+        for name in kind.fields
+    )
+
+
+def ways_to(wanted: Iterable[str], root: GraphQLField, arguments: str) -> Iterator[str]:
+    """A field of a root with its arguments, and what leads from it to the wanted fields: one document a type of theirs.
+
+    A type is come to by each field that has it, once. Each field has an alias that says what it is, so that the answer
+    shows by itself what was read.
+    """
+    by_type: dict[str, list[str]] = {}
+    for each in wanted:
+        kind, _, name = each.partition(".")
+        by_type.setdefault(kind, []).append(name)
+    ways = _shortest_ways(root)
+    for kind, names in sorted(by_type.items()):
+        tree: _Tree = {}
+        for way in _ways_into(kind, root, ways):
+            for name in names:
+                _add(tree, (*way, (kind, name)))
+        if tree:
+            yield f"{arguments} {{ __typename {_selection(tree)} }}"
+
+
+def read_in(answer: object) -> Iterator[str]:
+    """The fields that an answer to such a document has a value of."""
+    if isinstance(answer, list):
+        for item in answer:
+            yield from read_in(item)
+    elif isinstance(answer, dict):
+        for alias, value in answer.items():
+            if "__" in alias.strip("_") and value not in (None, []):
+                yield alias.replace("__", ".")
+            yield from read_in(value)
+
+
+def _leads_on(kind: GraphQLObjectType) -> bool:
+    return kind.name in ROOTS or kind.name.startswith("__") or kind.name.endswith(("Connection", "Edge"))
+
+
+def _shortest_ways(root: GraphQLField) -> dict[str, _Way]:
+    """From what a root's field gives to every type below it."""
+    ways: dict[str, _Way] = {kind.name: () for kind in _objects(root.type)}
+    waiting = list(ways)
+    for kind in waiting:
+        for name, field in _fields(kind):
+            for below in _objects(field.type):
+                if below.name not in ways:
+                    ways[below.name] = (*ways[kind], (kind, name))
+                    waiting.append(below.name)
+    return ways
+
+
+def _ways_into(kind: str, root: GraphQLField, ways: dict[str, _Way]) -> Iterator[_Way]:
+    """To a type by each field that gives it."""
+    if kind in {each.name for each in _objects(root.type)}:
+        yield ()
+    for above, way in ways.items():
+        for name, field in _fields(above):
+            if kind in {each.name for each in _objects(field.type)}:
+                yield (*way, (above, name))
+
+
+def _objects(kind: object) -> list[GraphQLObjectType]:
+    """What a field of this type may give an object of."""
+    named = get_named_type(kind)
+    if isinstance(named, GraphQLInterfaceType | GraphQLUnionType):
+        return list(SCHEMA.get_possible_types(named))
+    return [named] if isinstance(named, GraphQLObjectType) else []
+
+
+def _fields(kind: str) -> Iterator[tuple[str, GraphQLField]]:
+    found = SCHEMA.type_map[kind]
+    assert isinstance(found, GraphQLObjectType)
+    for name, field in found.fields.items():
+        if not any(map(is_required_argument, field.args.values())):
+            yield name, field
+
+
+def _add(tree: _Tree, way: _Way) -> None:
+    for step in way:
+        tree = tree.setdefault(step, {})
+
+
+def _selection(tree: _Tree) -> str:
+    parts = []
+    for (kind, name), below in tree.items():
+        found = SCHEMA.type_map[kind]
+        assert isinstance(found, GraphQLObjectType)
+        field = found.fields[name]
+        few = "(first: 3)" if "first" in field.args else ""
+        block = f" {{ __typename {_selection(below)} }}" if _objects(field.type) else ""
+        parts.append(f"... on {kind} {{ {kind}__{name}: {name}{few}{block} }}")
+    return " ".join(parts)
