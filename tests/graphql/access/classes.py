@@ -7,13 +7,15 @@ from graphql import (
     GraphQLField,
     GraphQLInterfaceType,
     GraphQLObjectType,
+    GraphQLOutputType,
+    GraphQLSchema,
     GraphQLUnionType,
     get_named_type,
     is_required_argument,
 )
 from resolvers.schema import schema
 
-SCHEMA = schema._schema
+SCHEMA: GraphQLSchema = schema._schema
 
 OPEN = {
     "Advantage": "id code state validFrom validUntil quota picture version returnsCodes internalName publicName publicNames "
@@ -176,7 +178,7 @@ def _ways_into(kind: str, root: GraphQLField, ways: dict[str, _Way]) -> Iterator
                 yield (*way, (above, name))
 
 
-def _objects(kind: object) -> list[GraphQLObjectType]:
+def _objects(kind: GraphQLOutputType) -> list[GraphQLObjectType]:
     """What a field of this type may give an object of."""
     named = get_named_type(kind)
     if isinstance(named, GraphQLInterfaceType | GraphQLUnionType):

@@ -1,4 +1,4 @@
-"""PostgreSQL that ends by itself is back at once, whatever it left (docs/architecture.md, PostgreSQL)."""
+"""PostgreSQL that ends by itself is back at once, whatever it left (docs/architecture.md, One machine)."""
 
 import os
 import signal
