@@ -82,7 +82,8 @@ class Things:
 
 def _query() -> dict[str, GraphQLField]:
     assert SCHEMA.query_type is not None
-    return SCHEMA.query_type.fields
+    found: dict[str, GraphQLField] = SCHEMA.query_type.fields
+    return found
 
 
 @lru_cache
