@@ -117,13 +117,20 @@ def test_a_killed_queue_worker_is_replaced(folder: Path) -> None:
         wait_for(lambda: any(worker != first for worker in server.queue_workers()))
 
 
-def test_a_server_without_its_database_is_not_healthy(folder: Path) -> None:
+def test_a_server_without_its_database_is_not_healthy_until_it_is_back(folder: Path) -> None:
     with serving(folder) as server:
         (postgres,) = [each for each in server.started if each.name() == "postgres"]
+        data = folder / "postgres"
+        data.rename(folder / "away")
         postgres.kill()
         postgres.wait(10)
         response = httpx.get(f"{server.address}/health")
         assert response.status_code == 503
+        wait_for(lambda: "postgres does not start" in server.log)
+        (folder / "away").rename(data)
+        wait_for(server.is_healthy)
+        assert "postgres runs again" in server.log
+        server.started.add(psutil.Process(int((data / "postmaster.pid").read_text().split()[0])))
 
 
 def test_more_processes_than_the_database_has_connections_for_are_refused(folder: Path) -> None:
