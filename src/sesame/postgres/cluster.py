@@ -7,6 +7,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
@@ -116,7 +117,15 @@ class Cluster:
         deadline = time.monotonic() + PATIENCE
         with way_to(self._data, user) as (way, descriptors):
             sockets = way if self._has_room_for_socket else str(self._short_folder(user))
-            options = ("-w", "-t", str(PATIENCE), "-l", f"{way}/{log.name}", "-o", f"-k '{sockets}' {_QUICKLY}")
+            options = (
+                "-w",
+                "-t",
+                str(PATIENCE),
+                "-l",
+                f"{way}/{log.name}",
+                "-o",
+                f"-k '{sockets}' -c cluster_name={self._mark} {_QUICKLY}",
+            )
             while (said := self._control(way, descriptors, "start", *options)) is not None:
                 trouble = last_line(log.read_text(errors="replace")) if log.exists() else said
                 # Its processes are still leaving after a kill -9.
@@ -166,8 +175,18 @@ class Cluster:
                     yield process
 
     def _is_own(self, process: psutil.Process) -> bool:
-        """Whether it is one of PostgreSQL's processes of this folder, which all of them work in."""
-        return process.name() == "postgres" and Path(process.cwd()) == self._data.resolve()
+        """Whether it is one of PostgreSQL's processes of this folder, by its command line, which everybody may read.
+
+        What folder it works in would say so too, but not even root may ask where it has few rights, as in a container.
+        """
+        return process.name() == "postgres" and any(
+            self._mark in word or word == str(self._data) for word in process.cmdline()
+        )
+
+    @property
+    def _mark(self) -> str:
+        """What stands in the command line of each of its processes, and of nobody else's."""
+        return f"sesame-{sha256(os.fsencode(self._data.resolve())).hexdigest()[:16]}"
 
     def _postmaster(self) -> list[str]:
         """What it says of itself: process, folder, start, port, folder of the socket, address, memory, status."""

@@ -3,6 +3,8 @@
 import os
 import shutil
 import stat
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -76,7 +78,11 @@ def status_of(process: psutil.Process) -> dict[str, str]:
     return dict(line.split(":\t", 1) for line in lines if ":\t" in line)
 
 
-async def test_a_folder_below_a_closed_one_needs_no_right_changed(closed: Path) -> None:
+@pytest.mark.parametrize("users", [("sesame", "nobody"), ("nobody",)], ids=["usual", "no user of its own"])
+async def test_a_folder_below_a_closed_one_needs_no_right_changed(
+    closed: Path, users: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(programs, "_USERS", users)
     folder = closed / "deep" / "data"
     folder.mkdir(mode=0o700, parents=True)
     before = around(folder / "postgres", programs.installation())
@@ -125,3 +131,40 @@ async def test_the_processes_have_no_right_beyond_their_users(closed: Path, clos
             status = status_of(process)
             assert {int(status[name], 16) for name in ("CapInh", "CapPrm", "CapEff", "CapAmb")} == {0}
             assert status["Groups"].strip() == ""
+
+
+FEW_RIGHTS = "--bounding-set=-sys_admin,-sys_ptrace,-dac_read_search"
+"""What root in a container lacks, as far as it matters here."""
+KILLED_AND_BACK = """
+import asyncio, os, signal, sys
+from pathlib import Path
+import asyncpg
+from sesame.postgres.embedded import cluster_in, running
+folder = Path(sys.argv[1])
+def postmaster():
+    return int((folder / "postgres/postmaster.pid").read_text().split()[0])
+async def backend(url):
+    connection = await asyncpg.connect(url.replace("+asyncpg", ""))
+    return await connection.fetchval("SELECT pg_backend_pid()")
+with running(folder) as url:
+    assert cluster_in(folder).is_alive()
+    first = postmaster()
+    # At work, as far as can be seen: it does not notice that its postmaster is gone.
+    os.kill(asyncio.run(backend(url)), signal.SIGSTOP)
+    os.kill(first, signal.SIGKILL)
+    while cluster_in(folder).is_alive():
+        pass
+    cluster_in(folder).start()
+    assert postmaster() != first
+    assert asyncio.run(backend(url))
+print("done")
+"""
+
+
+def test_root_with_few_rights_as_in_a_container_can_do_it_too(closed: Path) -> None:
+    folder = closed / "data"
+    folder.mkdir(mode=0o700)
+    command = ["setpriv", FEW_RIGHTS, sys.executable, "-c", KILLED_AND_BACK, str(folder)]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    assert (ended.stdout, ended.returncode) == ("done\n", 0), ended.stderr
+    assert processes_of(folder / "postgres") == []
