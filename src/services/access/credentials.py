@@ -145,12 +145,13 @@ class Credentials:
         Nothing is said of others, which may be no longer good for other reasons.
         """
         digests = {
-            _digest(key[0]): header for header in authorizations if (key := _API_KEY.fullmatch(_sent(header) or ""))
+            header: _digest(key[0]) for header in authorizations if (key := _API_KEY.fullmatch(_sent(header) or ""))
         }
         if not digests:
             return frozenset()
         async with self._sessions.reading() as session:
-            return frozenset(digests[digest] for digest in await db.revoked(session, digests))
+            revoked = await db.revoked(session, frozenset(digests.values()))
+        return frozenset(header for header, digest in digests.items() if digest in revoked)
 
     async def _key_holder(self, key: str, organisation: str, now: datetime) -> Viewer:
         hour = now.replace(minute=0, second=0, microsecond=0)
