@@ -146,7 +146,7 @@ async def _gone(going: Awaitable[None]) -> None:
     try:
         await going
     except Exception as error:  # noqa: BLE001 - it goes by itself, or is cut off at the end
-        _log.warning("a connection could not be told to leave", reason=str(error))
+        _log.warning("a connection could not be told to leave", reason=error)
 
 
 def customer(address: str) -> str:

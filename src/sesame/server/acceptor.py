@@ -88,7 +88,7 @@ class Acceptor:
         except ConnectionAbortedError:
             return True
         except OSError as error:
-            _log.warning("no connection is taken for a moment", reason=str(error))
+            _log.warning("no connection is taken for a moment", reason=error)
             self._pause()
             return False
         connection.setblocking(False)
@@ -118,4 +118,4 @@ def refuse_new_ones(listener: socket.socket) -> None:
             socket.SOL_SOCKET, _SO_ATTACH_FILTER, struct.pack("HL", len(_NO_NEW_ONES), ctypes.addressof(kept))
         )
     except OSError as error:
-        _log.warning("who connects at this very moment may be cut off", reason=str(error))
+        _log.warning("who connects at this very moment may be cut off", reason=error)
