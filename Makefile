@@ -12,7 +12,7 @@ SIDE_BY_SIDE := -n $(PROCESSES)
 # Of what the tests run in their own process; the number to hold stands in pyproject.toml.
 COVERED := $(if $(COVERAGE),--cov --cov-report=term)
 
-.PHONY: help setup demo test test-fast test-random test-all chaos check schema bench clean
+.PHONY: help setup demo test test-fast test-random test-all attack chaos check schema bench clean
 
 help:
 	@echo "make demo     serve the example on http://127.0.0.1:8000; Ctrl-C stops it"
@@ -20,6 +20,7 @@ help:
 	@echo "make test-fast    without server processes and what must be alone, for the inner loop"
 	@echo "make test-random  the tests in another order each time"
 	@echo "make test-all     the tests on every Python of 3.11 to 3.14 that this machine has"
+	@echo "make attack   what an adversary or a bad day does, those that take long too"
 	@echo "make chaos    sell while everything is being killed, with twelve seeds; 10,000 lives of baskets"
 	@echo "make check    formatting, lint, types, import contracts, dead code"
 	@echo "make schema   export schema/schema.graphql from the code"
@@ -42,17 +43,20 @@ demo: $(READY)
 
 test: $(READY)
 	$(BIN)/pytest $(SIDE_BY_SIDE) $(COVERED) -m "not alone"
-	$(BIN)/pytest $(COVERED) $(if $(COVERAGE),--cov-append) -m alone
+	$(BIN)/pytest $(COVERED) $(if $(COVERAGE),--cov-append) -m "alone and not long"
 
 test-fast: $(READY)
 	$(BIN)/pytest $(SIDE_BY_SIDE) -m "not alone and not processes"
 
 test-random: $(READY)
 	$(BIN)/pytest $(SIDE_BY_SIDE) --random-order --random-order-bucket=module -m "not alone"
-	$(BIN)/pytest --random-order --random-order-bucket=module -m alone
+	$(BIN)/pytest --random-order --random-order-bucket=module -m "alone and not long"
 
 test-all:
 	bash .ci/every_python
+
+attack: $(READY)
+	$(BIN)/pytest tests/attack
 
 chaos: $(READY)
 	LIVES=10000 $(BIN)/pytest $(SIDE_BY_SIDE) tests/pricing/test_held_terms.py

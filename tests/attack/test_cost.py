@@ -28,7 +28,7 @@ from sesame.settings import Settings
 
 T = TypeVar("T")
 
-pytestmark = [pytest.mark.alone, pytest.mark.processes]
+pytestmark = [pytest.mark.long, pytest.mark.alone, pytest.mark.processes]
 
 LARGEST_REFUSAL = 2_000
 """Bytes of an answer that refuses a request."""

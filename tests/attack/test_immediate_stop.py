@@ -12,7 +12,7 @@ from tests.chaos.machinery import Postgres, postgres, service
 from tests.chaos.makers import Makers, stuck
 from tests.ledger import breaches, connect
 
-pytestmark = [pytest.mark.alone, pytest.mark.processes, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.long, pytest.mark.alone, pytest.mark.processes, pytest.mark.timeout(600)]
 
 TRIES = 3
 CODES = 200_000

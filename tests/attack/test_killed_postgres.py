@@ -17,7 +17,7 @@ from tests.graphql.transport.streams import asked, event_stream
 from tests.sesame.cli.test_demo import Guide, demo
 from tests.wire import Json, JsonObject
 
-pytestmark = [pytest.mark.alone, pytest.mark.processes]
+pytestmark = [pytest.mark.long, pytest.mark.alone, pytest.mark.processes]
 
 WITHIN = 5.0
 """Seconds within which PostgreSQL is back."""

@@ -15,7 +15,7 @@ from tests import gala
 from tests.sesame.server.edges import HANDSHAKE, asked_for, posted, until
 from tests.sesame.server.served import Load, served
 
-pytestmark = [pytest.mark.alone, pytest.mark.processes]
+pytestmark = [pytest.mark.long, pytest.mark.alone, pytest.mark.processes]
 
 CONNECTIONS = 1000
 SECONDS = 4

@@ -34,7 +34,7 @@ from services.access.credentials import Credentials
 from services.codes.download_links import DownloadLinks
 from services.codes.format import normalise
 
-pytestmark = [pytest.mark.alone, pytest.mark.processes]
+pytestmark = [pytest.mark.long, pytest.mark.alone, pytest.mark.processes]
 
 OF_DATABASE = "w0rd-of/the:base"
 OF_MAIL = "word0fthemail"
