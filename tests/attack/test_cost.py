@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import count
-from pathlib import Path
 from statistics import median
 from time import perf_counter
 from typing import TypeVar
@@ -17,7 +16,7 @@ from typing import TypeVar
 import httpx
 import pytest
 from pydantic import SecretStr
-from tests.conftest import SECRET
+from tests.conftest import SECRET, Databases
 from tests.graphql.transport.streams import Watch, event_stream, socket
 from tests.servers import two_processes
 from tests.wire import Json, JsonObject
@@ -84,15 +83,17 @@ class Target:
                 await asyncio.sleep(0.002)
 
 
-@pytest.fixture
-async def target(loaded_url: str, tmp_path: Path) -> AsyncIterator[Target]:
-    settings = Settings(database_url=SecretStr(loaded_url), secret_key=SecretStr(SECRET), data_dir=tmp_path)
-    async with house(settings) as own:
-        token = await own.credentials.shopper_token("theatre", "SHOP")
-    with two_processes(loaded_url) as (address, _):
-        made = Target(address, token, {})
-        made.line.update(await _line(made))
-        yield made
+@pytest.fixture(scope="module")
+async def target(example_databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Target]:
+    async with example_databases.copy_of("example") as url:
+        folder = tmp_path_factory.mktemp("own")
+        settings = Settings(database_url=SecretStr(url), secret_key=SecretStr(SECRET), data_dir=folder)
+        async with house(settings) as own:
+            token = await own.credentials.shopper_token("theatre", "SHOP")
+        with two_processes(url) as (address, _):
+            made = Target(address, token, {})
+            made.line.update(await _line(made))
+            yield made
 
 
 async def _line(target: Target) -> JsonObject:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import strawberry
+from tests.conftest import Server
 from tests.graphql.runtime.toy import Mutation, Probe, Query, context
 
 from resolvers.runtime.execution import TIMED_OUT, build_schema
@@ -120,3 +121,11 @@ async def test_a_mutation_that_takes_too_long_goes_to_its_end_without_its_client
     assert "idempotency key" in (result.errors or [])[0].message
     probe.release.set()
     await asyncio.wait_for(probe.finished.wait(), 5)
+
+
+async def test_open_offers_are_the_same_in_slices(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    query = "{ eligibleOffers(includeIneligible: true, first: 3) { edges { node { eligible offer { id } } } pageInfo { hasNextPage } } }"
+    at_once = await server.ask(query, token=server.staff)
+    monkeypatch.setattr(pacing, "SLICE", -1.0)
+    assert await server.ask(query, token=server.staff) == at_once
+    assert len(at_once["data"]["eligibleOffers"]["edges"]) == 3
