@@ -37,7 +37,7 @@ from resolvers.transport.requests import (
 )
 from resolvers.transport.subscriptions import Subscriptions
 from resolvers.transport.websocket import STAY, Adapter, Handler
-from resolvers.transport.work import RETRY_AFTER, Overloaded, Work, WorkLimits, overloaded
+from resolvers.transport.work import Overloaded, Work, WorkLimits, overloaded, retry_after
 
 _OVER_POST: Final = (OperationType.QUERY, OperationType.MUTATION)
 _CONNECTION_INIT_WITHIN: Final = timedelta(seconds=10)
@@ -150,8 +150,9 @@ class GraphQLApp(GraphQL[Context, None]):
 
 
 def _too_much(request: HTTPConnection, context: Context) -> Response:
-    answer = response(request, {"errors": [overloaded(context.language)]}, HTTPStatus.SERVICE_UNAVAILABLE)
-    answer.headers["retry-after"] = str(RETRY_AFTER)
+    seconds = retry_after()
+    answer = response(request, {"errors": [overloaded(context.language, seconds)]}, HTTPStatus.SERVICE_UNAVAILABLE)
+    answer.headers["retry-after"] = str(seconds)
     return answer
 
 

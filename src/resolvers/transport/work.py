@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from random import choice
 from typing import Final
 
 import structlog
@@ -16,8 +17,8 @@ import structlog
 from graphql import OperationType
 from services.core.texts import Language, text
 
-RETRY_AFTER: Final = 1
-"""Seconds after which a refused client may well find a place."""
+RETRY_AFTER: Final = (1, 2, 3)
+"""Seconds after which a refused client may well find a place: not the same for all who are refused at one moment."""
 
 _NEWEST_WEIGHS: Final = 0.1
 
@@ -151,9 +152,14 @@ class Lane:
             self._waiting.remove(turn)
 
 
-def overloaded(language: Language) -> dict[str, object]:
-    """The error that stands for a refusal."""
+def retry_after() -> int:
+    """One of RETRY_AFTER."""
+    return choice(RETRY_AFTER)  # noqa: S311 - nothing secret
+
+
+def overloaded(language: Language, seconds: int) -> dict[str, object]:
+    """The error that stands for a refusal; ``seconds`` is when to come again."""
     return {
         "message": text("overloaded").in_language(language),
-        "extensions": {"code": "OVERLOADED", "retryAfter": RETRY_AFTER},
+        "extensions": {"code": "OVERLOADED", "retryAfter": seconds},
     }
