@@ -68,15 +68,14 @@ class Client(asyncio.Protocol):
 
 
 async def closed_loop(port: int, requests: list[bytes], connections: int, seconds: float) -> Outcome:
-    """Each client asks again when it is answered, and a second later where it is refused, as it is told to."""
+    """Each client asks again when it is answered, and where it is refused, as much later as it is told to."""
     outcome = Outcome(seconds)
     clients = [await _client(port) for _ in range(connections)]
     end = time.perf_counter() + seconds
 
     async def run(place: int, client: Client) -> None:
         while time.perf_counter() < end:
-            if await _asked(client, requests[place % len(requests)], outcome):
-                await asyncio.sleep(1)
+            await asyncio.sleep(await _asked(client, requests[place % len(requests)], outcome))
 
     await asyncio.gather(*(run(place, client) for place, client in enumerate(clients)))
     for client in clients:
@@ -130,23 +129,23 @@ async def _client(port: int) -> Client:
     return client
 
 
-async def _asked(client: Client, request: bytes, outcome: Outcome) -> bool:
-    """Whether it was refused."""
+async def _asked(client: Client, request: bytes, outcome: Outcome) -> float:
+    """Seconds after which to ask again."""
     started = time.perf_counter()
     try:
         status, body = await client.ask(request)
     except OSError as error:
         outcome.wrong.append(type(error).__name__)
-        return True
+        return 1
     took = time.perf_counter() - started
     if status == 503 and b"OVERLOADED" in body:
         outcome.refused.append(took)
-        return True
+        return float(json.loads(body)["errors"][0]["extensions"]["retryAfter"])
     if status == 200 and b'"errors"' not in body:
         outcome.answered.append(took)
     else:
         outcome.wrong.append(f"{status} {body[:80]!r}")
-    return False
+    return 0
 
 
 def _watch(port: int) -> None:

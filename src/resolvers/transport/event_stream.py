@@ -23,7 +23,7 @@ from resolvers.runtime.context import Context
 from resolvers.transport.http import GraphQLApp
 from resolvers.transport.requests import Operation, Refused, encoded, in_address, posted, refusal
 from resolvers.transport.subscriptions import Subscriber, failed, refused, result_body
-from resolvers.transport.work import Overloaded, overloaded
+from resolvers.transport.work import Overloaded, overloaded, retry_after
 
 HEARTBEAT: Final = 25.0
 """Seconds of silence after which a comment is sent, for proxies that cut what is silent for a minute or half of one."""
@@ -214,7 +214,7 @@ class _Outbox(Subscriber):
 
 
 def _too_much(context: Context) -> bytes:
-    return encoded({"errors": [overloaded(context.language)]})
+    return encoded({"errors": [overloaded(context.language, retry_after())]})
 
 
 def _next_event(result: bytes) -> bytes:

@@ -39,8 +39,7 @@ from resolvers.transport.requests import (
 )
 from resolvers.transport.subscriptions import Subscriptions
 from resolvers.transport.websocket import STAY, Adapter, Handler
-from resolvers.transport.work import RETRY_AFTER as SOON
-from resolvers.transport.work import Overloaded, Work, WorkLimits, overloaded
+from resolvers.transport.work import Overloaded, Work, WorkLimits, overloaded, retry_after
 
 _OVER_POST: Final = (OperationType.QUERY, OperationType.MUTATION)
 _CONNECTION_INIT_WITHIN: Final = timedelta(seconds=10)
@@ -151,7 +150,8 @@ class GraphQLApp(GraphQL[Context, None]):
 
 
 def _too_much(request: HTTPConnection, context: Context) -> Response:
-    return _come_back(request, {"errors": [overloaded(context.language)]}, SOON)
+    seconds = retry_after()
+    return _come_back(request, {"errors": [overloaded(context.language, seconds)]}, seconds)
 
 
 def _result(request: Request, result: ExecutionResult) -> Response:

@@ -21,7 +21,7 @@ from resolvers.runtime.context import Context
 from resolvers.transport.lasting import Lasting, Stay
 from resolvers.transport.requests import Operation
 from resolvers.transport.subscriptions import Subscriber, Subscriptions, refused
-from resolvers.transport.work import Lane, Overloaded, Work, overloaded
+from resolvers.transport.work import Lane, Overloaded, Work, overloaded, retry_after
 from services.core.errors import Unauthenticated
 
 STAY: Final = "sesame.stay"
@@ -160,7 +160,11 @@ class Handler(BaseGraphQLTransportWSHandler[Context, None]):
 
     def _too_much(self, operation_id: str) -> ErrorMessage:
         self._work.refused()
-        return {"id": operation_id, "type": "error", "payload": [cast(Any, overloaded(self.context.language))]}
+        return {
+            "id": operation_id,
+            "type": "error",
+            "payload": [cast(Any, overloaded(self.context.language, retry_after()))],
+        }
 
     async def _know(self, context: Context) -> None:
         """Whoever has shown good credentials is no stranger."""

@@ -6,9 +6,10 @@ What waits longer than a client would is of use to nobody, and keeps waiting tho
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from random import choice
 from typing import Final
 
 import structlog
@@ -16,8 +17,10 @@ import structlog
 from graphql import OperationType
 from services.core.texts import Language, text
 
-RETRY_AFTER: Final = 1
-"""Seconds after which a refused client may well find a place."""
+RETRY_AFTER: Final = (1, 2, 3)
+"""Seconds after which a refused client may well find a place: not the same for all who are refused at one moment."""
+
+_NEWEST_WEIGHS: Final = 0.1
 
 _log = structlog.get_logger()
 
@@ -67,10 +70,18 @@ class Work:
 
 
 class Lane:
-    """Places for operations of one kind, and a queue for them. Who comes first is served first."""
+    """Places for operations of one kind, and a queue for them. Who comes first is served first.
 
-    def __init__(self, places: int, waiting: int, seconds: float) -> None:
+    The queue is no longer than can be served in time, at the pace of late: who waited in vain would have cost more than
+    who is refused at once.
+    """
+
+    def __init__(self, places: int, waiting: int, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._places = places
+        self._clock = clock
+        # Seconds between two that are served while others wait, and when the last was.
+        self._pace = 0.0
+        self._served_at: float | None = None
         self._most_waiting = waiting
         self._seconds = seconds
         self._taken = 0
@@ -79,7 +90,9 @@ class Lane:
     @property
     def is_full(self) -> bool:
         """Whether who comes now is refused."""
-        return self._taken >= self._places and len(self._waiting) >= self._most_waiting
+        return self._taken >= self._places and (
+            len(self._waiting) >= self._most_waiting or len(self._waiting) * self._pace >= self._seconds
+        )
 
     @asynccontextmanager
     async def place(self) -> AsyncIterator[None]:
@@ -102,14 +115,16 @@ class Lane:
             first = self._waiting.popleft()
             if not first.done():
                 first.set_result(None)
+                self._keep_pace()
                 return
         self._taken -= 1
+        self._served_at = None
 
     async def _enter(self) -> None:
         if self._taken < self._places:
             self._taken += 1
             return
-        if len(self._waiting) >= self._most_waiting:
+        if self.is_full:
             raise Overloaded
         turn = asyncio.get_running_loop().create_future()
         self._waiting.append(turn)
@@ -126,14 +141,25 @@ class Lane:
                 raise Overloaded from None
             raise
 
+    def _keep_pace(self) -> None:
+        now = self._clock()
+        if self._served_at is not None:
+            self._pace += _NEWEST_WEIGHS * (now - self._served_at - self._pace)
+        self._served_at = now
+
     def _forget(self, turn: asyncio.Future[None]) -> None:
         if turn in self._waiting:
             self._waiting.remove(turn)
 
 
-def overloaded(language: Language) -> dict[str, object]:
-    """The error that stands for a refusal."""
+def retry_after() -> int:
+    """One of RETRY_AFTER."""
+    return choice(RETRY_AFTER)  # noqa: S311 - nothing secret
+
+
+def overloaded(language: Language, seconds: int) -> dict[str, object]:
+    """The error that stands for a refusal; ``seconds`` is when to come again."""
     return {
         "message": text("overloaded").in_language(language),
-        "extensions": {"code": "OVERLOADED", "retryAfter": RETRY_AFTER},
+        "extensions": {"code": "OVERLOADED", "retryAfter": seconds},
     }

@@ -8,18 +8,19 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from resolvers.runtime.language import negotiated
 from resolvers.transport.requests import encoded
-from resolvers.transport.work import RETRY_AFTER, Work, overloaded
+from resolvers.transport.work import RETRY_AFTER, Work, overloaded, retry_after
 from services.core.texts import Language
 
 PAUSE: Final = 0.05
 """Seconds before a refusal: a client that asks again at once would otherwise be refused ten times as often."""
 
-_BODIES: Final[Mapping[Language, bytes]] = {
-    language: encoded({"errors": [overloaded(language)]}) for language in Language
+_BODIES: Final[Mapping[tuple[Language, int], bytes]] = {
+    (language, seconds): encoded({"errors": [overloaded(language, seconds)]})
+    for language in Language
+    for seconds in RETRY_AFTER
 }
 _HEADERS: Final = [
     (b"content-type", b"application/json"),
-    (b"retry-after", str(RETRY_AFTER).encode()),
     (b"cache-control", b"no-store"),
     (b"access-control-allow-origin", b"*"),
     (b"access-control-expose-headers", b"Retry-After"),
@@ -55,9 +56,10 @@ class Gate:
 async def refuse(scope: Scope, send: Send) -> None:
     """Answers 503, with the error in the client's language."""
     language = next((value for name, value in scope["headers"] if name == b"accept-language"), b"")
-    body = _BODIES[negotiated(language.decode("latin-1"))]
-    length = (b"content-length", str(len(body)).encode())
-    await send({"type": "http.response.start", "status": 503, "headers": [*_HEADERS, length]})
+    seconds = retry_after()
+    body = _BODIES[negotiated(language.decode("latin-1")), seconds]
+    own = [(b"retry-after", str(seconds).encode()), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": 503, "headers": [*_HEADERS, *own]})
     await send({"type": "http.response.body", "body": body})
 
 

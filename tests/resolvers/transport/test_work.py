@@ -69,3 +69,39 @@ async def test_kinds_have_places_of_their_own() -> None:
                 work.subscriptions.take()
             work.subscriptions.leave()
             work.subscriptions.take()
+
+
+async def test_the_queue_is_no_longer_than_can_be_served_in_time() -> None:
+    now = 0.0
+    lane = Lane(places=1, waiting=100, seconds=1, clock=lambda: now)
+
+    async def work() -> None:
+        async with lane.place():
+            pass
+
+    async def served(number: int, every: float) -> None:
+        """So many that wait, one after the other."""
+        nonlocal now
+        for _ in range(number):
+            following = asyncio.create_task(lane._enter())
+            await asyncio.sleep(0)
+            now += every
+            lane.leave()
+            await following
+
+    await lane._enter()
+    await served(100, every=0.3)
+    waiting = [asyncio.create_task(work()) for _ in range(4)]
+    await asyncio.sleep(0)
+    assert lane.is_full
+    with pytest.raises(Overloaded):
+        await work()
+    lane.leave()
+    await asyncio.gather(*waiting)
+    await lane._enter()
+    await served(100, every=0.01)
+    more = [asyncio.create_task(work()) for _ in range(50)]
+    await asyncio.sleep(0)
+    assert not lane.is_full
+    lane.leave()
+    await asyncio.gather(*more)

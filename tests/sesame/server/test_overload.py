@@ -44,11 +44,12 @@ async def ask(client: httpx.AsyncClient, query: str = QUERY) -> httpx.Response:
 
 def assert_overloaded(response: httpx.Response) -> None:
     assert response.status_code == 503
-    assert response.headers["retry-after"] == "1"
+    seconds = int(response.headers["retry-after"])
+    assert 1 <= seconds <= 3
     if "origin" in response.request.headers:
         assert response.headers["access-control-allow-origin"] == "*"
     (error,) = response.json()["errors"]
-    assert error["extensions"] == {"code": "OVERLOADED", "retryAfter": 1}
+    assert error["extensions"] == {"code": "OVERLOADED", "retryAfter": seconds}
     assert error["message"].startswith("Too much")
 
 
