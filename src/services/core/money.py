@@ -6,6 +6,7 @@ from typing import Final
 
 from babel.core import get_global
 from babel.numbers import get_currency_precision
+from iso4217 import Currency
 
 from services.core.texts import Text, text
 
@@ -32,8 +33,15 @@ def currencies() -> frozenset[str]:
 
 @cache
 def decimals(currency: str) -> int:
-    """How many decimals amounts in ``currency`` have: 2 for EUR, 0 for JPY, 3 for KWD."""
-    return get_currency_precision(currency)
+    """How many decimals amounts in ``currency`` have by ISO 4217: 2 for EUR and RSD, 0 for JPY, 3 for KWD and IQD.
+
+    CLDR, which rounds to what is in use, has others; it is asked for currencies that ISO 4217 no longer lists.
+    """
+    try:
+        exponent: int | None = Currency(currency).exponent
+    except ValueError:
+        exponent = None
+    return get_currency_precision(currency) if exponent is None else exponent
 
 
 def to_minor(amount: Decimal, currency: str) -> int:

@@ -3,6 +3,7 @@
 import asyncio
 from pathlib import Path
 
+import orjson
 import pytest
 from alembic import command
 from pgqueuer.adapters.persistence.qb import QueryBuilderEnvironment
@@ -79,6 +80,43 @@ SELECT '00000000-0000-0000-0000-000000000001', caller, key, '', CAST(answer AS j
     ('shopper:SHOP', 'made', '{"made"\\: {"basket"\\: "00000000-0000-0000-0000-00000000000b"}}'),
     ('shopper:SHOP', 'refused', '{"failure"\\: "Conflict"}'),
     ('contact:C', 'theirs', '{"made"\\: {"basket"\\: "00000000-0000-0000-0000-00000000000b"}}')) k(caller, key, answer)
+"""
+
+
+async def test_amounts_of_currencies_with_other_decimals_are_moved_and_no_others(
+    empty_database: str, engine: AsyncEngine
+) -> None:
+    async with engine.begin() as connection:
+        await connection.run_sync(_to, "0007")
+        for statement in _AMOUNTS.split(";"):
+            await connection.execute(text(statement))
+    await upgrade(empty_database)
+    async with engine.connect() as connection:
+        found = text("""SELECT o.currency, c.balance, b.pricing FROM organisations o
+            JOIN contacts c ON c.organisation_id = o.id JOIN baskets b ON b.organisation_id = o.id ORDER BY o.currency""")
+        rows = [(row.currency, row.balance, orjson.loads(row.pricing)) for row in await connection.execute(found)]
+    assert rows == [
+        ("EUR", 7, {"pricing": {"subtotal": 7, "lines": [{"tickets": [{"price": 7}], "quantity": 2}]}}),
+        ("IQD", 7000, {"pricing": {"subtotal": 7000, "lines": [{"tickets": [{"price": 7000}], "quantity": 2}]}}),
+        ("RSD", 700, {"pricing": {"subtotal": 700, "lines": [{"tickets": [{"price": 700}], "quantity": 2}]}}),
+    ]
+
+
+_AMOUNTS = """
+INSERT INTO organisations (id, code, name, currency, timezone, basket_minutes)
+SELECT CAST(id AS uuid), currency, currency, currency, 'Europe/Paris', 15 FROM (VALUES
+    ('00000000-0000-0000-0000-000000000001', 'EUR'), ('00000000-0000-0000-0000-000000000002', 'RSD'),
+    ('00000000-0000-0000-0000-000000000003', 'IQD')) o(id, currency);
+INSERT INTO contacts (organisation_id, id, code, kind, name, balance)
+SELECT id, id, 'ADA', 'INDIVIDUAL', 'Ada', 7 FROM organisations;
+INSERT INTO sales_channels (organisation_id, id, code, kind, name, processing_fee)
+SELECT id, id, 'WEB', 'INTERNET', '{}', 0 FROM organisations;
+INSERT INTO points_of_sale (organisation_id, id, code, channel_id, name)
+SELECT id, id, 'SHOP', id, '{}' FROM organisations;
+INSERT INTO baskets (organisation_id, id, point_of_sale_id, use_balance, lines, pricing, expires_at)
+SELECT id, id, id, false, '[]',
+    '{"pricing"\\: {"subtotal"\\: 7, "lines"\\: [{"tickets"\\: [{"price"\\: 7}], "quantity"\\: 2}]}}', now()
+FROM organisations
 """
 
 
