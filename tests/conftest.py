@@ -42,6 +42,7 @@ from services.dataset import Datasets, read
 from sesame.composition import House, house
 from sesame.postgres.embedded import running
 from sesame.server.app import routes
+from sesame.server.edge import Edge
 from sesame.settings import Settings
 from sesame.worker.jobs import Worker
 
@@ -279,12 +280,19 @@ def pool_size() -> int:
 @pytest.fixture
 async def server(loaded_url: str, tmp_path: Path, pool_size: int) -> AsyncIterator[Server]:
     settings = Settings(
-        database_url=SecretStr(loaded_url), secret_key=SecretStr(SECRET), data_dir=tmp_path, pool_size=pool_size
+        database_url=SecretStr(loaded_url),
+        secret_key=SecretStr(SECRET),
+        data_dir=tmp_path,
+        pool_size=pool_size,
+        # The example's own jobs are as old as this run of the tests.
+        queue_seconds=86_400,
+        queries_at_once=1000,
+        mutations_at_once=1000,
     )
     clock = Clock()
     async with (
         house(settings) as own,
-        _listening(Starlette(routes=routes(own, clock))) as address,
+        _listening(Starlette(routes=routes(own, clock, Edge(settings)))) as address,
         _working(own, settings, clock),
         httpx.AsyncClient(base_url=address) as client,
     ):

@@ -157,7 +157,7 @@ def _counted(viewer: Viewer, basket: UUID | None) -> tuple[tuple[Counted, ...], 
     counted = [] if basket is None else [OF_BASKET.of(organisation, basket)]
     if viewer.audience is Audience.PARTNER:
         return (*counted, OF_PARTNER.of(organisation, viewer.actor)), None
-    if viewer.audience is Audience.CONTACT:
+    if viewer.audience in {Audience.CONTACT, Audience.STAFF}:
         counted.append(OF_CUSTOMER.of(organisation, viewer.actor))
     address = OF_ADDRESS.of(organisation, network(viewer.address))
     return (tuple(counted), address) if counted else ((address,), None)

@@ -71,7 +71,7 @@ async def test_a_promotional_code_keeps_to_whom_it_is_restricted(server: Server)
     assert (restriction["indicator"]["level"], restriction["newsletter"], restriction["hasOrdered"]) == (
         "CONSTANT",
         True,
-        False,
+        None,
     )
     assert ([each["code"] for each in restriction["contacts"]], restriction["counterProfiles"]) == (
         ["BLANDINE"],

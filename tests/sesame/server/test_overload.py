@@ -67,7 +67,7 @@ async def test_a_query_without_a_place_is_refused_before_anybody_looks_at_it(
         assert "x-request-id" not in response.headers
         asking = {"Origin": "https://a.example", "Access-Control-Request-Method": "POST"}
         assert (await client.options("/graphql", headers=asking)).status_code == 200
-    assert (await ask(client)).json() == {"data": {"__typename": "Query"}}
+    assert (await ask(client)).json()["data"] == {"__typename": "Query"}
 
 
 async def test_mutations_and_queries_do_not_take_each_others_places(
@@ -76,7 +76,7 @@ async def test_mutations_and_queries_do_not_take_each_others_places(
     client, limits = edge
     mutation = "mutation { __typename }"
     async with full(limits.work.queries):
-        assert (await ask(client, mutation)).json() == {"data": {"__typename": "Mutation"}}
+        assert (await ask(client, mutation)).json()["data"] == {"__typename": "Mutation"}
     async with full(limits.work.mutations):
         assert_overloaded(await ask(client, mutation))
         assert (await ask(client)).status_code == 200
