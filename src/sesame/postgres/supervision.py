@@ -66,7 +66,7 @@ class _Supervisor:
                 with starting(self._folder):
                     self._cluster.start()
             except (CommandError, OSError, psutil.Error) as error:
-                _log.error("postgres does not start", reason=error, again_in_seconds=pause)
+                _log.error("postgres does not start", reason=str(error), again_in_seconds=pause)
                 self._stopping.wait(pause)
                 pause = min(2 * pause, _LONGEST_PAUSE)
             else:
