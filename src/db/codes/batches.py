@@ -43,13 +43,15 @@ class NewBatch:
     language: str
     remark: str | None = None
     code: str | None = None
+    skipped: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
     """A row; ``generated`` of ``quantity`` codes exist. ``error`` says why it is FAILED, in the batch's language.
 
-    ``resends`` is how often it was taken up again after its end.
+    ``resends`` is how often it was taken up again after its end, ``skipped`` how many lines of an imported list were
+    left out because their codes were there already.
     """
 
     id: UUID
@@ -67,6 +69,7 @@ class Batch:
     created_at: datetime
     sent_at: datetime | None
     resends: int = 0
+    skipped: int = 0
 
     @property
     def is_complete(self) -> bool:
@@ -158,6 +161,7 @@ async def add(connection: AsyncConnection, organisation: UUID, batch: UUID, orde
             document_type=order.document_type,
             language=order.language,
             remark=order.remark,
+            skipped=order.skipped,
             created_by=actor,
         )
     )
@@ -248,4 +252,5 @@ def _batch(row: Row[Any]) -> Batch:
         created_at=row.created_at,
         sent_at=row.sent_at,
         resends=row.resends,
+        skipped=row.skipped,
     )

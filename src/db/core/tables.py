@@ -296,6 +296,8 @@ batches = _owned(
     _instant("sent_at", nullable=True),
     # How often somebody asked for its mail to be sent again.
     Column("resends", SmallInteger, nullable=False, server_default=text("0")),
+    # Lines of an imported list that were left out because their codes were there already.
+    Column("skipped", Integer, nullable=False, server_default=text("0")),
     UniqueConstraint("organisation_id", "code"),
     CheckConstraint("quantity BETWEEN 1 AND 5000000 AND generated BETWEEN 0 AND quantity", "quantity"),
     CheckConstraint("state IN ('PENDING', 'GENERATING', 'SENDING', 'DONE', 'FAILED')", "state"),

@@ -14,7 +14,7 @@ from db.offers import offers as db_offers
 from db.offers.offers import OfferKind
 from services.access.audit import record
 from services.codes.checks import check_alive, check_free, check_max_uses
-from services.codes.format import check_chosen, check_entered, normalise
+from services.codes.format import check_chosen, check_entered, normalise, tidied
 from services.core.errors import Conflict, NotFound
 from services.core.idempotency import IdempotentRequest
 from services.core.problems import Problems
@@ -99,7 +99,7 @@ async def _add(transaction: Transaction, viewer: Viewer, offer: UUID, code: str,
     if ready.has_batches:
         raise Conflict(text("offer_has_random_codes"))
     await _check_new(transaction, offer, code, max_uses)
-    chosen = ChosenCode(new_id(), normalise(code), code, CodeKind.CUSTOM, offer, max_uses, CodeStatus.AVAILABLE)
+    chosen = ChosenCode(new_id(), normalise(code), tidied(code), CodeKind.CUSTOM, offer, max_uses, CodeStatus.AVAILABLE)
     if not await db.add(transaction.connection, transaction.organisation, chosen):
         raise Overtaken
     await _record(transaction, viewer, "addCustomCode", chosen)

@@ -10,6 +10,7 @@ from typing import Final, Protocol
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import aiosmtplib
+import idna
 
 TIMEOUT: Final = 30
 """Seconds that a mail server may take to greet and to let us in, for each of its answers."""
@@ -111,13 +112,15 @@ def mailer(url: str | None, outbox: Path) -> Mailer:
 def plain_address(entered: str) -> str | None:
     """A mail address as servers take it, its domain in ASCII; None where it is none.
 
+    Domains by IDNA 2008 with the mapping of UTS 46, non-transitional: straße.example is not strasse.example.
     Only the everyday form: no quotes, comments, names or line breaks, so that nothing can be smuggled into a header.
     """
     local, _, domain = entered.strip(" ").rpartition("@")
-    try:
-        domain = domain.encode("idna").decode()
-    except UnicodeError:
-        return None
+    if not domain.isascii():
+        try:
+            domain = idna.encode(domain, uts46=True).decode()
+        except UnicodeError:
+            return None
     if len(local) > 64 or len(domain) > 253 or not (_LOCAL.fullmatch(local) and _DOMAIN.fullmatch(domain)):
         return None
     return f"{local}@{domain}"
