@@ -31,6 +31,7 @@ class CustomCode:
     them.
     """
 
+    id: UUID
     code: str
     active: bool
     max_uses: int | None
@@ -75,12 +76,16 @@ class CustomCodes:
         done = await self._transactions.once(once, now, _update, viewer, offer, code, active, max_uses)
         return done.answer["offer"]
 
-    async def of_promotional_codes(self, viewer: Viewer, offers: Collection[UUID]) -> dict[UUID, list[CustomCode]]:
-        """The custom codes of each, in the order of their making; for staff alone, nothing for others."""
+    async def of_promotional_codes(
+        self, viewer: Viewer, offers: Collection[UUID], after: UUID | None, most: int
+    ) -> dict[UUID, list[CustomCode]]:
+        """Of each the ``most`` custom codes after a code's id, in the order of their making; for staff alone, nothing
+        for others.
+        """
         codes: dict[UUID, list[CustomCode]] = {}
         if _may_see(viewer):
             async with self._sessions.reading() as connection:
-                for stored in await db.custom_codes(connection, viewer.organisation_id, offers):
+                for stored in await db.custom_pages(connection, viewer.organisation_id, offers, after, most):
                     codes.setdefault(stored.chosen.offer_id, []).append(_shown(stored))
         return codes
 
@@ -188,7 +193,8 @@ def _may_see(viewer: Viewer) -> bool:
 
 
 def _shown(stored: StoredCode) -> CustomCode:
-    return CustomCode(_text(stored.chosen), stored.chosen.is_active, stored.chosen.max_uses, stored.uses)
+    code = stored.chosen
+    return CustomCode(code.id, _text(code), code.is_active, code.max_uses, stored.uses)
 
 
 def _text(code: ChosenCode) -> str:
