@@ -44,6 +44,10 @@ class CodeBatch(Node):
     csv_url: str | None = strawberry.field(
         description="Where the CSV of this batch's codes can be downloaded; the link is signed and expires."
     )
+    xlsx_url: str | None = strawberry.field(
+        description="The same list as a workbook, in which spreadsheets leave every code as it is; null past 100,000 "
+        "codes."
+    )
     row: strawberry.Private[services.Batch]
 
     @strawberry.field
@@ -67,6 +71,7 @@ class CodeBatch(Node):
             created_at=row.created_at,
             error=row.error,
             csv_url=context.services.batches.csv_url(row, context.now),
+            xlsx_url=context.services.batches.xlsx_url(row, context.now),
             row=row,
         )
 

@@ -249,7 +249,7 @@ async def _custom_codes(
 ) -> Mapping[tuple[UUID, Window[UUID]], Sequence[custom_codes.CustomCode]]:
     """One query for each page that is asked for, whatever the number of offers."""
     viewer = await context.viewer()
-    found = {}
+    found: dict[tuple[UUID, Window[UUID]], Sequence[custom_codes.CustomCode]] = {}
     for page in {page for _, page in keys}:
         offers = [offer for offer, own in keys if own == page]
         codes = await context.services.custom_codes.of_promotional_codes(viewer, offers, page.after, page.first + 1)

@@ -5,7 +5,7 @@ happened, goes on exactly there.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime
 from email.message import EmailMessage
@@ -24,9 +24,9 @@ from db.counts.counts import RedemptionCounts
 from services.codes.batch_csv import CodeList, CodeLists
 from services.codes.download_links import LIFETIME, DownloadLinks
 from services.codes.format import random_codes
-from services.codes.mail_template import Download, code_list_letter
+from services.codes.mail_template import Download, Enclosed, code_list_letter
 from services.core.errors import NotFound
-from services.core.mail import Mailer, MailRefused
+from services.core.mail import Mailer, MailRefused, MailTooLarge, size
 from services.core.texts import Language, Text, text
 from services.core.transactions import Transaction, Transactions
 
@@ -36,8 +36,8 @@ CHUNK: Final = 50_000
 """Codes made in one transaction: enough to be fast, few enough to be watched."""
 MANY: Final = 10_000
 """Codes of a batch that change how the table is best read."""
-LARGEST_ATTACHMENT: Final = 10 * 1024 * 1024
-"""Bytes of CSV; a longer list is sent as a link."""
+LARGEST_MAIL: Final = 10 * 1024 * 1024
+"""Bytes as it is sent, with the list attached in base64; a longer list is sent as a link."""
 
 _COLLISIONS: Final = 5
 
@@ -114,17 +114,19 @@ class Generation:
         if codes.batch.destination is None:
             await self.fail(organisation, batch, text("no_mail_address"), now)
             return BatchState.FAILED
-        letter = await self._letter(codes, codes.batch.destination, now)
-        return await self._transactions.run(organisation, now, self._mail, batch, codes.batch.resends, letter)
+        letters = await self._letters(codes, codes.batch.destination, now)
+        return await self._transactions.run(organisation, now, self._mail, batch, codes.batch.resends, letters)
 
-    async def _mail(self, transaction: Transaction, batch: UUID, resends: int, letter: EmailMessage) -> BatchState:
+    async def _mail(
+        self, transaction: Transaction, batch: UUID, resends: int, letters: Sequence[EmailMessage]
+    ) -> BatchState:
         connection, organisation = transaction.connection, transaction.organisation
         row = await _locked(connection, organisation, batch)
         if row.state is not BatchState.SENDING or row.resends != resends:
             return row.state
         transaction.changed.add(batch)
         try:
-            await self._mailer.send(letter)
+            await self._send_first(letters)
         except MailRefused as refused:
             reason = text("mail_refused", answer=str(refused))
             await db.fail(connection, organisation, batch, reason.in_language(Language(row.language)))
@@ -132,11 +134,37 @@ class Generation:
         await db.sent(connection, organisation, batch, transaction.now)
         return BatchState.DONE
 
-    async def _letter(self, codes: CodeList, destination: str, now: datetime) -> EmailMessage:
-        attached = await codes.content(LARGEST_ATTACHMENT) or Download(
-            self._links.to_batch_csv(codes.batch.organisation, codes.batch.id, now), now + LIFETIME
+    async def _send_first(self, letters: Sequence[EmailMessage]) -> None:
+        """Sends the first of the letters that the server does not find too large. Raises as the mailer does."""
+        for letter in letters[:-1]:
+            try:
+                await self._mailer.send(letter)
+            except MailTooLarge:
+                continue
+            return
+        await self._mailer.send(letters[-1])
+
+    async def _letters(self, codes: CodeList, destination: str, now: datetime) -> list[EmailMessage]:
+        """The letter with the list attached, unless it is too large, and the one with a link to it."""
+        batch = codes.batch
+        download = Download(
+            self._links.to_batch(batch.organisation, batch.id, now),
+            self._links.to_batch(batch.organisation, batch.id, now, "xlsx") if codes.fits_a_workbook else None,
+            now + LIFETIME,
         )
-        return code_list_letter(codes, self._mailer.sender, destination, attached, now)
+        enclosed = await _enclosed(codes)
+        letters = [
+            code_list_letter(codes, self._mailer.sender, destination, each, now)
+            for each in (enclosed, download)
+            if each is not None
+        ]
+        return letters if size(letters[0]) <= LARGEST_MAIL else letters[-1:]
+
+
+async def _enclosed(codes: CodeList) -> Enclosed | None:
+    """The list to be attached, None where it is plain that no mail could carry it."""
+    csv = await codes.content(LARGEST_MAIL) if codes.fits_a_workbook else None
+    return None if csv is None else Enclosed(csv, await codes.xlsx())
 
 
 async def _fail(transaction: Transaction, batch: UUID, reason: Text) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import re
+from contextlib import suppress
 from email.message import EmailMessage
 from email.policy import SMTP
 from pathlib import Path
@@ -18,6 +19,7 @@ TRANSFER_TIMEOUT: Final = 300
 """Seconds that it may take for each answer about a mail, the transfer of a large one included (RFC 5321, 4.5.3.2)."""
 
 _LONGEST_ANSWER: Final = 500
+_ABOUT_SIZE: Final = re.compile(r"\s*5\.(?:3\.4|2\.3)\b")
 _LOCAL: Final = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
 _DOMAIN: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*")
 
@@ -30,6 +32,15 @@ class MailRefused(Exception):  # noqa: N818 - says what was found
     """The server will not take this mail, however often it is tried; the message is its answer."""
 
 
+class MailTooLarge(MailRefused):
+    """The server does not take a mail of this size; a smaller one it may."""
+
+
+def size(message: EmailMessage) -> int:
+    """Bytes of a mail as it is sent, what is attached in base64."""
+    return len(message.as_bytes(policy=SMTP))
+
+
 class Mailer(Protocol):
     """Where mails go. ``sender`` is the address that they come from."""
 
@@ -37,7 +48,10 @@ class Mailer(Protocol):
     def sender(self) -> str: ...
 
     async def send(self, message: EmailMessage) -> None:
-        """Returns when somebody else has taken responsibility for the mail. Raises MailUnavailable or MailRefused."""
+        """Returns when somebody else has taken responsibility for the mail.
+
+        Raises MailUnavailable or MailRefused, of which MailTooLarge is one.
+        """
 
 
 class SmtpMailer:
@@ -71,6 +85,9 @@ class SmtpMailer:
         try:
             # What goes wrong while it says goodbye is suppressed there: by then the mail has been taken.
             async with client:
+                if client.is_ehlo_or_helo_needed:
+                    await _greet(client)
+                _check_size(client, message)
                 await client.send_message(message, timeout=TRANSFER_TIMEOUT)
         except aiosmtplib.SMTPRecipientsRefused as error:
             raise _failure(min(error.recipients, key=lambda refused: refused.code)) from error
@@ -136,7 +153,25 @@ def _readable(answer: str) -> str:
     return "".join(letter for letter in " ".join(answer.split()) if letter.isprintable())[:_LONGEST_ANSWER]
 
 
+async def _greet(client: aiosmtplib.SMTP) -> None:
+    """So that the server says what it can do; one that does not know how to is left to itself."""
+    with suppress(aiosmtplib.SMTPHeloError):
+        await client.ehlo()
+
+
+def _check_size(client: aiosmtplib.SMTP, message: EmailMessage) -> None:
+    """Raises MailTooLarge where the server said that it takes no mail of this size (RFC 1870); 0 is any."""
+    most = client.esmtp_extensions.get("size", "")
+    if most.isdecimal() and 0 < int(most) < size(message):
+        raise MailTooLarge(f"SIZE {most}")
+
+
 def _failure(answer: aiosmtplib.SMTPResponseException) -> Exception:
-    """What a server's refusal means: 4xx asks to come back later, 5xx is final (RFC 5321, 4.2.1)."""
+    """What a server's refusal means: 4xx asks to come back later, 5xx is final (RFC 5321, 4.2.1).
+
+    Of the final ones 552, 5.3.4 and 5.2.3 are about the size (RFC 1870; RFC 3463, 3.3 and 3.4).
+    """
     text = f"{answer.code} {_readable(answer.message)}"
-    return MailRefused(text) if answer.code >= 500 else MailUnavailable(text)
+    if answer.code < 500:
+        return MailUnavailable(text)
+    return MailTooLarge(text) if answer.code == 552 or _ABOUT_SIZE.match(answer.message) else MailRefused(text)
