@@ -80,7 +80,7 @@ def generate(
 
 
 def import_codes(
-    file: Annotated[Path, typer.Argument(help="Text file, CSV or not, with one code a line.")],
+    file: Annotated[Path, typer.Argument(help="Text file, CSV file or workbook (XLSX) with one code a line.")],
     organisation: Organisation,
     offer: Offer,
     contact: Contact,

@@ -1,9 +1,12 @@
 """Lists of codes as people have them."""
 
+from datetime import date
 from pathlib import Path
 
 import pytest
+from openpyxl import Workbook
 
+from services.codes.format import check_chosen
 from services.codes.lists.decoding import ListFile
 from services.codes.lists.reading import WrittenList
 
@@ -138,3 +141,45 @@ def test_what_is_no_character_of_the_encoding_is_none_of_a_code(tmp_path: Path) 
     file = tmp_path / "codes.csv"
     file.write_bytes(b"ABC\x81\xff\n")
     assert codes(*ListFile(file)) == ["ABC\ufffdÿ"]
+
+
+def sheet(file: Path, *rows: tuple[object, ...], number_format: str = "General") -> ListFile:
+    book = Workbook()
+    assert book.active is not None
+    for row in rows:
+        book.active.append(row)  # type: ignore[arg-type]
+    for row in book.active.iter_rows():
+        for cell in row:
+            cell.number_format = number_format
+    book.save(file)
+    return ListFile(file)
+
+
+def test_a_workbook_is_read(tmp_path: Path) -> None:
+    lines = sheet(
+        tmp_path / "codes.xlsx",
+        ("Code", "Date"),
+        ("# more", None),
+        ("00012345", 1),
+        (None, None),
+        ("#A,B;C", 2),
+        (12345, date(2027, 1, 1)),
+    )
+    assert codes(*lines) == ["00012345", "#A,B;C", "12345"]
+
+
+@pytest.mark.parametrize(
+    ("value", "number_format"),
+    [(12345, "00000000"), (True, "General"), (date(2027, 1, 1), "yyyy-mm-dd"), (10**15, "0"), (1.5, "0")],
+)
+def test_what_a_spreadsheet_may_have_changed_is_no_code(tmp_path: Path, value: object, number_format: str) -> None:
+    [line] = WrittenList(sheet(tmp_path / "codes.xlsx", (value,), number_format=number_format))
+    assert check_chosen(line.code) is not None
+
+
+def test_what_only_begins_as_a_workbook_is_read_as_text(tmp_path: Path) -> None:
+    file = tmp_path / "codes.xlsx"
+    file.write_bytes(b"PK\x03\x04\nABC123\n")
+    [first, second] = WrittenList(ListFile(file))
+    assert check_chosen(first.code) is not None
+    assert second.code == "ABC123"

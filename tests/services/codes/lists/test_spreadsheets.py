@@ -5,18 +5,22 @@ import os
 import shutil
 from io import BytesIO
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import openpyxl
 import pytest
-from tests.services.theatre import NOW, House, build
+from tests.services.theatre import LINKS, NOW, House, build
 
 from db.core.sessions import Sessions
+from services.catalogue.catalogues import Catalogues
 from services.codes.batch_csv import CodeList, CodeLists
 from services.codes.format import display, normalise
 from services.codes.imports import ImportRequest, Imports
 from services.codes.lists.decoding import ListFile
 from services.codes.lists.reading import WrittenList
 from services.codes.tracking import CodeFilter, shown
+from services.codes.tracking_csv import TrackingLists
+from services.core.texts import Language
 
 OFFICE = shutil.which("soffice")
 CODES = [
@@ -119,13 +123,39 @@ async def test_a_workbook_survives_opening_and_saving(house: House, tmp_path: Pa
     sheet = openpyxl.load_workbook(await saved(file, "xlsx", locale)).active
     assert sheet is not None
     assert [row[0] for row in sheet.iter_rows(values_only=True)][1:] == expected
+    assert read(tmp_path / locale / "codes.xlsx") == expected
     assert read(await saved(file, "csv", locale)) == expected
 
 
 @pytest.mark.parametrize("locale", ["fr-FR", "en-US"])
-async def test_random_codes_survive_opening_and_saving_in_csv_too(house: House, tmp_path: Path, locale: str) -> None:
-    batch = (await house.made(quantity=50)).id
+async def test_codes_that_look_like_no_number_survive_opening_and_saving_in_csv_too(
+    house: House, tmp_path: Path, locale: str
+) -> None:
+    await house.made(quantity=50)
+    request = ImportRequest(house.theatre.promotyd, house.theatre.secutix)
+    await Imports(house.transactions).take_in(
+        house.staff, request, ["-5OFF", "=1+1", "@home", '"#SUMMER"', "été-26"], NOW
+    )
+    wanted = CodeFilter(offer=house.theatre.promotyd)
+    url = urlsplit(
+        TrackingLists(house.sessions, Catalogues(house.sessions), LINKS).url(house.staff, wanted, Language.ES, NOW)
+    )
+    lists = TrackingLists(house.sessions, Catalogues(house.sessions), LINKS)
+    codes = await lists.behind(parse_qs(url.query)["token"][0], NOW)
+    file = tmp_path / "codes.csv"
+    file.write_bytes(b"".join([piece async for piece in codes.csv()]))
+    found = await house.tracked.page(house.staff, wanted, None, 100)
+    assert len(found) == 55
+    assert [normalise(code) for code in read(await saved(file, "csv", locale))] == [code.code for code in found]
+
+
+@pytest.mark.parametrize("language", Language)
+@pytest.mark.parametrize("separator", [";", ","])
+async def test_our_own_lists_are_read_in_every_language(
+    house: House, tmp_path: Path, language: Language, separator: str
+) -> None:
+    batch = (await house.made(quantity=3, language=language)).id
     codes = await CodeLists(house.sessions).of_batch(house.theatre.organisation, batch)
     file = tmp_path / "codes.csv"
-    file.write_bytes(await csv_of(codes))
-    assert read(await saved(file, "csv", locale)) == [display(code) for code in await house.codes(batch)]
+    file.write_bytes(b"".join([piece async for piece in codes.csv(separator)]))
+    assert read(file) == [display(code) for code in await house.codes(batch)]
