@@ -163,7 +163,7 @@ class Generation:
 
 async def _enclosed(codes: CodeList) -> Enclosed | None:
     """The list to be attached, None where it is plain that no mail could carry it."""
-    csv = await codes.content(LARGEST_MAIL) if codes.fits_a_workbook else None
+    csv = await codes.content(LARGEST_MAIL * 3 // 4) if codes.fits_a_workbook else None
     return None if csv is None else Enclosed(csv, await codes.xlsx())
 
 

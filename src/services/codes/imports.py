@@ -159,7 +159,7 @@ class _Import:
         keyspace = Keyspace()
         number = 0
         rest = islice(WrittenList(self.lines, self.request.column), self.most + 1)
-        while lines := list(islice(rest, _LINES_AT_ONCE)):
+        while lines := await asyncio.to_thread(list, islice(rest, _LINES_AT_ONCE)):
             await db.stage(connection, await asyncio.to_thread(_read, lines, batch, keyspace))
             number += len(lines)
         return number, keyspace
