@@ -59,10 +59,9 @@ _UNREADABLE: Final = frozenset({"Cc", "Cs", "Cn", "Co"})
 # What normalising does to ASCII in upper case; all that is said here of Unicode comes to this.
 _ASCII: Final = str.maketrans("OIL", "011", " -\t\n\r")
 _SIGNS_BETWEEN: Final = str.maketrans("", "", " -\t\n\r")
-# What stands before a cell's first letter or sign, and where in it an apostrophe defuses the cell.
-_BEFORE: Final = re.compile(r"[ \t\n\r'-]*")
-_DEFUSING: Final = re.compile(r"'[ \t\n\r]*-")
+# The apostrophe that defuses a code in a list; the second where nothing stands between the characters any more.
 _DEFUSED: Final = re.compile(r"\A['\s]*'\s*(?=[-=+@－＝＋＠])")
+_DEFUSED_TOGETHER: Final = re.compile(r"\A'+(?=[=+@])")
 # Latin letters with their accents, digits, and the punctuation of a keyboard.
 _CHOSEN: Final = re.compile(r"[ -~\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u017f\u1e9e£€§°]*")
 
@@ -96,7 +95,7 @@ def normalise(entered: str) -> str:
 def _normalised(entered: str) -> str:
     plain = entered if entered.isascii() else _typed(unicodedata.normalize("NFKC", entered))
     if "'" in plain:
-        plain = _not_defused(plain)
+        plain = _DEFUSED_TOGETHER.sub("", _DEFUSED.sub("", plain).translate(_SIGNS_BETWEEN))
     if plain.isascii():
         return plain.upper().translate(_ASCII)
     # Upper case alone would leave ẞ as it is and make SS of ß.
@@ -109,7 +108,7 @@ def tidied(chosen: str) -> str:
     remain spaces and dashes that every keyboard has.
     """
     plain = chosen if chosen.isascii() else _typed(unicodedata.normalize("NFC", chosen))
-    return _DEFUSED.sub("", " ".join(plain.split()), count=1)
+    return _DEFUSED.sub("", " ".join(plain.split()))
 
 
 # Whoever prices a basket or enters a code asks this of the same few codes, many times over.
@@ -181,14 +180,6 @@ def _sign(character: str) -> str:
     if category == "Pd" or character == "\N{MINUS SIGN}":
         return "-"
     return " " if category in _SPACES else "" if category == "Cf" else character
-
-
-def _not_defused(plain: str) -> str:
-    """Without the apostrophe that defuses it, and what stands before its first letter or sign then means nothing."""
-    before = _BEFORE.match(plain)
-    end = before.end() if before else 0
-    defuses = "'" in plain[:end] and (plain[end : end + 1] in {"=", "+", "@"} or _DEFUSING.search(plain, 0, end))
-    return plain[end:] if defuses else plain
 
 
 def _is_readable(entered: str) -> bool:

@@ -45,6 +45,7 @@ async def migrated(sessions: Sessions) -> set[tuple[str, str | None]]:
         ("'=ABC", None, "=ABC"),
         ("'+33123", "' +33 123", "+33 123"),
         ("'@H0ME", "'@home", "@home"),
+        ("''50FF", "'-'5OFF", "-'5OFF"),
     ],
 )
 async def test_a_defused_code_gets_the_text_by_which_it_is_looked_up(
@@ -57,7 +58,7 @@ async def test_a_defused_code_gets_the_text_by_which_it_is_looked_up(
 
 async def test_other_codes_stay_as_they_are(sessions: Sessions) -> None:
     theatre = await build(sessions)
-    others = {("'TWAS", None), ("1'ÉTÉ", "L'été"), ("'50FF", "'5OFF"), ("50FF", "-5OFF")}
+    others = {("'TWAS", None), ("1'ÉTÉ", "L'été"), ("'50FF", "'5OFF"), ("50FF", "-5OFF"), ("'50N", "-'-5ON")}
     for code, shown in others:
         await add(sessions, theatre, code, shown)
         assert normalise(shown or code) == code

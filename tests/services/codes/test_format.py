@@ -153,7 +153,14 @@ def test_sharp_s_is_double_s(spelling: str) -> None:
 
 @pytest.mark.parametrize(
     ("listed", "code"),
-    [("'-5OFF", "-5OFF"), ("'=A1B", "=A1B"), ("'+33 12", "+33 12"), ("'@home", "@home"), ("''-5OFF", "-5OFF")],
+    [
+        ("'-5OFF", "-5OFF"),
+        ("'=A1B", "=A1B"),
+        ("'+33 12", "+33 12"),
+        ("'@home", "@home"),
+        ("''-5OFF", "-5OFF"),
+        ("'-'5OFF", "-'5OFF"),
+    ],
 )
 def test_the_apostrophe_that_defuses_a_code_is_none_of_it(listed: str, code: str) -> None:
     assert normalise(listed) == normalise(code)

@@ -10,6 +10,8 @@ from zipfile import BadZipFile
 import openpyxl
 from openpyxl.utils.exceptions import InvalidFileException
 
+from services.codes.lists.workbook import ESCAPED
+
 START: Final = b"PK\x03\x04"
 """Of every workbook."""
 
@@ -44,8 +46,11 @@ def _lines(book: openpyxl.Workbook) -> Iterator[str]:
 
 
 def _text(value: object, number_format: str) -> str:
-    if value is None or isinstance(value, str):
-        return value or ""
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        # What would be a formula in a CSV file is defused as it would be there.
+        return ("'" if value.startswith("=") else "") + value.replace(ESCAPED, "_")
     is_number = isinstance(value, int) and not isinstance(value, bool)
     if is_number and number_format in _PLAIN and len(str(value)) <= _MOST_DIGITS:
         return str(value)

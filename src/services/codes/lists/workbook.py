@@ -17,7 +17,9 @@ MEDIA_TYPE: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml
 _TEXT: Final = "@"
 # What XML cannot hold.
 _ILLEGAL: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
-# In a workbook, _x0041_ is another way to write A.
+ESCAPED: Final = "_x005F_"
+"""What a workbook has for an underscore that would else begin a sign's number: there, _x0041_ is A."""
+
 _ESCAPE: Final = re.compile("_(?=x[0-9A-Fa-f]{4}_)")
 
 Row = Sequence[str]
@@ -48,7 +50,7 @@ def _written(rows: Sequence[Row]) -> bytes:
 
 
 def _cell(sheet: WriteOnlyWorksheet, value: str) -> Cell:
-    cell = WriteOnlyCell(sheet, _ESCAPE.sub("_x005F_", _ILLEGAL.sub("\N{REPLACEMENT CHARACTER}", value)))
+    cell = WriteOnlyCell(sheet, _ESCAPE.sub(ESCAPED, _ILLEGAL.sub("\N{REPLACEMENT CHARACTER}", value)))
     # Else what begins with = would be a formula.
     cell.data_type = "s"
     cell.number_format = _TEXT
