@@ -70,7 +70,8 @@ class SmtpMailer:
         self._password = unquote(parts.password) if parts.password else None
         self._tls = parts.scheme == "smtps"
         self._start_tls = {"true": True, "false": False}.get(options.get("starttls", ""))
-        self.sender = options.get("from", f"no-reply@{self._host}")
+        sender = options.get("from", f"no-reply@{self._host}")
+        self.sender = plain_address(sender) or sender
 
     async def send(self, message: EmailMessage) -> None:
         client = aiosmtplib.SMTP(

@@ -188,6 +188,7 @@ async def test_smtps_speaks_tls_from_the_start(letterbox: Letterbox) -> None:
 def test_the_sender_is_that_of_the_url() -> None:
     assert SmtpMailer("smtp://mail.example.org?from=tickets@example.org").sender == "tickets@example.org"
     assert SmtpMailer("smtp://mail.example.org").sender == "no-reply@mail.example.org"
+    assert SmtpMailer("smtp://mail.example.org?from=codes@straße.example").sender == "codes@xn--strae-oqa.example"
 
 
 async def test_without_a_server_a_mail_becomes_a_file(tmp_path: Path) -> None:
