@@ -25,7 +25,7 @@ from services.catalogue.catalogues import Catalogues
 from services.catalogue.snapshot import Catalogue
 from services.core.errors import CodeRefused, Conflict, Failure, FailureCode, InvalidInput, NotFound, Problem
 from services.core.idempotency import IdempotentRequest
-from services.core.text_checks import is_writable
+from services.core.text_checks import is_writable, scanned
 from services.core.texts import text
 from services.core.transactions import Done, Overtaken, Transaction, Transactions
 from services.core.viewer import Audience, StaffRole, Viewer
@@ -102,17 +102,18 @@ class Orders:
         return (await self.find(viewer, [order]))[order]
 
     async def control(self, viewer: Viewer, barcode: str, now: datetime, key: str | None = None) -> Ticket:
-        """Counts a ticket's scan at the entrance, once.
+        """Counts a ticket's scan at the entrance, once; what scanners send around a barcode means nothing.
 
         Raises NotFound; Conflict where it was scanned before, saying when and where, or its order is cancelled;
         Forbidden for all but staff with CONTROL.
         """
         viewer.require_role(StaffRole.CONTROL)
-        if not barcode.isalnum() or not barcode.isascii():
+        read = scanned(barcode)
+        if not read.isalnum() or not read.isascii():
             raise NotFound(("barcode",), text("unknown_ticket"))
         catalogue = await self._catalogues.seen_by(viewer)
         once = IdempotentRequest(viewer, key, "controlTicket", barcode)
-        done = await self._transactions.once(once, now, self._control, viewer, barcode.upper(), catalogue)
+        done = await self._transactions.once(once, now, self._control, viewer, read, catalogue)
         ticket = done.answer["ticket"]
         return (await self.tickets(viewer, [ticket]))[ticket]
 

@@ -122,6 +122,6 @@ async def test_a_link_expires(desk: Desk) -> None:
 
 async def test_a_link_to_a_batch_opens_no_filtered_list(desk: Desk) -> None:
     batch = (await desk.made(quantity=1)).id
-    token = parse_qs(urlsplit(LINKS.to_batch_csv(desk.theatre.organisation, batch, NOW)).query)["token"][0]
+    token = parse_qs(urlsplit(LINKS.to_batch(desk.theatre.organisation, batch, NOW)).query)["token"][0]
     with pytest.raises(BrokenLink):
         await desk.lists.behind(token, NOW)
