@@ -25,6 +25,7 @@ from services.catalogue.catalogues import Catalogues
 from services.catalogue.snapshot import Catalogue
 from services.core.errors import CodeRefused, Conflict, Failure, FailureCode, InvalidInput, NotFound, Problem
 from services.core.idempotency import IdempotentRequest
+from services.core.instants import local
 from services.core.text_checks import is_writable, scanned
 from services.core.texts import text
 from services.core.transactions import Done, Overtaken, Transaction, Transactions
@@ -266,9 +267,9 @@ def _not_controlled(ticket: Ticket | None, catalogue: Catalogue) -> Failure:
     if ticket.controlled_at is None:
         return Conflict(text("ticket_of_cancelled_order"), FailureCode.TICKET_CANCELLED)
     place = ticket.controlled_at_point_of_sale
-    at = ticket.controlled_at.astimezone(ZoneInfo(catalogue.timezone))
+    at = local(ticket.controlled_at, ZoneInfo(catalogue.timezone))
     where = "–" if place is None else catalogue.points_of_sale[place].code
-    said = text("ticket_controlled_already", at=at.strftime("%Y-%m-%d %H:%M:%S"), where=where)
+    said = text("ticket_controlled_already", at=at, where=where)
     return Conflict(said, FailureCode.ALREADY_CONTROLLED)
 
 

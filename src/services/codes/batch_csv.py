@@ -3,7 +3,6 @@
 import re
 from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Final
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 from uuid import UUID
@@ -17,6 +16,7 @@ from db.core.sessions import Sessions
 from services.codes.format import MIN_CHOSEN, display, is_random_form
 from services.codes.lists.workbook import MOST_IN_A_WORKBOOK, Row, TooManyCodes, workbook
 from services.core.errors import NotFound
+from services.core.instants import local_or_empty
 from services.core.texts import Language, localised, text
 
 SEPARATORS: Final = (";", ",")
@@ -127,8 +127,8 @@ class CodeList:
         zone, language = ZoneInfo(self.particulars.timezone), Language(self.batch.language)
         same = (
             localised(self.particulars.offer_name, language),
-            local(self.particulars.valid_from, zone),
-            local(self.particulars.valid_until, zone),
+            local_or_empty(self.particulars.valid_from, zone),
+            local_or_empty(self.particulars.valid_until, zone),
         )
         return {status: (text(f"code_{status.lower()}").in_language(language), *same) for status in CodeStatus}
 
@@ -152,11 +152,6 @@ def cell(value: str, separator: str) -> str:
 def cells(values: Iterable[str], separator: str) -> str:
     """A line of cells, without its end."""
     return separator.join(cell(value, separator) for value in values)
-
-
-def local(instant: datetime | None, zone: ZoneInfo) -> str:
-    """An instant as a spreadsheet reads it, in the time of a zone; nothing where there is none."""
-    return "" if instant is None else instant.astimezone(zone).strftime("%Y-%m-%d %H:%M")
 
 
 def _link_prefix(shop_url: str | None) -> str | None:

@@ -17,6 +17,7 @@ from babel.numbers import format_decimal
 from db.codes.batches import DocumentType
 from services.codes.batch_csv import CodeList
 from services.codes.lists.workbook import MEDIA_TYPE
+from services.core.instants import local
 from services.core.texts import Language, Text, localised, text
 
 _SENTENCES: Final = {DocumentType.EMAIL_WITH_CODE_LIST: "mail_code_list"}
@@ -89,7 +90,7 @@ def _sentences(codes: CodeList, attached: Enclosed | Download) -> Iterator[Text]
     yield text(f"{key}_subject", **values)
     yield text(f"{key}_greeting", **values)
     if isinstance(attached, Download):
-        until = attached.expires_at.astimezone(ZoneInfo(particulars.timezone)).strftime("%Y-%m-%d %H:%M")
+        until = local(attached.expires_at, ZoneInfo(particulars.timezone))
         yield text(f"{key}_link", url=attached.url, until=until)
         if attached.workbook_url is not None:
             yield text(f"{key}_workbook", url=attached.workbook_url)

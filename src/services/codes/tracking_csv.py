@@ -17,12 +17,13 @@ from db.codes.codes import CodeFilter
 from db.codes.pages import TrackedCode
 from services.access.permissions import require_follower, share_of
 from services.catalogue.catalogues import Catalogues
-from services.codes.batch_csv import BYTE_ORDER_MARK, cells, local
+from services.codes.batch_csv import BYTE_ORDER_MARK, cells
 from services.codes.download_links import DownloadLinks
 from services.codes.lists.workbook import Row, workbook
 from services.codes.tracking import narrowed, shown
 from services.core.errors import Forbidden
 from services.core.expiry import HeldNow
+from services.core.instants import local_or_empty
 from services.core.texts import Language, localised, text
 from services.core.viewer import Viewer
 
@@ -127,11 +128,11 @@ class TrackingList:
             text(f"code_{code.status.lower()}").in_language(self.wanted.language),
             localised(row.offer_name, self.wanted.language),
             row.contact_name or "",
-            local(code.used_at, self.zone),
+            local_or_empty(code.used_at, self.zone),
             (is_open and row.used_by_name) or "",
             (is_open and row.order_number) or "",
             str(scanned.get(code.id, 0)),
-            local(code.invalidated_at, self.zone),
+            local_or_empty(code.invalidated_at, self.zone),
             code.invalidated_by or "",
             code.invalidation_reason or "",
         )
