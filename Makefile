@@ -57,6 +57,7 @@ test-all:
 
 attack: $(READY)
 	$(BIN)/pytest tests/attack
+	$(BIN)/pytest -m long --ignore tests/attack
 
 chaos: $(READY)
 	LIVES=10000 $(BIN)/pytest $(SIDE_BY_SIDE) tests/pricing/test_held_terms.py
