@@ -20,7 +20,7 @@ help:
 	@echo "make test-fast    without server processes and what must be alone, for the inner loop"
 	@echo "make test-random  the tests in another order each time"
 	@echo "make test-all     the tests on every Python of 3.11 to 3.14 that this machine has"
-	@echo "make attack   what an adversary or a bad day does, those that take long too"
+	@echo "make attack   what an adversary or a bad day does, and all that takes long"
 	@echo "make chaos    sell while everything is being killed, with twelve seeds; 10,000 lives of baskets"
 	@echo "make check    formatting, lint, types, import contracts, dead code"
 	@echo "make schema   export schema/schema.graphql from the code"
