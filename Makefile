@@ -42,14 +42,14 @@ demo: $(READY)
 	@$(BIN)/sesame demo
 
 test: $(READY)
-	$(BIN)/pytest $(SIDE_BY_SIDE) $(COVERED) -m "not alone"
+	$(BIN)/pytest $(SIDE_BY_SIDE) $(COVERED) -m "not alone and not long"
 	$(BIN)/pytest $(COVERED) $(if $(COVERAGE),--cov-append) -m "alone and not long"
 
 test-fast: $(READY)
-	$(BIN)/pytest $(SIDE_BY_SIDE) -m "not alone and not processes"
+	$(BIN)/pytest $(SIDE_BY_SIDE) -m "not alone and not processes and not long"
 
 test-random: $(READY)
-	$(BIN)/pytest $(SIDE_BY_SIDE) --random-order --random-order-bucket=module -m "not alone"
+	$(BIN)/pytest $(SIDE_BY_SIDE) --random-order --random-order-bucket=module -m "not alone and not long"
 	$(BIN)/pytest --random-order --random-order-bucket=module -m "alone and not long"
 
 test-all:

@@ -54,7 +54,7 @@ async def test_validity_is_in_the_organisations_time(house: House) -> None:
     window = {"valid_from": NOW, "valid_until": NOW}
     async with house.sessions.writing() as connection:
         await connection.execute(update(tables.offers).values(**window))
-    assert (await rows(house, batch.id))[1][3:5] == ["2026-11-20 13:00", "2026-11-20 13:00"]
+    assert (await rows(house, batch.id))[1][3:5] == ["2026-11-20 13:00:00+01:00"] * 2
 
 
 async def test_a_list_comes_in_the_asked_separator(house: House) -> None:

@@ -63,7 +63,7 @@ async def test_a_list_says_what_became_of_each_code(desk: Desk) -> None:
     assert lines[0] == [display(first), "available", "Offer PROMOTYD", "Secutix", "", "", "", "0", "", "", ""]
     assert lines[1][:4] == [display(used), "used", "Offer PROMOTYD", "Secutix"]
     assert lines[1][5:8] == ["Blandine", "00000042", "0"]
-    assert lines[2][8:] == ["2026-11-20 13:00", "staff:ada", "'=lost"]
+    assert lines[2][8:] == ["2026-11-20 13:00:00+01:00", "staff:ada", "'=lost"]
 
 
 async def test_a_list_has_what_the_filter_finds(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -123,11 +123,9 @@ def _is_directive(row: Sequence[str]) -> bool:
 
 def _is_comment(row: Sequence[str], raw: str, header: Sequence[str] | None) -> bool:
     content = raw.strip(_NOTHING)
-    if not content.startswith("#"):
+    if not content.startswith("#") or _is_in_table(row, header):
         return False
-    if content[1:2] in {"", " ", "\t", "#", "\N{NO-BREAK SPACE}"}:
-        return True
-    return any(sign.isspace() for sign in content) and not _is_in_table(row, header)
+    return content[1:2] in {"", "#"} or any(sign.isspace() for sign in content)
 
 
 def _is_in_table(row: Sequence[str], header: Sequence[str] | None) -> bool:

@@ -37,6 +37,7 @@ def test_a_code_is_shown_as_what_it_is(chosen: str) -> None:
 @given(
     st.lists(CHOSEN.filter(lambda chosen: check_chosen(chosen) is None), min_size=1, max_size=3), st.sampled_from(";,")
 )
+@example([";##", "# 00"], ",")
 @settings(max_examples=1_000, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
 def test_a_cell_of_a_csv_file_is_its_code(chosen: list[str], separator: str) -> None:
     shown = [tidied(each) for each in chosen]
@@ -52,7 +53,7 @@ def test_a_cell_of_a_csv_file_is_its_code(chosen: list[str], separator: str) -> 
 
 
 @given(st.lists(CHOSEN.filter(lambda chosen: check_chosen(chosen) is None), min_size=1, max_size=20))
-@example(["_x0041_", '="AB"', "=1+1"])
+@example(["_x0041_", '="AB"', "=1+1", "# 00"])
 @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
 def test_a_cell_of_a_workbook_is_its_code(chosen: list[str]) -> None:
     shown = [tidied(each) for each in chosen]
