@@ -35,7 +35,7 @@ def _lines(book: openpyxl.Workbook) -> Iterator[str]:
     try:
         for row in book.worksheets[0].iter_rows():
             cells = [_text(cell.value, str(cell.number_format)) for cell in row]
-            if cells and cells[0].startswith("# "):
+            if cells and cells[0].startswith("# ") and not any(cells[1:]):
                 yield f"{cells[0]}\n"
                 continue
             line = StringIO()
