@@ -20,7 +20,7 @@ help:
 	@echo "make test-fast    without server processes and what must be alone, for the inner loop"
 	@echo "make test-random  the tests in another order each time"
 	@echo "make test-all     the tests on every Python of 3.11 to 3.14 that this machine has"
-	@echo "make attack   what an adversary or a bad day does, those that take long too"
+	@echo "make attack   what an adversary or a bad day does, and all that takes long"
 	@echo "make chaos    sell while everything is being killed, with twelve seeds; 10,000 lives of baskets"
 	@echo "make check    formatting, lint, types, import contracts, dead code"
 	@echo "make schema   export schema/schema.graphql from the code"
@@ -42,14 +42,14 @@ demo: $(READY)
 	@$(BIN)/sesame demo
 
 test: $(READY)
-	$(BIN)/pytest $(SIDE_BY_SIDE) $(COVERED) -m "not alone"
+	$(BIN)/pytest $(SIDE_BY_SIDE) $(COVERED) -m "not alone and not long"
 	$(BIN)/pytest $(COVERED) $(if $(COVERAGE),--cov-append) -m "alone and not long"
 
 test-fast: $(READY)
-	$(BIN)/pytest $(SIDE_BY_SIDE) -m "not alone and not processes"
+	$(BIN)/pytest $(SIDE_BY_SIDE) -m "not alone and not processes and not long"
 
 test-random: $(READY)
-	$(BIN)/pytest $(SIDE_BY_SIDE) --random-order --random-order-bucket=module -m "not alone"
+	$(BIN)/pytest $(SIDE_BY_SIDE) --random-order --random-order-bucket=module -m "not alone and not long"
 	$(BIN)/pytest --random-order --random-order-bucket=module -m "alone and not long"
 
 test-all:
@@ -57,6 +57,7 @@ test-all:
 
 attack: $(READY)
 	$(BIN)/pytest tests/attack
+	$(BIN)/pytest -m long --ignore tests/attack
 
 chaos: $(READY)
 	LIVES=10000 $(BIN)/pytest $(SIDE_BY_SIDE) tests/pricing/test_held_terms.py

@@ -43,13 +43,8 @@ def two_processes(url: str, **settings: str) -> Iterator[list[str]]:
 
 def environment_for(url: str, folder: Path, **more: str) -> dict[str, str]:
     own = {name: value for name, value in os.environ.items() if not name.startswith("SESAME_")}
-    # Hundreds of customers come from one address here, and at the same moment.
-    crowd = {
-        "CLIENT_BASKETS": "100000",
-        "CLIENT_TICKETS": "1000000",
-        "MUTATIONS_AT_ONCE": "1000",
-        "QUERIES_AT_ONCE": "1000",
-    }
+    # Dozens of customers come from one address here.
+    crowd = {"CLIENT_BASKETS": "100000", "CLIENT_TICKETS": "1000000"}
     settings = (
         {"DATABASE_URL": url, "SECRET_KEY": SECRET, "DATA_DIR": str(folder), "LOG_LEVEL": "warning"} | crowd | more
     )

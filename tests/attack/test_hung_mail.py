@@ -21,6 +21,9 @@ MANY = 12
 """More mails than a worker has in hand at once."""
 
 
+pytestmark = pytest.mark.long
+
+
 @pytest.fixture
 async def house(sessions: Sessions) -> House:
     return House(sessions, await build(sessions))

@@ -21,7 +21,7 @@ from sesame.processes import kept_running
 from sesame.worker.process import STOP_SECONDS
 from sesame.worker.watchdog import GIVEN_UP
 
-pytestmark = pytest.mark.processes
+pytestmark = [pytest.mark.long, pytest.mark.processes]
 
 OTHERS = text("""
 SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()

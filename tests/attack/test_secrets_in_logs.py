@@ -133,7 +133,7 @@ async def site(stage: tuple[Postgres, Gala]) -> AsyncIterator[Site]:
         await sessions.close()
         async with letterbox.open(), connected(url) as connection:
             batch = await connection.fetchval("SELECT id FROM batches")
-            link = DownloadLinks(SECRET, "").to_batch_csv(gala.organisation, batch, datetime.now(UTC))
+            link = DownloadLinks(SECRET, "").to_batch(gala.organisation, batch, datetime.now(UTC))
             yield Site(server, gala, url, Path(folder), letterbox, partner, link)
 
 

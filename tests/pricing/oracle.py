@@ -4,7 +4,7 @@ Knows the facts and nothing of the engine, so that a mistake would have to be ma
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from fractions import Fraction
 from itertools import product
 from math import floor
@@ -40,6 +40,11 @@ def half_up(exact: Fraction) -> int:
     return floor(exact + Fraction(1, 2))
 
 
+def floored(sale: Sale) -> datetime:
+    """The second at which the sale is: an end that is named by a second has all of it."""
+    return sale.now.replace(microsecond=0)
+
+
 def is_of(kind: TicketKind, element: Element | None) -> bool:
     if element is None:
         return True
@@ -68,7 +73,7 @@ def sale_refusals(offer: Offer, sale: Sale) -> set[RefusalCode]:
         found.add(RefusalCode.OFFER_NOT_RUNNING)
     if offer.valid_from is not None and sale.now < offer.valid_from:
         found.add(RefusalCode.NOT_STARTED)
-    if offer.valid_until is not None and sale.now > offer.valid_until:
+    if offer.valid_until is not None and floored(sale) > offer.valid_until:
         found.add(RefusalCode.EXPIRED)
     if offer.channels and sale.channel not in offer.channels:
         found.add(RefusalCode.WRONG_CHANNEL)
@@ -87,7 +92,7 @@ def is_targeted(advantage: Advantage, sale: Sale, opened: set[UUID]) -> bool:
         return False
     if isinstance(target, IndicatorTarget):
         return contact.indicators.get(target.indicator) == target.level
-    return target.campaign in contact.campaigns and target.starts_at <= sale.now <= target.ends_at
+    return target.campaign in contact.campaigns and target.starts_at <= sale.now and floored(sale) <= target.ends_at
 
 
 def price_with(advantage: Advantage, kind: TicketKind) -> int:
@@ -113,7 +118,7 @@ def is_for(advantage: Advantage, kind: TicketKind, sale: Sale) -> bool:
         return False
     if advantage.sale_end_tolerance is None or kind.starts_at is None:
         return True
-    return sale.now <= kind.starts_at + timedelta(minutes=advantage.sale_end_tolerance)
+    return floored(sale) <= kind.starts_at + timedelta(minutes=advantage.sale_end_tolerance)
 
 
 def broken_limits(offer: Offer, having: Sequence[TicketKind], sale: Sale, taken: Taken) -> set[RefusalCode]:

@@ -40,8 +40,9 @@ from services.pricing.facts.offers import (
     Target,
 )
 from services.pricing.facts.refusals import Instant, Refusal, RefusalCode, Things, Tickets, Words
-from services.pricing.facts.sale import ContactFacts
+from services.pricing.facts.sale import ContactFacts, Sale
 from services.pricing.facts.tickets import ElementKind, ProductFamily
+from services.pricing.rules import NotAfter
 
 FIVE_OFF = AmountOff(500)
 SECOND = timedelta(seconds=1)
@@ -378,3 +379,12 @@ def test_everything_that_stands_in_the_way_is_told_at_once() -> None:
         "SALE_CLOSED",
         "QUOTA_EXHAUSTED",
     ]
+
+
+@pytest.mark.parametrize("later", ["23:59:58", "23:59:59", "23:59:59.999999"])
+def test_an_end_that_is_named_by_a_second_has_all_of_it(later: str) -> None:
+    end = datetime.fromisoformat("2026-12-31T23:59:59+01:00")
+    until = NotAfter(end)
+    now = datetime.fromisoformat(f"2026-12-31T{later}+01:00")
+    assert until.refusal(Sale(now, an_id("WEB"), an_id("SHOP"))) is None
+    assert until.refusal(Sale(end + timedelta(seconds=1), an_id("WEB"), an_id("SHOP"))) is not None

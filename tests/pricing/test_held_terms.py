@@ -5,7 +5,7 @@ import os
 import pytest
 from tests.pricing.random_lives import Life, beyond_limits, counted, dice, prices_of, still_due, under, worth_as_held
 
-LIVES, PARTS, LONG = int(os.environ.get("LIVES", "2000")), 8, 5
+LIVES, PARTS, LONG = int(os.environ.get("LIVES", "800")), 8, 5
 
 
 def live(seed: int) -> None:

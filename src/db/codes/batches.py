@@ -43,6 +43,7 @@ class NewBatch:
     language: str
     remark: str | None = None
     code: str | None = None
+    skipped: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,7 @@ class Batch:
     """A row; ``generated`` of ``quantity`` codes exist. ``error`` says why it is FAILED, in the batch's language.
 
     ``resends`` is how often it was taken up again after its end; ``sending_until`` is set while its list is being sent.
+    ``skipped`` lines of an imported list were left out because their codes were there already.
     """
 
     id: UUID
@@ -67,6 +69,7 @@ class Batch:
     created_at: datetime
     sent_at: datetime | None
     resends: int = 0
+    skipped: int = 0
     sending_until: datetime | None = field(default=None, compare=False)
 
     @property
@@ -159,6 +162,7 @@ async def add(connection: AsyncConnection, organisation: UUID, batch: UUID, orde
             document_type=order.document_type,
             language=order.language,
             remark=order.remark,
+            skipped=order.skipped,
             created_by=actor,
         )
     )
@@ -256,4 +260,5 @@ def _batch(row: Row[Any]) -> Batch:
         sent_at=row.sent_at,
         resends=row.resends,
         sending_until=row.sending_until,
+        skipped=row.skipped,
     )

@@ -70,6 +70,19 @@ SELECT {_NAMES}, (
 FROM codes c WHERE organisation_id = :organisation AND kind = 'CUSTOM' AND offer_id = ANY(CAST(:offers AS uuid[]))
 ORDER BY id
 """)
+# Of each offer its next codes, which an index has side by side.
+_CUSTOM_PAGES: Final = text(f"""
+SELECT {_NAMES}, (
+    SELECT count(DISTINCT basket_id) FROM redemptions r
+    WHERE r.organisation_id = :organisation AND r.code_id = c.id AND r.state <> 'RETURNED'
+) AS uses
+FROM unnest(CAST(:offers AS uuid[])) wanted CROSS JOIN LATERAL (
+    SELECT * FROM codes
+    WHERE organisation_id = :organisation AND kind <> 'SINGLE_USE' AND kind = 'CUSTOM' AND offer_id = wanted
+        AND (CAST(:after AS uuid) IS NULL OR id > :after)
+    ORDER BY id LIMIT :most
+) c ORDER BY id
+""")
 _LOCKED_ACCESS: Final = text(f"{_ACCESS.text} FOR NO KEY UPDATE")
 _LOCKED: Final = text(f"""
 SELECT {_NAMES}, uses FROM codes WHERE organisation_id = :organisation AND id = :code FOR NO KEY UPDATE
@@ -100,6 +113,14 @@ async def custom_codes(
 ) -> list[StoredCode]:
     """The custom codes of promotional codes in the order of their making, each with its uses by the ledger."""
     return _stored(await connection.execute(_CUSTOM, {"organisation": organisation_id, "offers": list(offers)}))
+
+
+async def custom_pages(
+    connection: AsyncConnection, organisation_id: UUID, offers: Collection[UUID], after: UUID | None, most: int
+) -> list[StoredCode]:
+    """Of each promotional code the ``most`` custom codes after a code's id, in the order of their making, with uses."""
+    parameters = {"organisation": organisation_id, "offers": list(offers), "after": after, "most": most}
+    return _stored(await connection.execute(_CUSTOM_PAGES, parameters))
 
 
 async def add(connection: AsyncConnection, organisation_id: UUID, code: ChosenCode) -> bool:

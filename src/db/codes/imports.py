@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.core.driver import UniqueViolation, copied, driver_within
 
-TWICE: Final = "code_twice"
+TWICE: Final = "code_twice_in_list"
 KNOWN: Final = "code_known"
 
 
@@ -19,34 +19,46 @@ KNOWN: Final = "code_known"
 class StagedLine:
     """One line: ``code`` is normalised and ``id`` its key, both None where a ``problem`` keeps it out.
 
-    ``shown`` is how the list has it.
+    ``shown`` is how the list has it, ``kept`` that where the code would else be shown otherwise.
     """
 
     number: int
     id: UUID | None
     code: str | None
     shown: str
+    kept: str | None
     problem: str | None
 
 
 _STAGE = text("""
-CREATE TEMPORARY TABLE import_lines (number integer, id uuid, code text, shown text, problem text) ON COMMIT DROP
+CREATE TEMPORARY TABLE import_lines (number integer, id uuid, code text, shown text, kept text, problem text)
+ON COMMIT DROP
 """)
-_PROBLEMS = text("""
-SELECT number, shown, problem FROM import_lines WHERE problem IS NOT NULL
+# The first of its code that a list has is good, where nobody has it already; the lines behind it are double.
+_DOUBLES: Final = """
+SELECT number, shown, first_value(number) OVER lines AS first, first_value(shown) OVER lines AS other,
+    row_number() OVER lines AS place
+FROM import_lines WHERE code IS NOT NULL WINDOW lines AS (PARTITION BY code ORDER BY number)
+"""
+_PROBLEMS = text(f"""
+SELECT number, shown, problem, NULL::integer AS first, NULL AS other, NULL AS code
+FROM import_lines WHERE problem IS NOT NULL
 UNION ALL
-SELECT number, shown, :twice FROM (
-    SELECT number, shown, row_number() OVER (PARTITION BY code ORDER BY number) AS place
-    FROM import_lines WHERE code IS NOT NULL
-) lines WHERE place > 1
+SELECT number, shown, :twice, first, other, NULL FROM ({_DOUBLES}) doubles WHERE place > 1 AND :named
 UNION ALL
-SELECT l.number, l.shown, :known FROM import_lines l
-WHERE l.code IS NOT NULL AND EXISTS (SELECT FROM codes c WHERE c.organisation_id = :organisation AND c.code = l.code)
+SELECT l.number, l.shown, :known, NULL, c.shown, c.code
+FROM import_lines l JOIN codes c ON c.organisation_id = :organisation AND c.code = l.code WHERE :named
 ORDER BY number
+""")
+_SKIP = text(f"""
+DELETE FROM import_lines l WHERE l.code IS NOT NULL AND (
+    l.number IN (SELECT number FROM ({_DOUBLES}) doubles WHERE place > 1)
+    OR EXISTS (SELECT FROM codes c WHERE c.organisation_id = :organisation AND c.code = l.code)
+)
 """)
 _ADD = text("""
 INSERT INTO codes (organisation_id, id, code, shown, kind, status, offer_id, batch_id, contact_id)
-SELECT :organisation, id, code, nullif(shown, code), 'SINGLE_USE', 'AVAILABLE', :offer, :batch, :contact
+SELECT :organisation, id, code, kept, 'SINGLE_USE', 'AVAILABLE', :offer, :batch, :contact
 FROM import_lines ORDER BY code
 """)
 
@@ -59,17 +71,39 @@ async def begin(connection: AsyncConnection) -> None:
 async def stage(connection: AsyncConnection, lines: Sequence[StagedLine]) -> None:
     """Puts more lines on the stage, through COPY."""
     driver = await driver_within(connection)
-    records = [(line.number, line.id, line.code, line.shown, line.problem) for line in lines]
+    records = [(line.number, line.id, line.code, line.shown, line.kept, line.problem) for line in lines]
     await copied(driver, driver.copy_records_to_table("import_lines", records=records))
 
 
-async def problems(connection: AsyncConnection, organisation: UUID) -> AsyncIterator[tuple[int, str, str]]:
-    """What is wrong with the lines, in their order: number, code as the list has it, key of the reason."""
+@dataclass(frozen=True, slots=True)
+class ListProblem:
+    """What is wrong with a line: ``key`` of the reason, and how the list has its code.
+
+    Of a code that is there twice, the ``first`` line that has it and ``other``, how it is written there. Of one that
+    exists already, how that is shown (``other``) and its text (``code``).
+    """
+
+    number: int
+    shown: str
+    key: str
+    first: int | None
+    other: str | None
+    code: str | None
+
+
+async def problems(connection: AsyncConnection, organisation: UUID, *, doubles_too: bool) -> AsyncIterator[ListProblem]:
+    """What is wrong with the lines, in their order; with codes that are there twice, or exist, where asked for."""
     await connection.execute(text("ANALYZE import_lines"))
-    parameters = {"organisation": organisation, "twice": TWICE, "known": KNOWN}
+    parameters = {"organisation": organisation, "twice": TWICE, "known": KNOWN, "named": doubles_too}
     async with connection.stream(_PROBLEMS, parameters) as rows:
-        async for number, shown, problem in rows:
-            yield number, shown, problem
+        async for row in rows:
+            yield ListProblem(*row)
+
+
+async def skip_doubles(connection: AsyncConnection, organisation: UUID) -> int:
+    """Takes the lines off the stage whose code stands further up or exists already: how many."""
+    await connection.execute(text("ANALYZE import_lines"))
+    return (await connection.execute(_SKIP, {"organisation": organisation})).rowcount
 
 
 async def add(connection: AsyncConnection, organisation: UUID, batch: UUID, offer: UUID, contact: UUID) -> None:

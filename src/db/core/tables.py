@@ -306,6 +306,8 @@ batches = _owned(
     Column("resends", SmallInteger, nullable=False, server_default=text("0")),
     # While somebody is sending its list, and for no longer than that may take.
     _instant("sending_until", nullable=True),
+    # Lines of an imported list that were left out because their codes were there already.
+    Column("skipped", Integer, nullable=False, server_default=text("0")),
     UniqueConstraint("organisation_id", "code"),
     CheckConstraint("quantity BETWEEN 1 AND 5000000 AND generated BETWEEN 0 AND quantity", "quantity"),
     CheckConstraint("state IN ('PENDING', 'GENERATING', 'SENDING', 'DONE', 'FAILED')", "state"),

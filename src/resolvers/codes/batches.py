@@ -16,11 +16,17 @@ from resolvers.runtime.errors import Conflict, InvalidInput, NotFound
 from resolvers.runtime.ids import OFFER, Ids, Node, decode, encode
 from services.codes import batches as services
 from services.codes.batches import BatchRequest, BatchState, DocumentType
-from services.codes.imports import ImportRequest
+from services.codes.imports import ImportRequest, OnDuplicate
 from services.core.errors import NotFound as Missing
 
 strawberry.enum(BatchState, description="PENDING → GENERATING → SENDING → DONE, or FAILED with its reason.")
 strawberry.enum(DocumentType, description="What the contact is sent when its codes are made.")
+
+strawberry.enum(
+    OnDuplicate,
+    description="What becomes of a list with codes that stand in it twice, or exist already: it is refused, or does "
+    "without them.",
+)
 
 
 @strawberry.type(description="One run that makes codes of one offer for one structure contact, and mails them.")
@@ -29,12 +35,19 @@ class CodeBatch(Node):
     offer: Offer
     quantity: int = strawberry.field(description="Codes asked for.")
     generated: int = strawberry.field(description="Codes made so far.")
+    skipped: int = strawberry.field(
+        description="Lines of an imported list that were left out because their codes were there already."
+    )
     destination: str | None
     sent_at: datetime | None
     created_at: datetime
     error: str | None
     csv_url: str | None = strawberry.field(
         description="Where the CSV of this batch's codes can be downloaded; the link is signed and expires."
+    )
+    xlsx_url: str | None = strawberry.field(
+        description="The same list as a workbook, in which spreadsheets leave every code as it is; null past 100,000 "
+        "codes."
     )
     row: strawberry.Private[services.Batch]
 
@@ -53,11 +66,13 @@ class CodeBatch(Node):
             offer=offer_of(row.offer, await context.catalogue()),
             quantity=row.quantity,
             generated=row.generated,
+            skipped=row.skipped,
             destination=row.destination,
             sent_at=row.sent_at,
             created_at=row.created_at,
             error=row.error,
             csv_url=context.services.batches.csv_url(row, context.now),
+            xlsx_url=context.services.batches.xlsx_url(row, context.now),
             row=row,
         )
 
@@ -118,11 +133,18 @@ GenerateCodesResult = Annotated[CodeBatch | InvalidInput | NotFound | Conflict, 
 class ImportCodesInput:
     offer_id: strawberry.ID
     contact_id: strawberry.ID
-    codes: list[str] = strawberry.field(description="1 to 10,000; larger lists are for the command line.")
+    codes: list[str] = strawberry.field(
+        description="The lines of a list with 1 to 10,000 codes; larger ones are for the command line. A line is a "
+        "code, or has cells of which one is: header, comments (`# …`) and empty lines are left out."
+    )
     remark: str | None = None
     accept_guessable: bool | None = strawberry.field(
         default=False, description="Whether codes may be taken in of which too many of those possible are good."
     )
+    column: str | None = strawberry.field(
+        default=None, description="The name of the codes' column in the list's header, where it is not the first."
+    )
+    on_duplicate: OnDuplicate = OnDuplicate.REFUSE
     idempotency_key: str | None = None
 
     def read(self) -> ImportRequest:
@@ -133,6 +155,8 @@ class ImportCodesInput:
             contact=ids.read(self.contact_id, "Contact", path=("contactId",)),
             remark=self.remark,
             accept_guessable=bool(self.accept_guessable),
+            column=self.column,
+            on_duplicate=self.on_duplicate,
         )
         ids.check()
         return request

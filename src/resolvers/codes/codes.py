@@ -143,6 +143,22 @@ class CodesQuery:
             await context.viewer(), wanted, language or context.language, context.now
         )
 
+    @strawberry.field(
+        description="Where the list of these codes, 100,000 at most, can be downloaded as a workbook, in which "
+        "spreadsheets leave every code as it is."
+    )
+    async def codes_xlsx_url(
+        self,
+        info: Info,
+        filter: CodeFilter | None = None,  # noqa: A002
+        language: Language | None = None,
+    ) -> str:
+        context = info.context
+        wanted = Filter() if filter is None else filter.read()
+        return context.services.tracking_lists.url(
+            await context.viewer(), wanted, language or context.language, context.now, "xlsx"
+        )
+
 
 @strawberry.input
 class InvalidateCodeInput:

@@ -156,11 +156,14 @@ class PromotionalCode(Offer):
             return None
         return PromotionRestriction.of(self.details.offer.restriction, self.catalogue)
 
-    @strawberry.field(description="The chosen ones. For staff; null for others.")
-    async def custom_codes(self, info: Info) -> list[CustomCode] | None:
+    @strawberry.field(description="The chosen ones, in the order of their making. For staff; null for others.")
+    async def custom_codes(
+        self, info: Info, first: int | None = None, after: str | None = None
+    ) -> Connection[CustomCode] | None:
+        page = window(first, after, UUID)
         if not await reads_records(info.context):
             return None
-        return await load_custom_codes(info.context, self.details.id)
+        return await load_custom_codes(info.context, self.details.id, page)
 
     @classmethod
     def of(cls, details: OfferDetails, offer: offer_facts.PromotionalCode, catalogue: Catalogue) -> Self:

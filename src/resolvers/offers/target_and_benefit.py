@@ -10,11 +10,13 @@ import strawberry
 
 from resolvers.catalogue.catalogue import Campaign, RatePrice, rate_prices
 from resolvers.contacts.contacts import Contact, load_contact
+from resolvers.runtime.connections import Connection, Window, connection
 from resolvers.runtime.context import Context, Info
 from resolvers.runtime.enums import Language
 from resolvers.runtime.scalars import Money, money
 from services.catalogue import snapshot as services
 from services.catalogue.snapshot import Catalogue
+from services.codes import custom_codes
 from services.core.percentages import to_percentage
 from services.core.texts import localised
 from services.pricing.facts import offers as offer_facts
@@ -232,14 +234,25 @@ async def _access_codes(context: Context, keys: Sequence[UUID]) -> Mapping[UUID,
     return await context.services.custom_codes.of_advantages(await context.viewer(), keys)
 
 
-async def load_custom_codes(context: Context, offer: UUID) -> list[CustomCode]:
-    """The chosen codes of a promotional code, for staff."""
-    return list(await context.load(_custom_codes, offer) or ())
+async def load_custom_codes(context: Context, offer: UUID, page: Window[UUID]) -> Connection[CustomCode]:
+    """A page of the chosen codes of a promotional code, for staff."""
+    rows = await context.load(_custom_codes, (offer, page)) or ()
+    return connection(
+        rows,
+        page,
+        lambda row: CustomCode(code=row.code, active=row.active, max_uses=row.max_uses, uses=row.uses),
+        lambda row: row.id,
+    )
 
 
-async def _custom_codes(context: Context, keys: Sequence[UUID]) -> Mapping[UUID, list[CustomCode]]:
-    found = await context.services.custom_codes.of_promotional_codes(await context.viewer(), keys)
-    return {
-        key: [CustomCode(code=each.code, active=each.active, max_uses=each.max_uses, uses=each.uses) for each in codes]
-        for key, codes in found.items()
-    }
+async def _custom_codes(
+    context: Context, keys: Sequence[tuple[UUID, Window[UUID]]]
+) -> Mapping[tuple[UUID, Window[UUID]], Sequence[custom_codes.CustomCode]]:
+    """One query for each page that is asked for, whatever the number of offers."""
+    viewer = await context.viewer()
+    found: dict[tuple[UUID, Window[UUID]], Sequence[custom_codes.CustomCode]] = {}
+    for page in {page for _, page in keys}:
+        offers = [offer for offer, own in keys if own == page]
+        codes = await context.services.custom_codes.of_promotional_codes(viewer, offers, page.after, page.first + 1)
+        found |= {(offer, page): rows for offer, rows in codes.items()}
+    return found

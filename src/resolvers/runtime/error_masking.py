@@ -38,6 +38,7 @@ from services.offers.refusal_texts import message
 from services.pricing.facts.refusals import RefusalCode
 
 UNAVAILABLE: Final = "UNAVAILABLE"
+UNAUTHENTICATED: Final = "UNAUTHENTICATED"
 INTERNAL: Final = "INTERNAL"
 RETRY_AFTER: Final = 2
 """Seconds after which clients may come back from an outage."""
@@ -87,7 +88,7 @@ def _failure(error: GraphQLError, failure: Failure, language: Language) -> Graph
         case NotFound():
             return _copy(error, said, code="BAD_USER_INPUT", problems=[_problem(failure.path, said)])
         case Unauthenticated():
-            return _copy(error, said, code="UNAUTHENTICATED")
+            return _copy(error, said, code=UNAUTHENTICATED)
         case Forbidden():
             return _copy(error, said, code="FORBIDDEN")
         case Conflict():

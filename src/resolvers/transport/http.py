@@ -17,10 +17,12 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
 from strawberry.asgi import GraphQL
+from strawberry.exceptions import ConnectionRejectionError
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
 from strawberry.types import ExecutionResult
 from strawberry.types.graphql import OperationType
+from strawberry.types.unset import UnsetType
 
 from graphql import GraphQLFormattedError
 from resolvers.runtime.context import Clock, Context, Services
@@ -40,6 +42,7 @@ from resolvers.transport.requests import (
 from resolvers.transport.subscriptions import Subscriptions
 from resolvers.transport.websocket import STAY, Adapter, Handler
 from resolvers.transport.work import Overloaded, Work, WorkLimits, overloaded, retry_after
+from services.core.errors import Unauthenticated, is_outage
 
 _OVER_POST: Final = (OperationType.QUERY, OperationType.MUTATION)
 _CONNECTION_INIT_WITHIN: Final = timedelta(seconds=10)
@@ -98,6 +101,19 @@ class GraphQLApp(GraphQL[Context, None]):
             self.work.refused()
             websocket = WebSocket(scope, receive, send)
             await websocket.send_denial_response(_too_much(websocket, self.context(websocket)))
+
+    async def on_ws_connect(self, context: Context) -> UnsetType | dict[str, object] | None:
+        """Lets in who shows no credentials, or good ones. Raises ConnectionRejectionError for others."""
+        if context.authorization is not None:
+            try:
+                await context.fresh().viewer()
+            except Unauthenticated:
+                raise ConnectionRejectionError from None
+            except Exception as error:
+                # A database that is away says nothing about credentials: operations ask again.
+                if not is_outage(error):
+                    raise
+        return UnsetType()
 
     async def get_context(self, request: Request | WebSocket, response: Response | WebSocket) -> Context:
         return self.context(request)

@@ -1,7 +1,7 @@
 """The graphql-transport-ws protocol over a WebSocket, where whatever breaks it closes the connection with 4400."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from json import JSONDecodeError
@@ -16,8 +16,9 @@ from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import Bas
 from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import Operation as WebSocketOperation
 from strawberry.subscriptions.protocols.graphql_transport_ws.types import ErrorMessage, Message, SubscribeMessage
 
-from graphql import OperationType
+from graphql import GraphQLFormattedError, OperationType
 from resolvers.runtime.context import Context
+from resolvers.runtime.error_masking import UNAUTHENTICATED
 from resolvers.transport.lasting import Lasting, Stay
 from resolvers.transport.requests import Operation
 from resolvers.transport.subscriptions import Subscriber, Subscriptions, refused
@@ -35,6 +36,9 @@ It sends a text message, given as a JSON object without the last brace in two pa
 
 MOST_OPERATIONS_AT_ONCE: Final = 100
 """Of one connection."""
+
+FORBIDDEN: Final = 4403
+"""How the protocol closes a connection whose credentials do not hold: clients come again with new ones."""
 
 _LAST_ANSWERS_SECONDS: Final = 5.0
 
@@ -92,6 +96,7 @@ class Handler(BaseGraphQLTransportWSHandler[Context, None]):
         self._stay.go_away = self._go_away
         self._answering: set[asyncio.Task[None]] = set()
         self._is_known = False
+        self._is_refused = False
         self._rest()
         self._leaving: dict[str, _Leaving] = {}
         self._ending: set[asyncio.Task[None]] = set()
@@ -101,6 +106,13 @@ class Handler(BaseGraphQLTransportWSHandler[Context, None]):
             await super().handle_message(message)
         else:
             await self.handle_invalid_message("This is not a message of graphql-transport-ws.")
+
+    async def send_message(self, message: Message) -> None:
+        """What was refused for its credentials is the last that is answered."""
+        await super().send_message(message)
+        self._is_refused |= self.context.authorization is not None and _is_refusal(message)
+        if self._is_refused and message["type"] in {"complete", "error"}:
+            await self.websocket.close(FORBIDDEN, "Forbidden")
 
     async def handle_task_exception(self, error: Exception) -> None:
         if not isinstance(error, WebSocketDisconnected):
@@ -219,6 +231,7 @@ class Handler(BaseGraphQLTransportWSHandler[Context, None]):
             leaving()
 
     def _refuse(self, operation: WebSocketOperation[Context, None], failure: Unauthenticated) -> None:
+        self._is_refused = True
         self.end(operation, refused(failure, self.context.language))
 
 
@@ -293,6 +306,15 @@ class _Subscriber(Subscriber):
 def _next_head(operation_id: str) -> bytes:
     """The message that brings a result, up to the result, which stands in it as it is, and a last brace."""
     return b'{"id":%b,"type":"next","payload":' % orjson.dumps(operation_id)
+
+
+def _is_refusal(message: Message) -> bool:
+    errors: Sequence[GraphQLFormattedError] = ()
+    if message["type"] == "next":
+        errors = message["payload"].get("errors", ())
+    elif message["type"] == "error":
+        errors = message["payload"]
+    return any(error.get("extensions", {}).get("code") == UNAUTHENTICATED for error in errors)
 
 
 def _is_message(message: object) -> TypeGuard[Message]:

@@ -25,7 +25,8 @@ from services.catalogue.catalogues import Catalogues
 from services.catalogue.snapshot import Catalogue
 from services.core.errors import CodeRefused, Conflict, Failure, FailureCode, InvalidInput, NotFound, Problem
 from services.core.idempotency import IdempotentRequest
-from services.core.text_checks import is_writable
+from services.core.instants import local
+from services.core.text_checks import is_writable, scanned
 from services.core.texts import text
 from services.core.transactions import Done, Overtaken, Transaction, Transactions
 from services.core.viewer import Audience, StaffRole, Viewer
@@ -102,17 +103,18 @@ class Orders:
         return (await self.find(viewer, [order]))[order]
 
     async def control(self, viewer: Viewer, barcode: str, now: datetime, key: str | None = None) -> Ticket:
-        """Counts a ticket's scan at the entrance, once.
+        """Counts a ticket's scan at the entrance, once; what scanners send around a barcode means nothing.
 
         Raises NotFound; Conflict where it was scanned before, saying when and where, or its order is cancelled;
         Forbidden for all but staff with CONTROL.
         """
         viewer.require_role(StaffRole.CONTROL)
-        if not barcode.isalnum() or not barcode.isascii():
+        read = scanned(barcode)
+        if not read.isalnum() or not read.isascii():
             raise NotFound(("barcode",), text("unknown_ticket"))
         catalogue = await self._catalogues.seen_by(viewer)
         once = IdempotentRequest(viewer, key, "controlTicket", barcode)
-        done = await self._transactions.once(once, now, self._control, viewer, barcode.upper(), catalogue)
+        done = await self._transactions.once(once, now, self._control, viewer, read, catalogue)
         ticket = done.answer["ticket"]
         return (await self.tickets(viewer, [ticket]))[ticket]
 
@@ -265,9 +267,9 @@ def _not_controlled(ticket: Ticket | None, catalogue: Catalogue) -> Failure:
     if ticket.controlled_at is None:
         return Conflict(text("ticket_of_cancelled_order"), FailureCode.TICKET_CANCELLED)
     place = ticket.controlled_at_point_of_sale
-    at = ticket.controlled_at.astimezone(ZoneInfo(catalogue.timezone))
+    at = local(ticket.controlled_at, ZoneInfo(catalogue.timezone))
     where = "–" if place is None else catalogue.points_of_sale[place].code
-    said = text("ticket_controlled_already", at=at.strftime("%Y-%m-%d %H:%M:%S"), where=where)
+    said = text("ticket_controlled_already", at=at, where=where)
     return Conflict(said, FailureCode.ALREADY_CONTROLLED)
 
 

@@ -9,7 +9,7 @@ from db.codes.chosen_codes import ChosenCode
 from db.codes.codes import CodeKind, CodeStatus
 from db.core.ids import next_id
 from services.codes.checks import check_alive, check_free
-from services.codes.format import check_chosen, normalise
+from services.codes.format import check_chosen, normalise, tidied
 from services.core.errors import InvalidInput, Path, Problem
 from services.core.problems import Problems
 from services.core.texts import text
@@ -69,10 +69,10 @@ async def plan(
     if known is None:
         for stored in await db.with_text(connection, organisation, [code]):
             problems.refuse(_PATH, check_free(wanted, stored.chosen, offer, CodeKind.ACCESS))
-        new = ChosenCode(next_id(), code, wanted, CodeKind.ACCESS, offer, None, CodeStatus.AVAILABLE)
+        new = ChosenCode(next_id(), code, tidied(wanted), CodeKind.ACCESS, offer, None, CodeStatus.AVAILABLE)
         return AccessCodeExchange(new, off)
     problems.refuse(_PATH, check_alive(wanted, known))
-    on = replace(known, shown=wanted, status=CodeStatus.AVAILABLE, invalidated_at=None, invalidated_by=None)
+    on = replace(known, shown=tidied(wanted), status=CodeStatus.AVAILABLE, invalidated_at=None, invalidated_by=None)
     return AccessCodeExchange(changed=off if on == known else (*off, on))
 
 

@@ -1,9 +1,8 @@
-"""Lists of codes as CSV files, streamed: memory does not grow with their number."""
+"""Lists of codes: as CSV files, streamed, so that memory does not grow with their number, and as workbooks."""
 
 import re
 from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Final
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 from uuid import UUID
@@ -15,7 +14,9 @@ from db.codes.batches import Batch, BatchParticulars
 from db.codes.codes import CodeStatus
 from db.core.sessions import Sessions
 from services.codes.format import MIN_CHOSEN, display, is_random_form
+from services.codes.lists.workbook import MOST_IN_A_WORKBOOK, Row, TooManyCodes, workbook
 from services.core.errors import NotFound
+from services.core.instants import local_or_empty
 from services.core.texts import Language, localised, text
 
 SEPARATORS: Final = (";", ",")
@@ -53,16 +54,14 @@ class CodeList:
 
     @property
     def file_name(self) -> str:
-        """In ASCII, as every system takes it."""
+        """Without its ending; in ASCII, as every system takes it."""
         offer = re.sub("[^A-Za-z0-9]+", "-", self.particulars.offer_code)
-        return f"codes-{offer}-{self.batch.created_at:%Y-%m-%d}.csv"
+        return f"codes-{offer}-{self.batch.created_at:%Y-%m-%d}"
 
     async def csv(self, separator: str = ";") -> AsyncIterator[bytes]:
         """The file in pieces, in UTF-8 with a byte order mark, in the batch's language and the organisation's time."""
-        language = Language(self.batch.language)
-        titles = (text(f"csv_{column}").in_language(language) for column in _COLUMNS)
-        yield f"{BYTE_ORDER_MARK}{cells(titles, separator)}\r\n".encode()
-        middles = self._middles(language, separator)
+        yield f"{BYTE_ORDER_MARK}{cells(self._titles, separator)}\r\n".encode()
+        middles = self._middles(separator)
         before, behind = _around_code(_link_prefix(self.particulars.shop_url), separator)
         after: UUID | None = None
         while page := await self._page(after):
@@ -76,8 +75,18 @@ class CodeList:
             yield "".join(lines).encode()
             after = page[-1][0]
 
+    async def xlsx(self) -> bytes:
+        """The list as a workbook. Raises TooManyCodes."""
+        if not self.fits_a_workbook:
+            raise TooManyCodes
+        return await workbook(self._titles, self._rows())
+
+    @property
+    def fits_a_workbook(self) -> bool:
+        return self.batch.quantity <= MOST_IN_A_WORKBOOK
+
     async def content(self, most: int) -> bytes | None:
-        """The whole file, None where it is larger than ``most`` bytes, without reading it where that is plain."""
+        """The whole CSV file, None where it is larger than ``most`` bytes, without reading it where that is plain."""
         if self.batch.quantity * self._shortest_line > most:
             return None
         content = bytearray()
@@ -90,7 +99,7 @@ class CodeList:
     @property
     def _shortest_line(self) -> int:
         """Characters that every line has at least."""
-        middles = self._middles(Language(self.batch.language), SEPARATORS[0]).values()
+        middles = self._middles(SEPARATORS[0]).values()
         link = _link_prefix(self.particulars.shop_url) or ""
         return min(map(len, middles)) + len(link) + MIN_CHOSEN + len("\r\n")
 
@@ -98,25 +107,44 @@ class CodeList:
         async with self.sessions.reading() as connection:
             return await db.of_batch(connection, self.batch.organisation, self.batch.id, after, _PAGE)
 
-    def _middles(self, language: Language, separator: str) -> dict[str, str]:
-        """What stands between code and link, which is the same for all codes of a status."""
-        zone = ZoneInfo(self.particulars.timezone)
+    async def _rows(self) -> AsyncIterator[Iterable[Row]]:
+        inner, prefix = self._inner, _link_prefix(self.particulars.shop_url)
+        after: UUID | None = None
+        while page := await self._page(after):
+            yield [
+                (shown or display(code), *inner[status], prefix + quote(code, safe="") if prefix else "")
+                for _, code, shown, status in page
+            ]
+            after = page[-1][0]
+
+    @property
+    def _titles(self) -> tuple[str, ...]:
+        return tuple(text(f"csv_{column}").in_language(Language(self.batch.language)) for column in _COLUMNS)
+
+    @property
+    def _inner(self) -> dict[str, tuple[str, ...]]:
+        """The cells between code and link, which are the same for all codes of a status."""
+        zone, language = ZoneInfo(self.particulars.timezone), Language(self.batch.language)
         same = (
             localised(self.particulars.offer_name, language),
-            local(self.particulars.valid_from, zone),
-            local(self.particulars.valid_until, zone),
+            local_or_empty(self.particulars.valid_from, zone),
+            local_or_empty(self.particulars.valid_until, zone),
         )
-        return {
-            status: cells(("", text(f"code_{status.lower()}").in_language(language), *same, ""), separator)
-            for status in CodeStatus
-        }
+        return {status: (text(f"code_{status.lower()}").in_language(language), *same) for status in CodeStatus}
+
+    def _middles(self, separator: str) -> dict[str, str]:
+        return {status: cells(("", *inner, ""), separator) for status, inner in self._inner.items()}
 
 
 def cell(value: str, separator: str) -> str:
-    """One cell; a value that a spreadsheet would take for a formula and run gets an apostrophe before it."""
+    """One cell; a value that a spreadsheet would take for a formula and run gets an apostrophe before it.
+
+    Of a code that apostrophe is no part (``normalise``). One that begins with # stands in quotes, so that it is read as
+    no comment.
+    """
     if value.lstrip(" ").startswith(_FORMULA):
         value = f"'{value}"
-    if any(special in value for special in (separator, '"', "\r", "\n")):
+    if value.startswith("#") or any(special in value for special in (separator, '"', "\r", "\n")):
         return '"' + value.replace('"', '""') + '"'
     return value
 
@@ -124,11 +152,6 @@ def cell(value: str, separator: str) -> str:
 def cells(values: Iterable[str], separator: str) -> str:
     """A line of cells, without its end."""
     return separator.join(cell(value, separator) for value in values)
-
-
-def local(instant: datetime | None, zone: ZoneInfo) -> str:
-    """An instant as a spreadsheet reads it, in the time of a zone; nothing where there is none."""
-    return "" if instant is None else instant.astimezone(zone).strftime("%Y-%m-%d %H:%M")
 
 
 def _link_prefix(shop_url: str | None) -> str | None:

@@ -17,6 +17,7 @@ from services.access.audit import record
 from services.access.permissions import may_follow, share_of
 from services.codes.checks import MOST_CODES, CodeReceiver, destination, receiver, remark_problems
 from services.codes.download_links import DownloadLinks
+from services.codes.lists import workbook
 from services.core.errors import Conflict, FailureCode, InvalidInput, NotFound
 from services.core.idempotency import IdempotentRequest
 from services.core.problems import Problems
@@ -86,7 +87,12 @@ class Batches:
 
     def csv_url(self, batch: Batch, now: datetime) -> str | None:
         """Where the list of the batch's codes can be downloaded for a week; None until all of them exist."""
-        return self._links.to_batch_csv(batch.organisation, batch.id, now) if batch.is_complete else None
+        return self._links.to_batch(batch.organisation, batch.id, now) if batch.is_complete else None
+
+    def xlsx_url(self, batch: Batch, now: datetime) -> str | None:
+        """The same as a workbook; None also where there are too many codes for one."""
+        is_fit = batch.is_complete and batch.quantity <= workbook.MOST_IN_A_WORKBOOK
+        return self._links.to_batch(batch.organisation, batch.id, now, "xlsx") if is_fit else None
 
 
 async def place(transaction: Transaction, batch: UUID, order: db.NewBatch, actor: str) -> None:

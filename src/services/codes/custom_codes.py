@@ -14,7 +14,7 @@ from db.offers import offers as db_offers
 from db.offers.offers import OfferKind
 from services.access.audit import record
 from services.codes.checks import check_alive, check_free, check_max_uses
-from services.codes.format import check_chosen, check_entered, normalise
+from services.codes.format import check_chosen, check_entered, normalise, tidied
 from services.core.errors import Conflict, NotFound
 from services.core.idempotency import IdempotentRequest
 from services.core.problems import Problems
@@ -31,6 +31,7 @@ class CustomCode:
     them.
     """
 
+    id: UUID
     code: str
     active: bool
     max_uses: int | None
@@ -75,12 +76,16 @@ class CustomCodes:
         done = await self._transactions.once(once, now, _update, viewer, offer, code, active, max_uses)
         return done.answer["offer"]
 
-    async def of_promotional_codes(self, viewer: Viewer, offers: Collection[UUID]) -> dict[UUID, list[CustomCode]]:
-        """The custom codes of each, in the order of their making; for staff alone, nothing for others."""
+    async def of_promotional_codes(
+        self, viewer: Viewer, offers: Collection[UUID], after: UUID | None, most: int
+    ) -> dict[UUID, list[CustomCode]]:
+        """Of each the ``most`` custom codes after a code's id, in the order of their making; for staff alone, nothing
+        for others.
+        """
         codes: dict[UUID, list[CustomCode]] = {}
         if viewer.reads_records:
             async with self._sessions.reading() as connection:
-                for stored in await db.custom_codes(connection, viewer.organisation_id, offers):
+                for stored in await db.custom_pages(connection, viewer.organisation_id, offers, after, most):
                     codes.setdefault(stored.chosen.offer_id, []).append(_shown(stored))
         return codes
 
@@ -99,7 +104,9 @@ async def _add(transaction: Transaction, viewer: Viewer, offer: UUID, code: str,
     if ready.has_batches:
         raise Conflict(text("offer_has_random_codes"))
     await _check_new(transaction, offer, code, max_uses)
-    chosen = ChosenCode(next_id(), normalise(code), code, CodeKind.CUSTOM, offer, max_uses, CodeStatus.AVAILABLE)
+    chosen = ChosenCode(
+        next_id(), normalise(code), tidied(code), CodeKind.CUSTOM, offer, max_uses, CodeStatus.AVAILABLE
+    )
     if not await db.add(transaction.connection, transaction.organisation, chosen):
         raise Overtaken
     await _record(transaction, viewer, "addCustomCode", chosen)
@@ -184,7 +191,8 @@ async def _record(transaction: Transaction, viewer: Viewer, action: str, code: C
 
 
 def _shown(stored: StoredCode) -> CustomCode:
-    return CustomCode(_text(stored.chosen), stored.chosen.is_active, stored.chosen.max_uses, stored.uses)
+    code = stored.chosen
+    return CustomCode(code.id, _text(code), code.is_active, code.max_uses, stored.uses)
 
 
 def _text(code: ChosenCode) -> str:

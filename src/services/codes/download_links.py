@@ -32,14 +32,14 @@ class DownloadLinks:
         self._key = hmac.digest(secret_key.encode(), b"sesame download links", _DIGEST)
         self._base_url = base_url.rstrip("/")
 
-    def to_batch_csv(self, organisation: UUID, batch: UUID, now: datetime) -> str:
-        """Where the batch's list can be downloaded until ``now`` plus the lifetime."""
+    def to_batch(self, organisation: UUID, batch: UUID, now: datetime, kind: str = "csv") -> str:
+        """Where the batch's list can be downloaded until ``now`` plus the lifetime, as "csv" or "xlsx"."""
         token = self._token(batch.bytes, organisation, b"", now)
-        return f"{self._base_url}/batches/{batch}.csv?token={token}"
+        return f"{self._base_url}/batches/{batch}.{kind}?token={token}"
 
-    def to_codes_csv(self, organisation: UUID, wanted: bytes, now: datetime) -> str:
+    def to_codes(self, organisation: UUID, wanted: bytes, now: datetime, kind: str = "csv") -> str:
         """Where the list of the codes that ``wanted`` describes can be downloaded as long."""
-        return f"{self._base_url}/codes.csv?token={self._token(_CODES, organisation, wanted, now)}"
+        return f"{self._base_url}/codes.{kind}?token={self._token(_CODES, organisation, wanted, now)}"
 
     def organisation_of(self, batch: UUID, token: str, now: datetime) -> UUID:
         """The organisation whose batch the token opens. Raises BrokenLink or ExpiredLink."""

@@ -54,13 +54,16 @@ _VALUES: Final = {letter: value for value, letter in enumerate(ALPHABET)}
 
 _RANDOM_FORM: Final = re.compile(f"[{ALPHABET}]{{{LENGTH}}}")
 _READ_ALIKE: Final = str.maketrans("OIL", "011")
-# Categories of what stands between the characters of a code and means nothing: spaces, dashes, invisible characters.
-_BETWEEN: Final = frozenset({"Zs", "Zl", "Zp", "Pd", "Cf"})
+_SPACES: Final = frozenset({"Zs", "Zl", "Zp"})
 _UNREADABLE: Final = frozenset({"Cc", "Cs", "Cn", "Co"})
 # What normalising does to ASCII in upper case; all that is said here of Unicode comes to this.
 _ASCII: Final = str.maketrans("OIL", "011", " -\t\n\r")
+_SIGNS_BETWEEN: Final = str.maketrans("", "", " -\t\n\r")
+# The apostrophe that defuses a code in a list; the second where nothing stands between the characters any more.
+_DEFUSED: Final = re.compile(r"\A['\s]*'\s*(?=[-=+@－＝＋＠])")
+_DEFUSED_TOGETHER: Final = re.compile(r"\A'+(?=[=+@])")
 # Latin letters with their accents, digits, and the punctuation of a keyboard.
-_CHOSEN: Final = re.compile(r"[ -~\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u017f£€§°]*")
+_CHOSEN: Final = re.compile(r"[ -~\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u017f\u1e9e£€§°]*")
 
 
 def random_codes(number: int) -> list[bytes]:
@@ -83,17 +86,29 @@ def random_codes(number: int) -> list[bytes]:
 def normalise(entered: str) -> str:
     """What is stored and compared: upper case, no spaces or dashes, O read as 0, I and L as 1.
 
-    Compatibility forms (full-width letters, ligatures) are read as what they stand for.
+    Compatibility forms (full-width letters, ligatures) are read as what they stand for, ẞ and ß as SS. An apostrophe
+    that keeps a spreadsheet from running a code, as lists have it before =, +, - and @, is none of the code.
     """
     return _normalised(entered) if len(entered) > _MAX_TYPED else _remembered(entered)
 
 
 def _normalised(entered: str) -> str:
-    if entered.isascii():
-        return entered.upper().translate(_ASCII)
-    plain = unicodedata.normalize("NFKC", entered)
-    together = "".join(character for character in plain if not _means_nothing(character))
-    return unicodedata.normalize("NFKC", together.upper()).translate(_READ_ALIKE)
+    plain = entered if entered.isascii() else _typed(unicodedata.normalize("NFKC", entered))
+    if "'" in plain:
+        plain = _DEFUSED_TOGETHER.sub("", _DEFUSED.sub("", plain).translate(_SIGNS_BETWEEN))
+    if plain.isascii():
+        return plain.upper().translate(_ASCII)
+    # Upper case alone would leave ẞ as it is and make SS of ß.
+    folded = plain.translate(_SIGNS_BETWEEN).casefold().upper()
+    return unicodedata.normalize("NFKC", folded).translate(_READ_ALIKE)
+
+
+def tidied(chosen: str) -> str:
+    """A code that somebody chose or wrote into a list, as it is kept and shown: of what means nothing in a code there
+    remain spaces and dashes that every keyboard has.
+    """
+    plain = chosen if chosen.isascii() else _typed(unicodedata.normalize("NFC", chosen))
+    return _DEFUSED.sub("", " ".join(plain.split()))
 
 
 # Whoever prices a basket or enters a code asks this of the same few codes, many times over.
@@ -114,7 +129,10 @@ def has_valid_check(code: str) -> bool:
 
 
 def is_mistyped(code: str) -> bool:
-    """Whether a normalised code can only be a random one with a typing error; needs no look-up."""
+    """Whether a normalised code that is not found looks like a random one with a typing error.
+
+    It only words the answer: a code that exists is never mistyped, whoever made it.
+    """
     return is_random_form(code) and not has_valid_check(code)
 
 
@@ -141,22 +159,27 @@ def check_chosen(chosen: str) -> Text | None:
     """Why a code that somebody chose, custom or access, cannot be taken; None where it can.
 
     Latin letters with accents, digits and a keyboard's punctuation, 3 to 64 characters without spaces and dashes:
-    letters of another script that only look Latin could not be typed by the customer who reads them. Neither is a
-    code allowed that would be taken for a random one with a typing error.
+    letters of another script that only look Latin could not be typed by the customer who reads them. Whether it
+    satisfies the check of random codes is nobody's business: codes of others know nothing of it.
     """
     problem = check_entered(chosen)
     if problem is not None:
         return problem
-    if not _CHOSEN.fullmatch(unicodedata.normalize("NFKC", chosen).strip()):
+    if not _CHOSEN.fullmatch(unicodedata.normalize("NFKC", tidied(chosen)).strip()):
         return text("code_characters")
-    code = normalise(chosen)
-    if len(code) < MIN_CHOSEN:
-        return text("code_too_short", least=MIN_CHOSEN)
-    return text("code_like_mistyped") if is_mistyped(code) else None
+    return text("code_too_short", least=MIN_CHOSEN) if len(normalise(chosen)) < MIN_CHOSEN else None
 
 
-def _means_nothing(character: str) -> bool:
-    return unicodedata.category(character) in _BETWEEN or character in "\t\n\r\N{MINUS SIGN}"
+def _typed(plain: str) -> str:
+    """With plain spaces and dashes, and without invisible characters."""
+    return "".join(map(_sign, plain))
+
+
+def _sign(character: str) -> str:
+    category = unicodedata.category(character)
+    if category == "Pd" or character == "\N{MINUS SIGN}":
+        return "-"
+    return " " if category in _SPACES else "" if category == "Cf" else character
 
 
 def _is_readable(entered: str) -> bool:

@@ -5,7 +5,7 @@ there.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -27,9 +27,9 @@ from services.codes.batch_csv import CodeList, CodeLists
 from services.codes.batches import set_going
 from services.codes.download_links import LIFETIME, DownloadLinks
 from services.codes.format import random_codes
-from services.codes.mail_template import Download, code_list_letter
+from services.codes.mail_template import Download, Enclosed, code_list_letter
 from services.core.errors import NotFound
-from services.core.mail import MOST_SECONDS, Mailer, MailRefused, MailUnavailable
+from services.core.mail import MOST_SECONDS, Mailer, MailRefused, MailTooLarge, MailUnavailable, size
 from services.core.texts import Language, Text, text
 from services.core.transactions import Transaction, Transactions
 
@@ -39,8 +39,8 @@ CHUNK: Final = 50_000
 """Codes made in one transaction: enough to be fast, few enough to be watched."""
 MANY: Final = 10_000
 """Codes of a batch that change how the table is best read."""
-LARGEST_ATTACHMENT: Final = 10 * 1024 * 1024
-"""Bytes of CSV; a longer list is sent as a link."""
+LARGEST_MAIL: Final = 10 * 1024 * 1024
+"""Bytes as it is sent, with the list attached in base64; a longer list is sent as a link."""
 
 _COLLISIONS: Final = 5
 # To read the list before, to write down after what became of it, and for clocks that do not agree.
@@ -134,21 +134,47 @@ class Generation:
         if batch.destination is None:
             return text("no_mail_address")
         codes = await self._lists.of_batch(batch.organisation, batch.id)
-        letter = await self._letter(codes, batch.destination, now)
+        letters = await self._letters(codes, batch.destination, now)
         try:
             async with asyncio.timeout(MOST_SECONDS):
-                await self._mailer.send(letter)
+                await self._send_first(letters)
         except MailRefused as refused:
             return text("mail_refused", answer=str(refused))
         except TimeoutError as error:
             raise MailUnavailable(f"the mail server took longer than {MOST_SECONDS} seconds") from error
         return None
 
-    async def _letter(self, codes: CodeList, destination: str, now: datetime) -> EmailMessage:
-        attached = await codes.content(LARGEST_ATTACHMENT) or Download(
-            self._links.to_batch_csv(codes.batch.organisation, codes.batch.id, now), now + LIFETIME
+    async def _send_first(self, letters: Sequence[EmailMessage]) -> None:
+        """Sends the first of the letters that the server does not find too large. Raises as the mailer does."""
+        for letter in letters[:-1]:
+            try:
+                await self._mailer.send(letter)
+            except MailTooLarge:
+                continue
+            return
+        await self._mailer.send(letters[-1])
+
+    async def _letters(self, codes: CodeList, destination: str, now: datetime) -> list[EmailMessage]:
+        """The letter with the list attached, unless it is too large, and the one with a link to it."""
+        batch = codes.batch
+        download = Download(
+            self._links.to_batch(batch.organisation, batch.id, now),
+            self._links.to_batch(batch.organisation, batch.id, now, "xlsx") if codes.fits_a_workbook else None,
+            now + LIFETIME,
         )
-        return code_list_letter(codes, self._mailer.sender, destination, attached, now)
+        enclosed = await _enclosed(codes)
+        letters = [
+            code_list_letter(codes, self._mailer.sender, destination, each, now)
+            for each in (enclosed, download)
+            if each is not None
+        ]
+        return letters if size(letters[0]) <= LARGEST_MAIL else letters[-1:]
+
+
+async def _enclosed(codes: CodeList) -> Enclosed | None:
+    """The list to be attached, None where it is plain that no mail could carry it."""
+    csv = await codes.content(LARGEST_MAIL * 3 // 4) if codes.fits_a_workbook else None
+    return None if csv is None else Enclosed(csv, await codes.xlsx())
 
 
 async def _fail(transaction: Transaction, batch: UUID, reason: Text) -> None:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from itertools import islice
 from typing import Final
 from uuid import UUID
@@ -20,8 +21,9 @@ from db.counts import counts
 from db.counts.counts import RedemptionCounts
 from services.access.audit import record
 from services.codes.checks import MOST_CODES, receiver, remark_problems
-from services.codes.format import MAX_LENGTH, MIN_CHOSEN, check_chosen, display, normalise
+from services.codes.format import MAX_LENGTH, MIN_CHOSEN, check_chosen, display, normalise, tidied
 from services.codes.keyspace import LEAST_ROOM, Keyspace
+from services.codes.lists.reading import ListLine, WrittenList
 from services.core.errors import InvalidInput, Path, Problem
 from services.core.idempotency import IdempotentRequest
 from services.core.problems import Problems
@@ -35,9 +37,16 @@ _LINES_AT_ONCE: Final = 10_000
 _LONGEST_SHOWN: Final = 80
 
 
+class OnDuplicate(StrEnum):
+    """What becomes of a list with a code that stands in it twice, or exists already: it is refused, or does without."""
+
+    REFUSE = "REFUSE"
+    SKIP = "SKIP"
+
+
 @dataclass(frozen=True, slots=True)
 class ImportRequest:
-    """Codes to be taken in of an offer for a structure contact.
+    """Codes to be taken in of an offer for a structure contact, from the ``column`` of this name or the first one.
 
     A list that is easy to guess is only taken where somebody says so, by ``accept_guessable``.
     """
@@ -47,6 +56,8 @@ class ImportRequest:
     remark: str | None = None
     language: Language = Language.FR
     accept_guessable: bool = False
+    column: str | None = None
+    on_duplicate: OnDuplicate = OnDuplicate.REFUSE
 
 
 class Imports:
@@ -63,15 +74,16 @@ class Imports:
         now: datetime,
         key: str | None = None,
     ) -> UUID:
-        """Makes 1 to 10,000 codes those of an offer; the id of the batch that they are in, which is DONE.
+        """Makes 1 to 10,000 codes, the lines of a list, those of an offer; the id of the batch that they are in, which
+        is DONE.
 
         Raises Forbidden, NotFound, Conflict for an offer that is CLOSED, and InvalidInput with every problem: codes
-        that exist already, stand twice in the list, are too short, or are none (see ``check_chosen``).
+        that exist already or stand twice in the list (unless these are to be skipped), are too short, or are none (see
+        ``check_chosen``).
         """
         viewer.require_role(StaffRole.CODES)
         once = IdempotentRequest(viewer, key, "importCodes", (request, tuple(codes)))
-        lines = list(enumerate(codes))
-        taking = _Import(viewer, request, lines, MOST_IN_A_CALL, lambda number: ("codes", str(number)))
+        taking = _Import(viewer, request, codes, MOST_IN_A_CALL, lambda number: ("codes", str(number - 1)))
         try:
             return (await self._transactions.once(once, now, _take_in, taking)).answer["batch"]
         except UniqueViolation:
@@ -88,11 +100,11 @@ class Imports:
     ) -> UUID:
         """Takes in the lines of a file as codes, up to 5,000,000, in little memory; they are read more than once.
 
-        Empty lines are none. Every problem is given to ``report`` as it is found, with the number of its line, and
+        Every problem is given to ``report`` as it is found, with the number of its line, and
         InvalidInput says at the end how many there were.
         """
         viewer.require_role(StaffRole.CODES)
-        taking = _Import(viewer, request, _Filled(lines), MOST_CODES, lambda number: (f"line {number}",))
+        taking = _Import(viewer, request, lines, MOST_CODES, lambda number: (f"line {number}",))
         organisation = viewer.organisation_id
         try:
             return await self._transactions.run(organisation, now, _take_in_file, taking, report)
@@ -102,11 +114,11 @@ class Imports:
 
 @dataclass(frozen=True, slots=True)
 class _Import:
-    """One list on its way in: ``lines`` with their numbers, ``path`` where a line of a number stands."""
+    """One list on its way in; ``path`` says where the line of a number, counted from one, stands."""
 
     viewer: Viewer
     request: ImportRequest
-    lines: Iterable[tuple[int, str]]
+    lines: Iterable[str]
     most: int
     path: Callable[[int], Path]
 
@@ -128,12 +140,16 @@ class _Import:
             note(problem)
         for problem in self._of_the_whole(number_of_lines, keyspace):
             note(problem)
-        async for number, shown, key in db.problems(connection, organisation):
-            note(Problem(self.path(number), _why(key, shown)))
+        is_strict = request.on_duplicate is OnDuplicate.REFUSE
+        async for wrong in db.problems(connection, organisation, doubles_too=is_strict):
+            note(Problem(self.path(wrong.number), _why(wrong)))
+        skipped = 0 if is_strict or not is_sound else await db.skip_doubles(connection, organisation)
+        if skipped == keyspace.number > 0:
+            note(Problem(("codes",), text("codes_all_known", number=skipped)))
         if not is_sound:
             return None
         found.check_open()
-        await self._add(transaction, batch, keyspace.number)
+        await self._add(transaction, batch, keyspace.number - skipped, skipped)
         transaction.changed.update((request.offer, batch))
         return batch
 
@@ -142,8 +158,8 @@ class _Import:
         await db.begin(connection)
         keyspace = Keyspace()
         number = 0
-        rest = islice(self.lines, self.most + 1)
-        while lines := list(islice(rest, _LINES_AT_ONCE)):
+        rest = islice(WrittenList(self.lines, self.request.column), self.most + 1)
+        while lines := await asyncio.to_thread(list, islice(rest, _LINES_AT_ONCE)):
             await db.stage(connection, await asyncio.to_thread(_read, lines, batch, keyspace))
             number += len(lines)
         return number, keyspace
@@ -155,7 +171,7 @@ class _Import:
             values = {"number": keyspace.number, "room": keyspace.room, "least": LEAST_ROOM}
             yield Problem(("codes",), text("codes_guessable", **values))
 
-    async def _add(self, transaction: Transaction, batch: UUID, number: int) -> None:
+    async def _add(self, transaction: Transaction, batch: UUID, number: int, skipped: int) -> None:
         """Adds batch and codes, counted, with an audit entry."""
         connection, organisation, request = transaction.connection, transaction.organisation, self.request
         order = db_batches.NewBatch(
@@ -166,6 +182,7 @@ class _Import:
             document_type=DocumentType.NO_EMAIL,
             language=request.language,
             remark=request.remark or None,
+            skipped=skipped,
         )
         await db_batches.add(connection, organisation, batch, order, self.viewer.actor)
         await db_batches.advance(connection, organisation, batch, number, BatchState.DONE)
@@ -173,6 +190,7 @@ class _Import:
         generated = RedemptionCounts(generated=number)
         await counts.move(connection, organisation, {(request.offer, request.contact): generated})
         details: dict[str, object] = {"offer": str(order.offer), "contact": str(order.contact), "quantity": number}
+        details |= {"skipped": skipped} if skipped else {}
         await record(transaction, self.viewer.actor, "importCodes", "CodeBatch", batch, details)
 
 
@@ -198,40 +216,37 @@ async def _take_in_file(transaction: Transaction, taking: _Import, report: Calla
     return batch
 
 
-@dataclass(frozen=True, slots=True)
-class _Filled:
-    """The lines that are not empty, numbered as people count them."""
-
-    lines: Iterable[str]
-
-    def __iter__(self) -> Iterator[tuple[int, str]]:
-        return ((number, line) for number, line in enumerate(self.lines, start=1) if line.strip())
-
-
-def _read(lines: Sequence[tuple[int, str]], batch: UUID, keyspace: Keyspace) -> list[db.StagedLine]:
+def _read(lines: Sequence[ListLine], batch: UUID, keyspace: Keyspace) -> list[db.StagedLine]:
     """Lines as they are staged; ids go on where the earlier lines ended."""
     read: list[db.StagedLine] = []
     written: list[str] = []
     first = keyspace.number
-    for number, line in lines:
-        shown = line.strip()
-        problem = check_chosen(shown)
+    for line in lines:
+        problem = line.problem or _not_a_code(line.code)
         if problem is not None:
             # Whatever it is, it is shown back to whoever sent it, and a database could not take all of it.
-            harmless = "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in shown)
-            read.append(db.StagedLine(number, None, None, harmless[:_LONGEST_SHOWN], problem.key))
+            harmless = "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in line.code)
+            read.append(db.StagedLine(line.number, None, None, harmless[:_LONGEST_SHOWN], None, problem))
             continue
+        shown = tidied(line.code)
         code = normalise(shown)
-        read.append(db.StagedLine(number, code_id(batch, first + len(written)), code, _kept(shown, code), None))
+        kept = None if shown == display(code) else shown
+        read.append(db.StagedLine(line.number, code_id(batch, first + len(written)), code, shown, kept, None))
         written.append(shown)
     keyspace.add(written)
     return read
 
 
-def _kept(shown: str, code: str) -> str:
-    """How the code is shown: as it was written, unless that is how a random one is shown anyway."""
-    return code if shown == display(code) else shown
+def _not_a_code(written: str) -> str | None:
+    problem = check_chosen(written)
+    return None if problem is None else problem.key
 
 
-def _why(key: str, shown: str) -> Text:
-    return text(key, code=shown, least=MIN_CHOSEN, most=MAX_LENGTH)
+def _why(wrong: db.ListProblem) -> Text:
+    """What is wrong with a line. Where its code is another's in another spelling, both are named."""
+    values: dict[str, object] = {"code": wrong.shown, "least": MIN_CHOSEN, "most": MAX_LENGTH}
+    if wrong.key not in {db.TWICE, db.KNOWN}:
+        return text(wrong.key, **values)
+    other = wrong.other or display(wrong.code or "")
+    key = wrong.key if wrong.shown == other else f"{wrong.key}_alike"
+    return text(key, **values, other=other, line=wrong.number, first=wrong.first)

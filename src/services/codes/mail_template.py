@@ -1,6 +1,6 @@
 """The letters that go with codes, by document type and language, as plain text and as HTML."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from email.headerregistry import Address
@@ -16,6 +16,8 @@ from babel.numbers import format_decimal
 
 from db.codes.batches import DocumentType
 from services.codes.batch_csv import CodeList
+from services.codes.lists.workbook import MEDIA_TYPE
+from services.core.instants import local
 from services.core.texts import Language, Text, localised, text
 
 _SENTENCES: Final = {DocumentType.EMAIL_WITH_CODE_LIST: "mail_code_list"}
@@ -24,15 +26,24 @@ _PAGE: Final = Template(files("services.codes").joinpath("letter.html").read_tex
 
 
 @dataclass(frozen=True, slots=True)
+class Enclosed:
+    """The list as it is attached: as CSV for programs, as a workbook for spreadsheets, which would change the CSV."""
+
+    csv: bytes
+    workbook: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Download:
-    """A link in place of an attachment, and until when it is good."""
+    """Links in place of attachments, that to a workbook where there is one, and until when they are good."""
 
     url: str
+    workbook_url: str | None
     expires_at: datetime
 
 
 def code_list_letter(
-    codes: CodeList, sender: str, recipient: str, attached: bytes | Download, now: datetime
+    codes: CodeList, sender: str, recipient: str, attached: Enclosed | Download, now: datetime
 ) -> EmailMessage:
     """The letter to a structure contact with the list of its codes, in the batch's language.
 
@@ -50,10 +61,13 @@ def code_list_letter(
     message["Message-ID"] = f"<{sending}@{sender.rpartition('@')[2]}>"
     message["Auto-Submitted"] = "auto-generated"
     message.set_content("\n\n".join(paragraphs))
-    url = attached.url if isinstance(attached, Download) else None
-    message.add_alternative(_html(subject, paragraphs, url, language), subtype="html")
-    if isinstance(attached, bytes):
-        message.add_attachment(attached, maintype="text", subtype="csv", filename=codes.file_name)
+    urls = [attached.url, attached.workbook_url] if isinstance(attached, Download) else []
+    message.add_alternative(_html(subject, paragraphs, [url for url in urls if url], language), subtype="html")
+    if isinstance(attached, Enclosed):
+        name, charset = codes.file_name, {"charset": "utf-8"}
+        message.add_attachment(attached.csv, maintype="text", subtype="csv", filename=f"{name}.csv", params=charset)
+        maintype, _, subtype = MEDIA_TYPE.partition("/")
+        message.add_attachment(attached.workbook, maintype=maintype, subtype=subtype, filename=f"{name}.xlsx")
     return message
 
 
@@ -62,7 +76,7 @@ def one_line(value: str) -> str:
     return "".join(letter for letter in " ".join(value.split()) if letter.isprintable())
 
 
-def _sentences(codes: CodeList, attached: bytes | Download) -> Iterator[Text]:
+def _sentences(codes: CodeList, attached: Enclosed | Download) -> Iterator[Text]:
     """The subject, then the paragraphs."""
     batch, particulars = codes.batch, codes.particulars
     language = Language(batch.language)
@@ -76,8 +90,10 @@ def _sentences(codes: CodeList, attached: bytes | Download) -> Iterator[Text]:
     yield text(f"{key}_subject", **values)
     yield text(f"{key}_greeting", **values)
     if isinstance(attached, Download):
-        until = attached.expires_at.astimezone(ZoneInfo(particulars.timezone)).strftime("%Y-%m-%d %H:%M")
+        until = local(attached.expires_at, ZoneInfo(particulars.timezone))
         yield text(f"{key}_link", url=attached.url, until=until)
+        if attached.workbook_url is not None:
+            yield text(f"{key}_workbook", url=attached.workbook_url)
     else:
         yield text(f"{key}_attached")
     if batch.remark:
@@ -85,10 +101,10 @@ def _sentences(codes: CodeList, attached: bytes | Download) -> Iterator[Text]:
     yield text(f"{key}_closing", **values)
 
 
-def _html(subject: str, paragraphs: list[str], url: str | None, language: Language) -> str:
-    """A mail's paragraphs as an HTML page: whatever people wrote stays text, and only our own link is one."""
+def _html(subject: str, paragraphs: list[str], urls: Sequence[str], language: Language) -> str:
+    """A mail's paragraphs as an HTML page: whatever people wrote stays text, and only our own links are some."""
     body = "".join(f"<p>{_lines(paragraph)}</p>\n" for text in paragraphs for paragraph in text.split("\n\n"))
-    if url is not None:
+    for url in urls:
         body = body.replace(escape(url), f'<a href="{escape(url)}">{escape(url)}</a>', 1)
     return _PAGE.substitute(language=language.lower(), title=escape(subject), body=body)
 

@@ -1,6 +1,8 @@
-"""The tracking list as a CSV file: the codes that a filter finds, with what became of each (docs/domain.md, Codes)."""
+"""The tracking list, as a CSV file and as a workbook: the codes that a filter finds, with what became of each
+(docs/domain.md, Codes).
+"""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar, Final
@@ -15,11 +17,13 @@ from db.codes.codes import CodeFilter
 from db.codes.pages import TrackedCode
 from services.access.permissions import require_follower, share_of
 from services.catalogue.catalogues import Catalogues
-from services.codes.batch_csv import BYTE_ORDER_MARK, cells, local
+from services.codes.batch_csv import BYTE_ORDER_MARK, cells
 from services.codes.download_links import DownloadLinks
+from services.codes.lists.workbook import Row, workbook
 from services.codes.tracking import narrowed, shown
 from services.core.errors import Forbidden
 from services.core.expiry import HeldNow
+from services.core.instants import local_or_empty
 from services.core.texts import Language, localised, text
 from services.core.viewer import Viewer
 
@@ -59,8 +63,8 @@ class TrackingLists:
         self._catalogues = catalogues
         self._links = links
 
-    def url(self, viewer: Viewer, wanted: CodeFilter, language: Language, now: datetime) -> str:
-        """Where the list can be downloaded for a week by whoever has the link, as it is then.
+    def url(self, viewer: Viewer, wanted: CodeFilter, language: Language, now: datetime, kind: str = "csv") -> str:
+        """Where the list can be downloaded for a week by whoever has the link, as it is then: as "csv" or "xlsx".
 
         Raises Forbidden, for partners also where they ask for codes of others, and InvalidInput.
         """
@@ -69,7 +73,7 @@ class TrackingLists:
         if own is None:
             raise Forbidden(text("forbidden"))
         asked = _WANTED.dump_json(_Wanted(own, language, share_of(viewer)), exclude_defaults=True)
-        return self._links.to_codes_csv(viewer.organisation_id, asked, now)
+        return self._links.to_codes(viewer.organisation_id, asked, now, kind)
 
     async def behind(self, token: str, now: datetime) -> "TrackingList":
         """The list that a link's token opens. Raises BrokenLink or ExpiredLink."""
@@ -87,12 +91,23 @@ class TrackingList:
     zone: ZoneInfo
     wanted: _Wanted
 
-    file_name: ClassVar = "codes.csv"
+    file_name: ClassVar = "codes"
 
     async def csv(self, separator: str = ";") -> AsyncIterator[bytes]:
         """The file in pieces, in UTF-8 with a byte order mark, in the organisation's time."""
-        titles = (text(f"csv_{column}").in_language(self.wanted.language) for column in _COLUMNS)
-        yield f"{BYTE_ORDER_MARK}{cells(titles, separator)}\r\n".encode()
+        yield f"{BYTE_ORDER_MARK}{cells(self._titles, separator)}\r\n".encode()
+        async for page in self._rows():
+            yield "".join(f"{cells(row, separator)}\r\n" for row in page).encode()
+
+    async def xlsx(self) -> bytes:
+        """The list as a workbook. Raises TooManyCodes."""
+        return await workbook(self._titles, self._rows())
+
+    @property
+    def _titles(self) -> tuple[str, ...]:
+        return tuple(text(f"csv_{column}").in_language(self.wanted.language) for column in _COLUMNS)
+
+    async def _rows(self) -> AsyncIterator[Sequence[Row]]:
         after: UUID | None = None
         while True:
             async with self.held_now.reading(self.organisation) as connection:
@@ -101,7 +116,7 @@ class TrackingList:
                 scanned = await db.tickets_controlled(connection, self.organisation, used) if used else {}
             if not page:
                 return
-            yield "".join(f"{cells(self._line(row, scanned), separator)}\r\n" for row in page).encode()
+            yield [self._line(row, scanned) for row in page]
             after = page[-1].code.id
 
     def _line(self, row: TrackedCode, scanned: Mapping[UUID, int]) -> tuple[str, ...]:
@@ -113,11 +128,11 @@ class TrackingList:
             text(f"code_{code.status.lower()}").in_language(self.wanted.language),
             localised(row.offer_name, self.wanted.language),
             row.contact_name or "",
-            local(code.used_at, self.zone),
+            local_or_empty(code.used_at, self.zone),
             (is_open and row.used_by_name) or "",
             (is_open and row.order_number) or "",
             str(scanned.get(code.id, 0)),
-            local(code.invalidated_at, self.zone),
+            local_or_empty(code.invalidated_at, self.zone),
             code.invalidated_by or "",
             code.invalidation_reason or "",
         )

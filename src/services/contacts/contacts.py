@@ -12,6 +12,7 @@ from services.core.errors import InvalidInput, NotFound, Problem
 from services.core.texts import text
 from services.core.viewer import Viewer
 from services.pricing.facts.offers import Advantage, CampaignTarget, IndicatorTarget, OfferState
+from services.pricing.rules import is_over
 
 __all__ = ["Contact", "ContactKind", "Contacts"]
 
@@ -73,10 +74,10 @@ def _reserved(catalogue: Catalogue, now: datetime) -> tuple[set[UUID], set[tuple
         started = advantage.valid_from is None or advantage.valid_from <= now
         if advantage.state is not OfferState.RUNNING or not started:
             continue
-        if advantage.valid_until is not None and now > advantage.valid_until:
+        if advantage.valid_until is not None and is_over(advantage.valid_until, now):
             continue
         match advantage.target:
-            case CampaignTarget(campaign, starts_at, ends_at) if starts_at <= now <= ends_at:
+            case CampaignTarget(campaign, starts_at, ends_at) if starts_at <= now and not is_over(ends_at, now):
                 campaigns.add(campaign)
             case IndicatorTarget(indicator, level):
                 levels.add((indicator, level))

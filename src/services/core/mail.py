@@ -11,6 +11,7 @@ from typing import Final, Protocol
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import aiosmtplib
+import idna
 
 TIMEOUT: Final = 30
 """Seconds that a mail server may take to greet and to let us in, for each of its answers."""
@@ -21,6 +22,7 @@ MOST_SECONDS: Final = 180
 
 _GOODBYE_SECONDS: Final = 5
 _LONGEST_ANSWER: Final = 500
+_ABOUT_SIZE: Final = re.compile(r"\s*5\.(?:3\.4|2\.3)\b")
 _LOCAL: Final = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
 _DOMAIN: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*")
 
@@ -33,6 +35,15 @@ class MailRefused(Exception):  # noqa: N818 - says what was found
     """The server will not take this mail, however often it is tried; the message is its answer."""
 
 
+class MailTooLarge(MailRefused):
+    """The server does not take a mail of this size; a smaller one it may."""
+
+
+def size(message: EmailMessage) -> int:
+    """Bytes of a mail as it is sent, what is attached in base64."""
+    return len(message.as_bytes(policy=SMTP))
+
+
 class Mailer(Protocol):
     """Where mails go. ``sender`` is the address that they come from."""
 
@@ -40,7 +51,10 @@ class Mailer(Protocol):
     def sender(self) -> str: ...
 
     async def send(self, message: EmailMessage) -> None:
-        """Returns when somebody else has taken responsibility for the mail. Raises MailUnavailable or MailRefused."""
+        """Returns when somebody else has taken responsibility for the mail.
+
+        Raises MailUnavailable or MailRefused, of which MailTooLarge is one.
+        """
 
 
 class SmtpMailer:
@@ -59,7 +73,8 @@ class SmtpMailer:
         self._password = unquote(parts.password) if parts.password else None
         self._tls = parts.scheme == "smtps"
         self._start_tls = {"true": True, "false": False}.get(options.get("starttls", ""))
-        self.sender = options.get("from", f"no-reply@{self._host}")
+        sender = options.get("from", f"no-reply@{self._host}")
+        self.sender = plain_address(sender) or sender
 
     async def send(self, message: EmailMessage) -> None:
         client = aiosmtplib.SMTP(
@@ -73,6 +88,9 @@ class SmtpMailer:
         )
         try:
             await client.connect()
+            if client.is_ehlo_or_helo_needed:
+                await _greet(client)
+            _check_size(client, message)
             await client.send_message(message, timeout=TRANSFER_TIMEOUT)
             # By now the mail has been taken: what goes wrong with the goodbye is of no interest.
             with suppress(aiosmtplib.SMTPException, OSError):
@@ -119,13 +137,15 @@ def mailer(url: str | None, outbox: Path) -> Mailer:
 def plain_address(entered: str) -> str | None:
     """A mail address as servers take it, its domain in ASCII; None where it is none.
 
+    Domains by IDNA 2008 with the mapping of UTS 46, non-transitional: straße.example is not strasse.example.
     Only the everyday form: no quotes, comments, names or line breaks, so that nothing can be smuggled into a header.
     """
     local, _, domain = entered.strip(" ").rpartition("@")
-    try:
-        domain = domain.encode("idna").decode()
-    except UnicodeError:
-        return None
+    if not domain.isascii():
+        try:
+            domain = idna.encode(domain, uts46=True).decode()
+        except UnicodeError:
+            return None
     if len(local) > 64 or len(domain) > 253 or not (_LOCAL.fullmatch(local) and _DOMAIN.fullmatch(domain)):
         return None
     return f"{local}@{domain}"
@@ -141,7 +161,25 @@ def _readable(answer: str) -> str:
     return "".join(letter for letter in " ".join(answer.split()) if letter.isprintable())[:_LONGEST_ANSWER]
 
 
+async def _greet(client: aiosmtplib.SMTP) -> None:
+    """So that the server says what it can do; one that does not know how to is left to itself."""
+    with suppress(aiosmtplib.SMTPHeloError):
+        await client.ehlo()
+
+
+def _check_size(client: aiosmtplib.SMTP, message: EmailMessage) -> None:
+    """Raises MailTooLarge where the server said that it takes no mail of this size (RFC 1870); 0 is any."""
+    most = client.esmtp_extensions.get("size", "")
+    if most.isdecimal() and 0 < int(most) < size(message):
+        raise MailTooLarge(f"SIZE {most}")
+
+
 def _failure(answer: aiosmtplib.SMTPResponseException) -> Exception:
-    """What a server's refusal means: 4xx asks to come back later, 5xx is final (RFC 5321, 4.2.1)."""
+    """What a server's refusal means: 4xx asks to come back later, 5xx is final (RFC 5321, 4.2.1).
+
+    Of the final ones 552, 5.3.4 and 5.2.3 are about the size (RFC 1870; RFC 3463, 3.3 and 3.4).
+    """
     text = f"{answer.code} {_readable(answer.message)}"
-    return MailRefused(text) if answer.code >= 500 else MailUnavailable(text)
+    if answer.code < 500:
+        return MailUnavailable(text)
+    return MailTooLarge(text) if answer.code == 552 or _ABOUT_SIZE.match(answer.message) else MailRefused(text)

@@ -52,3 +52,8 @@ def is_writable(written: str, *, least: int = 0, most: int) -> bool:
     return least <= len(written) <= most and all(
         letter in "\n\r\t" or unicodedata.category(letter) not in _UNWRITABLE for letter in written
     )
+
+
+def scanned(barcode: str) -> str:
+    """A barcode in capitals, without the line ends, tabs, spaces and invisible signs that scanners send with it."""
+    return "".join(sign for sign in barcode if not (sign.isspace() or unicodedata.category(sign) == "Cf")).upper()

@@ -9,7 +9,7 @@ from uuid import UUID
 from db.codes.chosen_codes import ChosenCode, StoredCode
 from db.codes.codes import CodeKind, CodeStatus
 from db.core.ids import next_id
-from services.codes.format import normalise
+from services.codes.format import normalise, tidied
 from services.dataset.existing import Existing, Keys
 from services.dataset.parsing import Document
 
@@ -54,8 +54,8 @@ def first_limited(codes: Iterable[ChosenCode], existing: Existing) -> list[Chose
 def _code(shown: str, kind: CodeKind, offer: UUID, max_uses: int | None, stored: StoredCode | None) -> ChosenCode:
     """The code as the file has it, in the state that it is in."""
     if stored is not None:
-        return replace(stored.chosen, shown=shown, max_uses=max_uses)
-    return ChosenCode(next_id(), normalise(shown), shown, kind, offer, max_uses, CodeStatus.AVAILABLE)
+        return replace(stored.chosen, shown=tidied(shown), max_uses=max_uses)
+    return ChosenCode(next_id(), normalise(shown), tidied(shown), kind, offer, max_uses, CodeStatus.AVAILABLE)
 
 
 def _on(code: ChosenCode) -> ChosenCode:

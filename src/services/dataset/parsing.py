@@ -8,7 +8,7 @@ from pydantic import BaseModel, ValidationError
 
 from services.codes.format import normalise
 from services.core.errors import Path, Problem
-from services.core.problems import Problems, repeated
+from services.core.problems import Problems
 from services.core.texts import text
 from services.dataset import format as form
 from services.dataset import offer_format as offer_form
@@ -107,9 +107,12 @@ def doubles(document: object) -> Iterator[Problem]:
 
 
 def _doubles(found: Sequence[tuple[Path, str]], as_compared: Callable[[str], str]) -> Iterator[Problem]:
-    for (path, code), again in zip(found, repeated(as_compared(code) for _, code in found), strict=True):
-        if again:
-            yield Problem(path, text("code_twice", code=shown(code)))
+    """Names of each that comes again where the first one stands, and how it is written there."""
+    first: dict[str, tuple[Path, str]] = {}
+    for path, code in found:
+        place, other = first.setdefault(as_compared(code), (path, code))
+        if place != path:
+            yield Problem(path, text("code_twice", code=shown(code), other=shown(other), place=".".join(place)))
 
 
 class Parser:

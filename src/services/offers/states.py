@@ -22,6 +22,7 @@ from services.pricing.facts.offers import (
     PromotionalCode,
 )
 from services.pricing.facts.tickets import TicketKind
+from services.pricing.rules import is_over
 from services.pricing.scope import in_scope, is_on_sale
 
 FOLLOWING: Final[Mapping[OfferState, frozenset[OfferState]]] = {
@@ -82,7 +83,7 @@ def _missing(details: OfferDetails, catalogue: Catalogue, now: datetime) -> Iter
     offer = details.offer
     if not details.public_name:
         yield Problem(("publicName",), text("name_missing"))
-    if offer.valid_until is not None and offer.valid_until < now:
+    if offer.valid_until is not None and is_over(offer.valid_until, now):
         yield Problem(("validUntil",), text("validity_over"))
     if isinstance(offer, Advantage) and offer.season is not None and catalogue.seasons[offer.season].ends_on < now:
         yield Problem(("seasonId",), text("season_over"))
@@ -134,7 +135,7 @@ def _missing_beside(details: OfferDetails, catalogue: Catalogue, ready: Readines
         return
     match offer.target:
         case CampaignTarget(ends_at=ends_at):
-            if ends_at < now:
+            if is_over(ends_at, now):
                 yield Problem(("target", "campaignId"), text("campaign_over"))
             if not ready.has_contacts:
                 yield Problem(("target", "campaignId"), text("campaign_without_contacts"))

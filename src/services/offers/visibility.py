@@ -12,6 +12,7 @@ from services.catalogue.snapshot import Catalogue
 from services.core.expiry import HeldNow
 from services.core.viewer import Audience, Viewer
 from services.pricing.facts.offers import Advantage, CampaignTarget, IndicatorTarget, Offer, OfferState, PublicTarget
+from services.pricing.rules import is_over
 
 
 class Offers:
@@ -64,7 +65,7 @@ def is_for(offer: Offer, campaigns: Set[UUID], levels: Mapping[UUID, str], now: 
         case PublicTarget():
             return True
         case CampaignTarget(campaign, starts_at, ends_at):
-            return campaign in campaigns and starts_at <= now <= ends_at
+            return campaign in campaigns and starts_at <= now and not is_over(ends_at, now)
         case IndicatorTarget(indicator, level):
             return levels.get(indicator) == level
     return False

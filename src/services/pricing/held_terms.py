@@ -100,14 +100,28 @@ def price_held_in_steps(
     terms = _terms(held.pricing, offers)
     released = _released(held, terms, sale, only)
     sale = _with_held_fees(sale, held)
+    turns = _turns(codes, held)
+    codes = [codes[place] for place in turns]
     while True:
         parts, fewer = _parts(asked, held.pricing, released)
         found = yield from _price(parts, terms, codes, sale, offers, taken, only)
         unmet = _unmet(found, terms) - released if fewer else frozenset()
         if not unmet:
             kept = tuple([terms.get(each.offer, each) for each in found.terms])
-            return replace(found, lines=tuple(_joined(asked, parts, found)), terms=kept)
+            told = dict(zip(turns, found.codes, strict=True))
+            return replace(
+                found,
+                lines=tuple(_joined(asked, parts, found)),
+                codes=tuple([told[place] for place in range(len(turns))]),
+                terms=kept,
+            )
         released |= unmet
+
+
+def _turns(codes: Sequence[EnteredCode], held: HeldTerms) -> list[int]:
+    """The places of the codes, those that apply already first: what came to nothing so far takes no other's place."""
+    applied = {(code.offer, code.code) for code in held.pricing.codes if code.applied} - held.lost
+    return sorted(range(len(codes)), key=lambda place: (codes[place].offer, codes[place].code) not in applied)
 
 
 def _terms(held: Pricing, offers: OfferIndex) -> dict[UUID, OfferTerms]:

@@ -50,12 +50,12 @@ class NotBefore:
 
 @dataclass(frozen=True, slots=True)
 class NotAfter:
-    """The last instant of an offer counts too: one that is valid until 23:59:59 sells at 23:59:59."""
+    """The last second of an offer counts too, with its fractions: one until 23:59:59 sells at 23:59:59.9."""
 
     end: datetime
 
     def refusal(self, sale: Sale) -> Refusal | None:
-        if sale.now > self.end:
+        if is_over(self.end, sale.now):
             return Refusal(RefusalCode.EXPIRED, Instant(self.end), Instant(sale.now))
         return None
 
@@ -112,13 +112,13 @@ class InTarget:
 
 @dataclass(frozen=True, slots=True)
 class WhileCampaignRuns:
-    """The first and last instants of a campaign count."""
+    """The first instant and the last second of a campaign count."""
 
     start: datetime
     end: datetime
 
     def refusal(self, sale: Sale) -> Refusal | None:
-        if self.start <= sale.now <= self.end:
+        if self.start <= sale.now and not is_over(self.end, sale.now):
             return None
         bound = self.start if sale.now < self.start else self.end
         return Refusal(RefusalCode.NOT_TARGETED, Instant(bound), Instant(sale.now), "campaign_not_running")
@@ -197,6 +197,11 @@ def rules(offer: Offer) -> Iterator[Rule]:
         yield from _targeting(offer)
     elif isinstance(offer, PromotionalCode):
         yield from _restrictions(offer.restriction)
+
+
+def is_over(end: datetime, now: datetime) -> bool:
+    """Whether an end has passed. People name ends by the second: that second is part of what ends with it."""
+    return now.replace(microsecond=0) > end
 
 
 def needs_code(offer: Offer) -> bool:

@@ -8,6 +8,7 @@ from services.pricing.facts.offers import Advantage, Offer, Rates
 from services.pricing.facts.refusals import Instant, Refusal, RefusalCode
 from services.pricing.facts.tickets import TicketKind
 from services.pricing.limits import Bound
+from services.pricing.rules import is_over
 
 
 def in_scope(offer: Offer, kind: TicketKind) -> bool:
@@ -33,7 +34,7 @@ def is_on_sale(offer: Offer, kind: TicketKind, now: datetime) -> bool:
     """Whether the sale of the offer is still open for the ticket: until its sale end, which itself counts too."""
     if not isinstance(offer, Advantage) or offer.sale_end_tolerance is None or kind.starts_at is None:
         return True
-    return now - kind.starts_at <= timedelta(minutes=offer.sale_end_tolerance)
+    return not is_over(kind.starts_at + timedelta(minutes=offer.sale_end_tolerance), now)
 
 
 def ticket_refusals(offer: Offer, kinds: Sequence[TicketKind], limits: Sequence[Bound], now: datetime) -> list[Refusal]:

@@ -2,7 +2,7 @@
 
 import asyncio
 import getpass
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,7 +18,8 @@ from db.core.sessions import PATIENT_SECONDS, STATEMENT_SECONDS
 from services.catalogue.catalogues import Catalogues
 from services.catalogue.snapshot import Catalogue
 from services.codes.batches import Batch, Batches, BatchRequest, BatchState, DocumentType
-from services.codes.imports import ImportRequest, Imports
+from services.codes.imports import ImportRequest, Imports, OnDuplicate
+from services.codes.lists.decoding import ListFile
 from services.contacts.contacts import Contacts
 from services.core.errors import NotFound, Problem
 from services.core.texts import Language, text
@@ -81,36 +82,40 @@ def generate(
 
 
 def import_codes(
-    file: Annotated[Path, typer.Argument(help="Text file in UTF-8 with one code a line.")],
+    file: Annotated[Path, typer.Argument(help="Text file, CSV file or workbook (XLSX) with one code a line.")],
     organisation: Organisation,
     offer: Offer,
     contact: Contact,
     remark: Remark = None,
     *,
+    column: Annotated[str | None, typer.Option(help="Name of the column with the codes.")] = None,
     accept_guessable: Annotated[bool, typer.Option(help="Take in codes that can be guessed.")] = False,
+    on_duplicate: Annotated[
+        OnDuplicate, typer.Option(case_sensitive=False, help="What becomes of codes that are there already.")
+    ] = OnDuplicate.REFUSE,
 ) -> None:
-    """Take in codes that exist already: all of them or, with every problem listed, none."""
+    """Take in codes that somebody else made: all of them or, with every problem listed, none."""
     if not file.is_file():
         raise CommandError(f"{file} is no file that can be read.")
 
     async def imported(desk: _Desk) -> None:
-        request = ImportRequest(desk.offer, desk.contact, remark, accept_guessable=accept_guessable)
+        request = ImportRequest(
+            desk.offer,
+            desk.contact,
+            remark,
+            accept_guessable=accept_guessable,
+            column=column,
+            on_duplicate=on_duplicate,
+        )
         imports = Imports(desk.own.transactions)
-        batch = await imports.take_in_file(desk.viewer, request, _Lines(file), datetime.now(UTC), _report)
-        typer.echo(f"Took in the codes of {file} as batch {batch}.")
+        batch = await imports.take_in_file(desk.viewer, request, ListFile(file), datetime.now(UTC), _report)
+        row = (await Batches(desk.own.sessions, desk.own.transactions, desk.own.links).find(desk.viewer, [batch]))[
+            batch
+        ]
+        skipped = f", {row.skipped} left out that were there already" if row.skipped else ""
+        typer.echo(f"Took in {row.quantity} codes of {file} as batch {batch}{skipped}.")
 
     _run(Settings.read(), organisation, offer, contact, imported, statement_seconds=PATIENT_SECONDS)
-
-
-@dataclass(frozen=True, slots=True)
-class _Lines:
-    """The lines of a file, read anew each time; what is no UTF-8 shows up as no code."""
-
-    file: Path
-
-    def __iter__(self) -> Iterator[str]:
-        with self.file.open(encoding="utf-8-sig", errors="surrogateescape") as lines:
-            yield from lines
 
 
 def _report(problem: Problem) -> None:

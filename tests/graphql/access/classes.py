@@ -90,7 +90,7 @@ RECORDS = {
 FOLLOWED = {
     "AdvantageCode": "id code status offer usedAt invalidatedAt invalidatedBy invalidationReason batch usedBy order "
     "ticketsControlled",
-    "CodeBatch": "id state offer quantity generated destination sentAt createdAt error csvUrl contact",
+    "CodeBatch": "id state offer quantity generated destination sentAt createdAt error csvUrl xlsxUrl skipped contact",
     "CodeDashboard": "rows subtotals total",
     "CodeDashboardRow": "offer counts contact",
 }

@@ -142,7 +142,7 @@ async def test_made_up_links_are_counted_and_good_ones_open(server: Server) -> N
     async with server.own.sessions.reading() as connection:
         batch = (await connection.execute(select(tables.batches))).first()
     assert batch is not None
-    url = server.own.links.to_batch_csv(batch.organisation_id, batch.id, NOW)
+    url = server.own.links.to_batch(batch.organisation_id, batch.id, NOW)
     assert (await server.client.get(url[url.index("/batches") :])).status_code == 200
 
 

@@ -12,7 +12,7 @@ from joserfc.jwk import OctKey
 from tests.conftest import NOW, SECRET, Server
 from tests.graphql.access.classes import FOLLOWED, OPEN, RECORDS, SCHEMA, TICKETS, fields, of_schema, read_in, ways_to
 from tests.graphql.operations import BackOffice, Shop
-from tests.graphql.transport.streams import BOTH, Watch, asked
+from tests.graphql.transport.streams import Watch, asked, event_stream, socket
 from tests.wire import Json, JsonObject
 
 from graphql import GraphQLField
@@ -238,8 +238,11 @@ async def test_who_controls_tickets_may_not_try_codes_without_limit(server: Serv
     assert "TOO_MANY_ATTEMPTS" in told
 
 
-@pytest.mark.parametrize("watch", BOTH)
-@pytest.mark.parametrize("roles", [(), ("CONTROL",)], ids=["none", "control"])
+@pytest.mark.parametrize(
+    ("watch", "roles"),
+    [(event_stream, ()), (event_stream, ("CONTROL",)), (socket, ("CONTROL",))],
+    ids=["none by stream", "control by stream", "control by socket"],
+)
 async def test_nothing_guarded_is_watched(server: Server, things: Things, watch: Watch, roles: tuple[str, ...]) -> None:
     token = await token_of(server, *roles)
     for operation in (

@@ -45,7 +45,7 @@ async def test_problems_with_imported_codes_name_their_lines(office: BackOffice)
     assert [(each["path"], each["message"]) for each in answer["problems"]] == [
         (["codes", "1"], "A chosen code has at least 3 characters, spaces and dashes aside."),
         (["codes", "2"], "The code COUPON3% exists already."),
-        (["codes", "3"], "The code club2026000417 stands further up already."),
+        (["codes", "3"], "Line 4: club2026000417 reads like Club 2026-000417 on line 1."),
     ]
 
 

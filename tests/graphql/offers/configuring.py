@@ -92,3 +92,8 @@ def places(answer: Json) -> set[str]:
     """Where the problems of an answer are."""
     assert answer["__typename"] == "InvalidInput", answer
     return {".".join(problem["path"]) for problem in answer["problems"]}
+
+
+def custom_codes(offer: Json) -> list[JsonObject]:
+    """The first page of a promotional code's chosen codes."""
+    return [edge["node"] for edge in offer["customCodes"]["edges"]]

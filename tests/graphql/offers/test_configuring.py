@@ -2,8 +2,9 @@
 
 import asyncio
 
+from sqlalchemy import text
 from tests.conftest import NOW, Server
-from tests.graphql.offers.configuring import NAMES, Form, places
+from tests.graphql.offers.configuring import NAMES, Form, custom_codes, places
 from tests.graphql.operations import Shop
 from tests.ledger import breaches
 from tests.wire import Json, JsonObject
@@ -66,7 +67,7 @@ async def test_a_promotional_code_keeps_to_whom_it_is_restricted(server: Server)
         },
     )
     assert made["benefit"]["amount"]["amount"] == "1.50"
-    assert (made["minimumBasket"]["amount"], made["combinable"], made["customCodes"]) == ("30.00", True, [])
+    assert (made["minimumBasket"]["amount"], made["combinable"], custom_codes(made)) == ("30.00", True, [])
     restriction = made["restrictedTo"]
     assert (restriction["indicator"]["level"], restriction["newsletter"], restriction["hasOrdered"]) == (
         "CONSTANT",
@@ -430,7 +431,7 @@ async def test_a_custom_code_can_be_switched_off_and_on(server: Server) -> None:
     coupon = await form.offer_id("COUPON3")
     for active in (False, True):
         changed = await form.update_code(coupon, "coupon 3%", active=active)
-        assert [(each["code"], each["active"]) for each in changed["customCodes"]] == [("COUPON3%", active)]
+        assert [(each["code"], each["active"]) for each in custom_codes(changed)] == [("COUPON3%", active)]
         [code] = (await shop.price(CONCERT, codes=["COUPON3%"]))["codes"]
         assert code["applied"] is active
 
@@ -450,7 +451,7 @@ async def test_the_uses_of_a_code_are_limited_from_now_on_with_those_that_were(s
         await shop.apply(basket["id"], "COUPON3%")
     refused = await form.update_code(coupon, "COUPON3%", maxUses=1)
     assert (places(refused), "2" in refused["problems"][0]["message"]) == ({"maxUses"}, True)
-    [code] = (await form.update_code(coupon, "COUPON3%", maxUses=2))["customCodes"]
+    [code] = custom_codes(await form.update_code(coupon, "COUPON3%", maxUses=2))
     assert (code["maxUses"], code["uses"]) == (2, 2)
     assert not (await shop.price(CONCERT, codes=["COUPON3%"]))["codes"][0]["applied"]
     assert (await shop.confirm(basket["id"]))["__typename"] == "Order"
@@ -465,7 +466,41 @@ async def test_a_custom_code_is_its_own_in_the_organisation(server: Server) -> N
     for taken in ("coupon3%", "MERCI-1O", "tyd staff", random):
         assert places(await form.add_code(coupon, taken)) == {"code"}
     assert places(await form.add_code(coupon, "\u041cERCI", maxUses=0)) == {"code", "maxUses"}
-    assert (await form.add_code(coupon, "MERCI11"))["customCodes"][1]["code"] == "MERCI11"
+    assert custom_codes(await form.add_code(coupon, "MERCI11"))[1]["code"] == "MERCI11"
+
+
+async def test_ten_thousand_custom_codes_are_not_one_answer(server: Server) -> None:
+    form = await Form.open(server)
+    coupon = await form.offer_id("COUPON3")
+    async with server.own.sessions.writing() as connection:
+        await connection.execute(
+            text("""INSERT INTO codes (organisation_id, id, code, kind, status, offer_id)
+                SELECT organisation_id, ('ffffffff-ffff-7fff-bfff-' || lpad(n::text, 12, '0'))::uuid, 'CH0SEN' || n, 'CUSTOM',
+                    'AVAILABLE', offer_id FROM codes, generate_series(10000, 19999) n WHERE shown = 'COUPON3%'""")
+        )
+    page = (await form.ask("CustomCodes", id=coupon))["node"]["customCodes"]
+    assert (len(page["edges"]), page["pageInfo"]["hasNextPage"]) == (20, True)
+    found, after = [], None
+    for _ in range(3):
+        page = (await form.ask("CustomCodes", id=coupon, first=100, after=after))["node"]["customCodes"]
+        found += [edge["node"]["code"] for edge in page["edges"]]
+        after = page["pageInfo"]["endCursor"]
+    assert found == ["COUPON3%", *(f"CH0SEN{number}" for number in range(10_000, 10_299))]
+
+
+async def test_codes_of_others_may_be_chosen_and_entered_whatever_our_check_says(server: Server) -> None:
+    form, shop = await Form.open(server), Shop(server)
+    added = await form.add_code(await form.offer_id("COUPON3"), "1001234567890123")
+    assert "1001234567890123" in [each["code"] for each in custom_codes(added)]
+    staff = await form.offer_id("STAFFTYD")
+    await form.take_to(staff, "SUSPENDED")
+    changed = await form.update(staff, target={"accessCode": "COMITEENTREPRISE"})
+    assert changed["target"]["accessCode"] == "COMITEENTREPRISE"
+    await form.take_to(staff, "RUNNING")
+    priced = await shop.price(CONCERT, codes=["1001 2345 6789 0123", "comite-entreprise", "1001234567890124"])
+    assert priced["codes"][0]["applied"] is True
+    assert [code["offer"] is not None for code in priced["codes"]] == [True, True, False]
+    assert "typing error" in priced["codes"][2]["refusals"][0]["message"]
 
 
 async def test_of_ten_offers_that_want_one_code_one_gets_it(server: Server) -> None:
@@ -687,7 +722,7 @@ async def test_customers_learn_no_codes_and_nothing_of_others(server: Server) ->
     document = """query($input: BasketInput!) { priceBasket(input: $input) {
         lines { tickets { advantage { internalNames { fr } limits { taken remaining }
             target { ... on PartnerTarget { accessCode } ... on IndicatorTarget { level indicator { code } } } } } }
-        codes { offer { ... on PromotionalCode { customCodes { code } restrictedTo { newsletter } } } }
+        codes { offer { ... on PromotionalCode { customCodes { edges { node { code } } } restrictedTo { newsletter } } } }
     } }"""
     shop = Shop(server, server.contact)
     lines = await shop.lines(("PASS", None, "FULL", 1), ("HELENE-1217", "CAT2", "STUDENT", 1))

@@ -36,9 +36,8 @@ OFFER = """
 TARGET = "target { __typename ... on PartnerTarget { accessCode } ... on CampaignTarget { campaign { id } } }"
 ADVANTAGES = "{ advantages(first: %d) { edges { node { " + OFFER + " season { id name } " + TARGET + " } } } }"
 PROMOTIONS = (
-    "{ promotionalCodes(first: %d) { edges { node { customCodes { code uses } restrictedTo { contacts { id } } "
-    + OFFER
-    + " } } } }"
+    "{ promotionalCodes(first: %d) { edges { node { customCodes { edges { node { code uses } } } "
+    "restrictedTo { contacts { id } } " + OFFER + " } } } }"
 )
 ELIGIBLE = (
     "{ eligibleOffers(first: %d, includeIneligible: true) { edges { node { eligible "

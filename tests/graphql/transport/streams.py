@@ -10,6 +10,7 @@ import httpx
 import websockets
 from tests.graphql.operations import OPERATIONS
 from tests.wire import Json, JsonObject
+from websockets.asyncio.client import ClientConnection
 
 PATIENCE = 10
 PROTOCOL = websockets.Subprotocol("graphql-transport-ws")
@@ -55,12 +56,19 @@ async def event_stream(address: str, token: str | None, operation: JsonObject) -
 
 
 @asynccontextmanager
-async def socket(address: str, token: str | None, operation: JsonObject) -> AsyncIterator[Json]:
-    """The same by WebSocket."""
+async def connected(address: str, token: str | None) -> AsyncIterator[ClientConnection]:
+    """A WebSocket that has asked to be let in."""
     url = address.replace("http://", "ws://") + "/graphql"
     async with websockets.connect(url, subprotocols=[PROTOCOL]) as connection:
         init = {"language": "en"} if token is None else {"language": "en", "Authorization": f"Bearer {token}"}
         await connection.send(json.dumps({"type": "connection_init", "payload": init}))
+        yield connection
+
+
+@asynccontextmanager
+async def socket(address: str, token: str | None, operation: JsonObject) -> AsyncIterator[Json]:
+    """The same by WebSocket."""
+    async with connected(address, token) as connection:
         assert json.loads(await connection.recv())["type"] == "connection_ack"
         await connection.send(json.dumps({"type": "subscribe", "id": "1", "payload": operation}))
 

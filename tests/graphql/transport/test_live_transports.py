@@ -1,19 +1,22 @@
 """Live counts by server-sent events and by WebSocket: the same content, rights and ends."""
 
 import asyncio
+import json
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from datetime import datetime, timedelta
 from types import SimpleNamespace
 
 import httpx
 import pytest
+import websockets
 from sqlalchemy import text
 from starlette.applications import Starlette
 from tests.conftest import NOW, Server
 from tests.graphql.operations import BackOffice, Shop
-from tests.graphql.transport.streams import BOTH, DOCUMENT, Watch, asked, chunks, event_stream, socket
+from tests.graphql.transport.streams import BOTH, DOCUMENT, Watch, asked, chunks, connected, event_stream, socket
 from tests.wire import Json
+from websockets.asyncio.client import ClientConnection
 
 from db.core.ids import new_id
 from resolvers.runtime.ids import encode
@@ -145,12 +148,51 @@ async def until_complete(events: AsyncIterator[Json]) -> AsyncIterator[Json]:
 # ── Who may watch, and for how long ──────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("watch", BOTH)
-@pytest.mark.parametrize("token", [None, "nonsense"])
+@pytest.mark.parametrize(("watch", "token"), [(event_stream, None), (event_stream, "nonsense"), (socket, None)])
 async def test_without_credentials_nothing_is_watched(server: Server, watch: Watch, token: str | None) -> None:
     async with watch(server.address, token, asked("RedemptionCounts")) as events:
         [result] = [event async for event in until_complete(events)]
     assert result["errors"][0]["extensions"]["code"] == "UNAUTHENTICATED"
+
+
+async def until_closed(connection: ClientConnection) -> list[Json]:
+    told = []
+    with suppress(websockets.ConnectionClosed):
+        async for message in connection:
+            told.append(json.loads(message))  # noqa: PERF401 - what came before the end is wanted
+    return told
+
+
+async def test_credentials_that_do_not_hold_do_not_open_a_websocket(server: Server) -> None:
+    async with connected(server.address, "nonsense") as connection:
+        with pytest.raises(websockets.ConnectionClosed):
+            await asyncio.wait_for(connection.recv(), 5)
+    assert (connection.close_code, connection.close_reason) == (4403, "Forbidden")
+
+
+async def test_an_operation_that_is_refused_for_its_token_closes_the_websocket_so_that_clients_come_with_another(
+    server: Server,
+) -> None:
+    async with connected(server.address, server.staff) as connection:
+        assert json.loads(await connection.recv())["type"] == "connection_ack"
+        server.clock.now += timedelta(hours=13)
+        query = {"query": "{ seasons { id } }"}
+        await connection.send(json.dumps({"type": "subscribe", "id": "1", "payload": query}))
+        told = await until_closed(connection)
+    assert told[0]["payload"]["errors"][0]["extensions"]["code"] == "UNAUTHENTICATED"
+    assert ([message["type"] for message in told], connection.close_code) == (["next", "complete"], 4403)
+
+
+@pytest.mark.usefixtures("looks_again_at_once")
+async def test_a_token_that_expires_closes_the_websocket_of_its_subscription(server: Server) -> None:
+    async with connected(server.address, server.staff) as connection:
+        operation = asked("RedemptionCounts", offerId=await sold_offer(server))
+        await connection.send(json.dumps({"type": "subscribe", "id": "1", "payload": operation}))
+        assert json.loads(await connection.recv())["type"] == "connection_ack"
+        assert json.loads(await connection.recv())["type"] == "next"
+        server.clock.now += timedelta(hours=13)
+        told = await until_closed(connection)
+    assert ([message["type"] for message in told], connection.close_code) == (["next", "complete"], 4403)
 
 
 @pytest.mark.usefixtures("looks_again_at_once")

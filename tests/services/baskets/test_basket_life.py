@@ -148,7 +148,6 @@ class Life(RuleBasedStateMachine):
         basket, _ = self.world.run(doing)
         if code not in sale.entered:
             sale.entered.append(code)
-        sale.applied.add(code)
         self._reprice(sale)
         self._check(sale, basket)
 
@@ -173,8 +172,6 @@ class Life(RuleBasedStateMachine):
         doing = self.world.services.baskets.update(self.world.shopper, sale.id, change, _now())
         if sale.state != "OPEN":
             self._refused(doing, Conflict)
-        elif sale.lost or len(sale.applied - {COUPON_CODE}) > tickets:
-            self._refused(doing, CodeRefused)
         else:
             basket = self.world.run(doing)
             sale.tickets = tickets
@@ -275,8 +272,16 @@ class Life(RuleBasedStateMachine):
             return "CODE_HELD"
         if sale.performance != "BY-CODE":
             return "NO_ELIGIBLE_TICKET"
-        full = len(sale.applied) == sale.tickets and code not in sale.applied
-        return "NO_BENEFIT" if full else None
+        return None if code in self._applying(sale, [*sale.entered, code]) else "NO_BENEFIT"
+
+    def _applying(self, sale: Sale, entered: list[str]) -> set[str]:
+        """The codes that apply, those that do already first, each to one ticket."""
+        if sale.performance == "COUPONS":
+            return set(entered) & {COUPON_CODE} if self._against(sale, COUPON_CODE) is None else set()
+        gone = self.invalidated | self.used.keys()
+        free = [code for code in entered if code not in gone and all(each is sale for each in self._holders(code))]
+        free.sort(key=lambda code: code not in sale.applied)
+        return set(free[: sale.tickets])
 
     def _holders(self, code: str) -> list[Sale]:
         return [sale for sale in self.known if sale.state == "OPEN" and code in sale.applied]
@@ -287,6 +292,7 @@ class Life(RuleBasedStateMachine):
     def _reprice(self, sale: Sale) -> None:
         """A change gives the basket what is free now, and takes note of what it lost."""
         sale.lost = False
+        sale.applied = self._applying(sale, sale.entered)
         if sale.performance == "ELEMENTS":
             free = UNITS - sum(other.units for other in self._holding() if other is not sale)
             sale.units = min(sale.tickets, free)

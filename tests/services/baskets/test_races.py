@@ -85,7 +85,7 @@ def with_advantage(answer: Answer) -> int:
 async def crowd(databases: Databases) -> AsyncIterator[Crowd]:
     async with databases.copy_of("migrated") as url, AsyncExitStack() as stack:
         gala = await build(url)
-        addresses = stack.enter_context(two_processes(url))
+        addresses = stack.enter_context(two_processes(url, MUTATIONS_AT_ONCE="1000", QUERIES_AT_ONCE="1000"))
         limits = httpx.Limits(max_connections=60)
         clients = [
             await stack.enter_async_context(httpx.AsyncClient(base_url=address, limits=limits, timeout=60))

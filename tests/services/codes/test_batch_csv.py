@@ -13,7 +13,7 @@ from db.core.sessions import Sessions
 from services.codes.batch_csv import CodeLists, cell
 from services.codes.batches import DocumentType
 from services.codes.format import display
-from services.codes.mail_template import code_list_letter
+from services.codes.mail_template import Enclosed, code_list_letter
 from services.core.errors import NotFound
 from services.core.texts import Language
 
@@ -54,7 +54,7 @@ async def test_validity_is_in_the_organisations_time(house: House) -> None:
     window = {"valid_from": NOW, "valid_until": NOW}
     async with house.sessions.writing() as connection:
         await connection.execute(update(tables.offers).values(**window))
-    assert (await rows(house, batch.id))[1][3:5] == ["2026-11-20 13:00", "2026-11-20 13:00"]
+    assert (await rows(house, batch.id))[1][3:5] == ["2026-11-20 13:00:00+01:00"] * 2
 
 
 async def test_a_list_comes_in_the_asked_separator(house: House) -> None:
@@ -109,7 +109,7 @@ async def test_a_name_cannot_add_a_header_to_a_letter(house: House) -> None:
         await connection.execute(update(tables.offers).values(public_name={"fr": trick}))
     batch = await house.request(document_type=DocumentType.EMAIL_WITH_CODE_LIST, remark=trick)
     codes = await CodeLists(house.sessions).of_batch(house.theatre.organisation, batch)
-    letter = code_list_letter(codes, "no-reply@example.org", "codes@example.org", b"", NOW)
+    letter = code_list_letter(codes, "no-reply@example.org", "codes@example.org", Enclosed(b"", b""), NOW)
     assert "Bcc" not in letter
     assert letter["Subject"] == "Vos 150 codes : Evil Bcc: all@example.org <b>"
 
@@ -117,5 +117,7 @@ async def test_a_name_cannot_add_a_header_to_a_letter(house: House) -> None:
 async def test_a_letter_sent_twice_has_one_message_id(house: House) -> None:
     batch = await house.request(document_type=DocumentType.EMAIL_WITH_CODE_LIST)
     codes = await CodeLists(house.sessions).of_batch(house.theatre.organisation, batch)
-    first, second = (code_list_letter(codes, "a@example.org", "b@example.org", b"", NOW) for _ in range(2))
+    first, second = (
+        code_list_letter(codes, "a@example.org", "b@example.org", Enclosed(b"", b""), NOW) for _ in range(2)
+    )
     assert first["Message-ID"] == second["Message-ID"] == f"<{batch}@example.org>"

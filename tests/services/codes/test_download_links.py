@@ -13,11 +13,11 @@ LINKS = DownloadLinks("a secret of tests", "https://tickets.example.org/")
 
 
 def token() -> str:
-    return LINKS.to_batch_csv(ORGANISATION, BATCH, NOW).partition("?token=")[2]
+    return LINKS.to_batch(ORGANISATION, BATCH, NOW).partition("?token=")[2]
 
 
 def test_a_link_names_its_batch() -> None:
-    assert LINKS.to_batch_csv(ORGANISATION, BATCH, NOW).startswith(f"https://tickets.example.org/batches/{BATCH}.csv?")
+    assert LINKS.to_batch(ORGANISATION, BATCH, NOW).startswith(f"https://tickets.example.org/batches/{BATCH}.csv?")
 
 
 def test_a_token_opens_its_batch() -> None:

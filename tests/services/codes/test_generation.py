@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from email.message import EmailMessage
+from email.policy import SMTP
 from uuid import UUID
 
 import pytest
@@ -196,7 +197,7 @@ async def test_a_killed_worker_loses_and_doubles_no_code(house: House, database_
 
 
 def attachment(message: EmailMessage) -> str:
-    (part,) = message.iter_attachments()
+    part, _ = message.iter_attachments()
     return part.get_payload(decode=True).decode()  # type: ignore[union-attr]
 
 
@@ -222,12 +223,24 @@ async def test_the_letter_is_in_the_batchs_language(house: House) -> None:
 
 
 async def test_a_list_too_long_to_attach_is_sent_as_a_link(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("services.codes.generation.LARGEST_ATTACHMENT", 1_000)
+    monkeypatch.setattr("services.codes.generation.LARGEST_MAIL", 1_000)
     await house.made(document_type=DocumentType.EMAIL_WITH_CODE_LIST)
     (message,) = house.post.sent
     assert list(message.iter_attachments()) == []
     for kind in ("plain", "html"):
         assert "https://tickets.example.org/batches/" in message.get_body((kind,)).get_content()  # type: ignore[union-attr]
+
+
+async def test_a_mail_is_measured_as_it_is_sent(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    mailed = DocumentType.EMAIL_WITH_CODE_LIST
+    await house.made(document_type=mailed)
+    (attached,) = house.post.sent
+    as_sent = len(attached.as_bytes(policy=SMTP))
+    raw = sum(len(each.get_payload(decode=True)) for each in attached.iter_attachments())
+    assert raw * 4 / 3 < as_sent
+    monkeypatch.setattr("services.codes.generation.LARGEST_MAIL", raw + 1_000)
+    await house.made(document_type=mailed)
+    assert list(house.post.sent[1].iter_attachments()) == []
 
 
 async def test_a_refused_mail_fails_the_batch_with_its_reason(house: House) -> None:

@@ -12,9 +12,10 @@ from tests.services.theatre import NOW, House, build
 from db.core import tables
 from db.core.sessions import Sessions
 from services.codes.batches import BatchState
-from services.codes.imports import ImportRequest, Imports
-from services.codes.tracking import CodeFilter
+from services.codes.imports import ImportRequest, Imports, OnDuplicate
+from services.codes.tracking import CodeFilter, shown
 from services.core.errors import Conflict, Forbidden, InvalidInput, NotFound, Problem
+from services.core.texts import Language
 from services.core.viewer import StaffRole
 
 
@@ -73,14 +74,14 @@ async def test_an_imported_code_can_be_used(desk: Desk) -> None:
 
 async def test_every_problem_is_named_with_its_line(desk: Desk) -> None:
     (known,) = await desk.codes((await desk.made(quantity=1)).id)
-    assert await desk.problems("GOOD-1", known, "x1", "good 1", "", "кот-123", "A" * 65, "COUPON3%", "TYD-1\0") == [
-        ("codes.1", "code_known"),
+    assert await desk.problems("GOOD-1", known, "x1", "good 1", ";1", "кот-123", "A" * 65, "Coupon3%", "TYD-1\0") == [
+        ("codes.1", "code_known_alike"),
         ("codes.2", "code_too_short"),
-        ("codes.3", "code_twice"),
+        ("codes.3", "code_twice_in_list_alike"),
         ("codes.4", "code_empty"),
         ("codes.5", "code_characters"),
         ("codes.6", "code_too_long"),
-        ("codes.7", "code_known"),
+        ("codes.7", "code_known_alike"),
         ("codes.8", "code_characters"),
     ]
 
@@ -88,7 +89,55 @@ async def test_every_problem_is_named_with_its_line(desk: Desk) -> None:
 async def test_a_code_can_be_known_and_stand_twice(desk: Desk) -> None:
     await desk.take_in("KNOWN-1")
     found = await desk.problems("KNOWN-1", "KNOWN-1")
-    assert sorted(found) == [("codes.0", "code_known"), ("codes.1", "code_known"), ("codes.1", "code_twice")]
+    assert sorted(found) == [("codes.0", "code_known"), ("codes.1", "code_known"), ("codes.1", "code_twice_in_list")]
+
+
+async def test_duplicates_and_look_alikes_are_named_with_both_lines(desk: Desk) -> None:
+    await desk.take_in("MEMBER-O1")
+    with pytest.raises(InvalidInput) as caught:
+        await desk.take_in(
+            "Code;Nom", "TYD-1O;Ada", "tyd 10;Bob", "ABC;Eve", "# more", "ABC;Eve", "TYD10;Kim", "member 01;x"
+        )
+    assert [problem.text.in_language(Language.EN) for problem in caught.value.problems] == [
+        "Line 3: tyd 10 reads like TYD-1O on line 2.",
+        "Line 6: the code ABC stands on line 4 already.",
+        "Line 7: TYD10 reads like TYD-1O on line 2.",
+        "member 01 reads like MEMBER-O1, which exists already.",
+    ]
+    assert [path for path, _ in said(caught.value.problems)] == ["codes.2", "codes.5", "codes.6", "codes.7"]
+
+
+async def test_codes_that_are_there_already_are_left_out_where_that_is_asked_for_and_counted(desk: Desk) -> None:
+    await desk.take_in("KNOWN-1")
+    lines = ("Code", "KNOWN-1", "NEW-1", "new 1", "NEW-2")
+    batch = await desk.batch(await desk.take_in(*lines, on_duplicate=OnDuplicate.SKIP))
+    assert (batch.quantity, batch.generated, batch.skipped) == (2, 2, 2)
+    assert await desk.codes(batch.id) == ["NEW1", "NEW2"]
+    assert (await desk.counts()).generated == 3
+
+
+async def test_a_list_without_anything_new_is_told_so(desk: Desk) -> None:
+    await desk.take_in("KNOWN-1")
+    found = await desk.problems("KNOWN-1", "known 1", on_duplicate=OnDuplicate.SKIP)
+    assert found == [("codes", "codes_all_known")]
+
+
+async def test_what_is_no_code_is_never_left_out(desk: Desk) -> None:
+    assert await desk.problems("x", "NEW-1", "NEW-1", on_duplicate=OnDuplicate.SKIP) == [("codes.0", "code_too_short")]
+
+
+async def test_two_who_take_the_same_codes_in_and_leave_out_what_is_there_have_them_once(desk: Desk) -> None:
+    lists = ([f"MEMBER-{number:07}" for number in range(start, start + 200)] for start in (0, 100))
+    batches = await asyncio.gather(*(desk.take_in(*codes, on_duplicate=OnDuplicate.SKIP) for codes in lists))
+    found = [await desk.batch(batch) for batch in batches]
+    assert sum(batch.quantity for batch in found) == 300
+    assert sum(batch.skipped for batch in found) == 100
+
+
+async def test_codes_are_taken_in_from_the_named_column_and_kept_as_a_keyboard_has_them(desk: Desk) -> None:
+    batch = await desk.take_in("\ufeffName;Number", "Ada;TYD\u20112026\u00a01\u200b", column="number")
+    [code] = await desk.tracked.page(desk.staff, CodeFilter(batch=batch), None, 2)
+    assert (code.code, shown(code)) == ("TYD20261", "TYD-2026 1")
 
 
 async def test_nothing_is_taken_in_unless_all_can_be(desk: Desk) -> None:
@@ -97,8 +146,12 @@ async def test_nothing_is_taken_in_unless_all_can_be(desk: Desk) -> None:
     assert await desk.tracked.page(desk.staff, CodeFilter(offer=desk.theatre.promotyd), None, 9) == []
 
 
-async def test_what_looks_like_a_mistyped_random_code_is_not_allowed(desk: Desk) -> None:
-    assert await desk.problems("48MK SKBN TYDE 3920") == [("codes.0", "code_like_mistyped")]
+async def test_codes_of_others_are_taken_in_whatever_our_check_says_and_shown_as_they_were_written(desk: Desk) -> None:
+    numbers = [f"1001{number:012}" for number in range(100_000, 100_000 + 99)]
+    hexadecimal = [f"{number:016x}" for number in range(1 << 60, (1 << 60) + 99)]
+    batch = await desk.take_in(*numbers, *hexadecimal, accept_guessable=True)
+    found = [shown(code) for code in await desk.tracked.page(desk.staff, CodeFilter(batch=batch), None, 200)]
+    assert sorted(found) == sorted([*numbers, *hexadecimal])
 
 
 @pytest.mark.parametrize("number", [0, 10_001])

@@ -107,14 +107,48 @@ async def test_a_letter_comes_as_text_and_as_a_page_with_the_list_attached(desk:
         await desk.made(desk.posting(), document_type=MAILED, remark="Tom & <b>Jerry</b>\nencore")
     (letter,) = desk.received()
     plain, page = (letter.get_body((kind,)) for kind in ("plain", "html"))
-    (attached,) = letter.iter_attachments()
+    attached, workbook = letter.iter_attachments()
     assert plain is not None
     assert page is not None
     assert "Tom & <b>Jerry</b>\nencore" in plain.get_content().replace("\r\n", "\n")
     assert "Tom &amp; &lt;b&gt;Jerry&lt;/b&gt;<br>" in page.get_content()
     assert '<html lang="fr">' in page.get_content()
-    assert attached.get_content_type() == "text/csv"
+    assert attached["Content-Type"].startswith("text/csv; charset=")
+    assert attached.get_content_charset() == "utf-8"
+    assert attached.get_content().startswith("\ufeffCode;État;")
+    assert workbook.get_content().startswith(b"PK")
+    assert (workbook.get_filename() or "").endswith(".xlsx")
     assert (attached.get_filename() or "").startswith("codes-PROMOTYD-")
+
+
+@pytest.mark.parametrize(
+    "refusal", [None, "552 5.3.4 Message too big", "552 too much", "550 5.2.3 too long", "554 5.3.4 no"]
+)
+async def test_a_list_that_is_too_large_for_the_server_is_sent_as_a_link_and_so_it_is_again(
+    desk: Desk, refusal: str | None
+) -> None:
+    desk.letterbox.most = 10_000
+    desk.letterbox.too_large = refusal
+    async with desk.letterbox.open():
+        batch = await desk.made(desk.posting(), document_type=MAILED)
+        assert (batch.state, batch.error) == (BatchState.DONE, None)
+        await desk.batches.resend(desk.staff, batch.id, "elsewhere@example.org", NOW)
+        assert (await desk.finished(batch.id, desk.posting())).state is BatchState.DONE
+    letters = [letter for letter, taken in zip(desk.received(), desk.letterbox.taken, strict=True) if taken]
+    assert [letter["To"] for letter in letters] == ["codes@example.org", "elsewhere@example.org"]
+    for letter in letters:
+        assert list(letter.iter_attachments()) == []
+        plain = letter.get_body(("plain",))
+        assert plain is not None
+        for kind in ("csv", "xlsx"):
+            assert f"/batches/{batch.id}.{kind}?token=" in plain.get_content().replace("=\r\n", "")
+
+
+async def test_a_mailbox_that_is_full_is_not_taken_for_a_mail_that_is_too_large_for_ever(desk: Desk) -> None:
+    desk.letterbox.answers["codes@example.org"] = "552 5.2.2 mailbox full"
+    async with desk.letterbox.open():
+        batch = await desk.made(desk.posting(), document_type=MAILED)
+    assert (batch.state, "mailbox full" in (batch.error or "")) == (BatchState.FAILED, True)
 
 
 async def test_workers_that_meet_over_a_mail_send_it_once(desk: Desk) -> None:

@@ -63,7 +63,7 @@ async def test_a_list_says_what_became_of_each_code(desk: Desk) -> None:
     assert lines[0] == [display(first), "available", "Offer PROMOTYD", "Secutix", "", "", "", "0", "", "", ""]
     assert lines[1][:4] == [display(used), "used", "Offer PROMOTYD", "Secutix"]
     assert lines[1][5:8] == ["Blandine", "00000042", "0"]
-    assert lines[2][8:] == ["2026-11-20 13:00", "staff:ada", "'=lost"]
+    assert lines[2][8:] == ["2026-11-20 13:00:00+01:00", "staff:ada", "'=lost"]
 
 
 async def test_a_list_has_what_the_filter_finds(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -122,6 +122,6 @@ async def test_a_link_expires(desk: Desk) -> None:
 
 async def test_a_link_to_a_batch_opens_no_filtered_list(desk: Desk) -> None:
     batch = (await desk.made(quantity=1)).id
-    token = parse_qs(urlsplit(LINKS.to_batch_csv(desk.theatre.organisation, batch, NOW)).query)["token"][0]
+    token = parse_qs(urlsplit(LINKS.to_batch(desk.theatre.organisation, batch, NOW)).query)["token"][0]
     with pytest.raises(BrokenLink):
         await desk.lists.behind(token, NOW)

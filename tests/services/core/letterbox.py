@@ -14,6 +14,11 @@ class Letterbox:
         self.received: list[Envelope] = []
         self.answers: dict[str, str] = {}
         self.arrived = asyncio.Event()
+        self.taken: list[bool] = []
+        """Of each that was received, whether it was not too large."""
+        self.most: int | None = None
+        """Bytes of a mail that it takes, of which it says nothing before where it has words for what is more."""
+        self.too_large: str | None = None
         self.port = 0
 
     async def handle_RCPT(  # noqa: N802 - aiosmtpd's name
@@ -27,6 +32,10 @@ class Letterbox:
     async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802
         self.received.append(envelope)
         self.arrived.set()
+        fits = self.most is None or len(envelope.content or b"") <= self.most
+        self.taken.append(fits)
+        if not fits:
+            return self.too_large or "552 too large"
         return self.answers.get("DATA", "250 OK")
 
     @property
@@ -42,7 +51,7 @@ class Letterbox:
             return SMTP(
                 self,
                 loop=loop,
-                data_size_limit=None,
+                data_size_limit=None if self.too_large else self.most,
                 authenticator=only_ada,
                 auth_require_tls=False,
                 decode_data=False,

@@ -9,7 +9,7 @@ from db.codes.batches import DocumentType
 from db.core.ids import uuid_of
 from services.baskets.basket_input import BasketChange, BasketRequest, LineRequest
 from services.codes.batches import BatchRequest
-from services.codes.imports import ImportRequest
+from services.codes.imports import ImportRequest, OnDuplicate
 from services.core.errors import Problem
 from services.core.texts import Language, text
 from services.core.unset import UNSET
@@ -260,3 +260,11 @@ SAMPLES = {
     "one code taken in": Sample("importCodes", (ImportRequest(offer=key(41), contact=key(30)), ("M-1",))),
     "no code taken in": Sample("importCodes", (ImportRequest(offer=key(41), contact=key(30)), ())),
 }
+
+NEWER_SAMPLES: dict[str, Sample] = {
+    "codes taken in from a column but for doubles": Sample(
+        "importCodes",
+        (ImportRequest(offer=key(41), contact=key(30), column="Code", on_duplicate=OnDuplicate.SKIP), ("Code", "M-1")),
+    ),
+}
+"""Requests that there were not before fingerprints had versions."""

@@ -17,7 +17,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from sqlalchemy import func, insert, select
 from tests.conftest import NOW
-from tests.services.core.requests import SAMPLES, Sample, key
+from tests.services.core.requests import NEWER_SAMPLES, SAMPLES, Sample, key
 
 from db.core import tables
 from db.core.ids import uuid_of
@@ -132,6 +132,10 @@ UNVERSIONED = {
 """Of the samples, made by the code of then: the last one whose fingerprints had no version."""
 
 
+NEWER_FINGERPRINTS = {
+    "codes taken in from a column but for doubles": "01f35961749ce2b1523fb2524c921753b84799c37e7895c33f6467129ff0a196e1",
+}
+
 # ── Fingerprints of every request ────────────────────────────────────────────────────────────────
 
 
@@ -149,6 +153,13 @@ def test_a_request_has_the_fingerprint_that_it_had_before_there_were_versions(na
     assert found.hex() == UNVERSIONED[name]
 
 
+@pytest.mark.parametrize("name", NEWER_SAMPLES)
+def test_a_request_that_is_newer_has_a_fingerprint_of_its_own_and_none_of_before(name: str) -> None:
+    sample = NEWER_SAMPLES[name]
+    assert fingerprint(sample.operation, sample.request).hex() == NEWER_FINGERPRINTS[name]
+    assert unversioned_fingerprints.fingerprint(sample.operation, sample.request) is None
+
+
 def test_every_operation_that_takes_a_key_has_a_sample() -> None:
     built = re.compile(r'IdempotentRequest\(\s*viewer,\s*key,\s*"(\w+)"')
     sources = [path.read_text(encoding="utf-8") for path in SOURCES]
@@ -163,7 +174,9 @@ def test_every_operation_that_takes_a_key_has_a_sample() -> None:
 def test_every_field_of_every_request_is_given_in_some_sample() -> None:
     seen: dict[str, set[str]] = {}
     given_somewhere: dict[str, set[str]] = {}
-    for record in (each for sample in SAMPLES.values() for each in _records(sample.request)):
+    for record in (
+        each for sample in [*SAMPLES.values(), *NEWER_SAMPLES.values()] for each in _records(sample.request)
+    ):
         names = {each.name: getattr(record, each.name) != each.default for each in fields(record)}
         seen.setdefault(type(record).__name__, set()).update(names)
         given_somewhere.setdefault(type(record).__name__, set()).update(name for name, told in names.items() if told)

@@ -188,6 +188,7 @@ async def test_smtps_speaks_tls_from_the_start(letterbox: Letterbox) -> None:
 def test_the_sender_is_that_of_the_url() -> None:
     assert SmtpMailer("smtp://mail.example.org?from=tickets@example.org").sender == "tickets@example.org"
     assert SmtpMailer("smtp://mail.example.org").sender == "no-reply@mail.example.org"
+    assert SmtpMailer("smtp://mail.example.org?from=codes@straße.example").sender == "codes@xn--strae-oqa.example"
 
 
 async def test_without_a_server_a_mail_becomes_a_file(tmp_path: Path) -> None:
@@ -218,6 +219,12 @@ async def test_a_folder_that_cannot_be_written_is_worth_another_try(tmp_path: Pa
         ("a.b+c@localhost", "a.b+c@localhost"),
         ("hélène@example.org", None),
         ("codes@théâtre.fr", "codes@xn--thtre-4qa2c.fr"),
+        ("codes@straße.example", "codes@xn--strae-oqa.example"),
+        ("codes@STRAẞE.example", "codes@xn--strae-oqa.example"),
+        ("codes@Ｅｘａｍｐｌｅ.org", "codes@example.org"),
+        ("codes@βόλος.example", "codes@xn--nxasmm1c.example"),
+        ("codes@a\u200db.example", None),
+        ("codes@♥.example", None),
         ("codes@example.org\nBcc: x@example.org", None),
         ("codes@example.org\r\n", None),
         ("a@b@example.org", None),

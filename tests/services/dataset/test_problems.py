@@ -155,6 +155,15 @@ async def test_every_problem_is_listed_at_once(sessions: Sessions, now: datetime
     }
 
 
+async def test_codes_that_read_alike_are_named_with_both_places(sessions: Sessions, now: datetime) -> None:
+    document = changed(("promotionalCodes.0.customCodes", [{"code": "GRUß 1O"}, {"code": "gruss\u20111\u200b0"}]))
+    with pytest.raises(InvalidInput) as refused:
+        await Datasets(sessions).load(document, now=now)
+    [problem] = refused.value.problems
+    assert problem.path == ("promotionalCodes", "0", "customCodes", "1", "code")
+    assert "GRUß 1O at `promotionalCodes.0.customCodes.0.code`" in problem.text.in_language(Language.EN)
+
+
 async def test_what_names_a_broken_thing_is_not_to_blame(sessions: Sessions, now: datetime) -> None:
     document = changed(("products.0.name", 1), ("seasons.0.name", 1), ("campaigns.0.name", 1), ("contacts.0.name", 1))
     assert set(await _problems(sessions, document, now)) == {

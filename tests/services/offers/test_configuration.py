@@ -207,5 +207,5 @@ async def test_a_maximum_of_uses_counts_the_one_in_flight(office: Office) -> Non
         )
         await back_door.somebody_waits(office.sessions)
     await limiting
-    [code] = (await office.codes.of_promotional_codes(office.viewer, [coupon]))[coupon]
+    [code] = (await office.codes.of_promotional_codes(office.viewer, [coupon], None, 9))[coupon]
     assert (code.uses, code.max_uses) == (1, 1)

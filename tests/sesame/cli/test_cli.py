@@ -14,6 +14,7 @@ import pytest
 from aiosmtpd.controller import Controller
 from joserfc import jwt
 from joserfc.jwk import OctKey
+from openpyxl import Workbook
 from tests.servers import free_port
 
 from sesame.cli.main import main
@@ -288,11 +289,27 @@ def test_every_problem_with_codes_to_import_is_told_with_its_line(
     sesame: Sesame, loaded_url: str, tmp_path: Path
 ) -> None:
     file = tmp_path / "codes.txt"
-    file.write_bytes(b"Member 1\n\nx\nmember-1\nCOUPON3%\n\xff\xfe\xfd\n")
+    file.write_bytes(b"Member 1\n\nx\nmember-1\nCOUPON3%\n\x81\xff\n")
     ended = sesame("import-codes", str(file), *FOR_SECUTIX, database_url=loaded_url, secret_key=SECRET)
     assert ended.code == 1
     told = [line.partition(":")[0] for line in ended.err.splitlines()]
     assert told == ["line 3", "line 4", "line 5", "line 6", "Nothing was taken in. Problems found"]
+
+
+def test_codes_are_imported_from_a_workbook_by_the_name_of_their_column_but_for_those_that_are_there(
+    sesame: Sesame, loaded_url: str, tmp_path: Path
+) -> None:
+    book = Workbook()
+    assert book.active is not None
+    for row in (["Name", "Number"], ["Ada", "00012345"], ["Bob", "COUPON3%"], ["Eve", "12-05-26"], ["Eve", "120526"]):
+        book.active.append(row)
+    file = tmp_path / "codes.xlsx"
+    book.save(file)
+    wanted = ("import-codes", str(file), *FOR_SECUTIX, "--column", "number", "--on-duplicate", "skip")
+    ended = sesame(*wanted, database_url=loaded_url, secret_key=SECRET)
+    assert (ended.code, ended.err) == (0, "")
+    assert ended.out.startswith(f"Took in 2 codes of {file} as batch ")
+    assert ended.out.endswith(", 2 left out that were there already.\n")
 
 
 def test_a_missing_file_of_codes_is_told(sesame: Sesame, loaded_url: str) -> None:

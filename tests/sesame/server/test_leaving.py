@@ -27,7 +27,7 @@ async def ended(server: Served, seconds: float = 30) -> int:
     return await asyncio.to_thread(server.process.wait, seconds)
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("workers", [pytest.param(1, marks=pytest.mark.long), 2])
 async def test_a_stop_under_load_breaks_no_connection(database_url: str, tmp_path: Path, workers: int) -> None:
     made = await gala.build(database_url)
     with served(database_url, tmp_path, workers, **PATIENT) as server:
@@ -47,7 +47,7 @@ async def test_a_stop_under_load_breaks_no_connection(database_url: str, tmp_pat
     assert "Traceback" not in server.log
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("workers", [pytest.param(1, marks=pytest.mark.long), 2])
 async def test_watchers_are_told_to_come_again_not_all_at_once(database_url: str, tmp_path: Path, workers: int) -> None:
     made = await gala.build(database_url)
     told: list[float] = []
@@ -101,6 +101,7 @@ async def test_an_event_stream_ends_without_being_complete(database_url: str, tm
         assert await ended(server) == 0
 
 
+@pytest.mark.long
 async def test_what_takes_long_is_answered_and_what_takes_for_ever_is_not_waited_for(
     database_url: str, tmp_path: Path
 ) -> None:
@@ -134,6 +135,7 @@ async def test_what_takes_long_is_answered_and_what_takes_for_ever_is_not_waited
     await connection.close()
 
 
+@pytest.mark.long
 async def test_server_processes_are_replaced_under_load_without_breaking_a_connection(
     database_url: str, tmp_path: Path
 ) -> None:

@@ -8,7 +8,7 @@ from alembic import op
 from sqlalchemy import text
 
 revision = "0009"
-down_revision = "0007"
+down_revision = "0008"
 
 _FACTORS: Final = {
     **dict.fromkeys(("AFN", "ALL", "IRR", "KPW", "LAK", "LBP", "MGA", "MMK", "RSD", "SOS", "SYP", "YER"), 100),
