@@ -113,7 +113,7 @@ class Settings(BaseSettings):
     queries_at_once: int | None = Field(
         default=None,
         ge=1,
-        description="queries that a server process executes at once; unset: 3 times SESAME_POOL_SIZE",
+        description="queries that a server process executes at once; unset: SESAME_POOL_SIZE",
     )
     mutations_at_once: int | None = Field(
         default=None, ge=1, description="mutations that it executes at once; unset: 3 times SESAME_POOL_SIZE"

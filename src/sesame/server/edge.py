@@ -22,14 +22,13 @@ class Edge:
 
     def __init__(self, settings: Settings, is_proxy: Callable[[str], bool] = lambda _: False) -> None:
         room = places(settings, raised())
-        at_once = 3 * settings.pool_size
         self.settings = settings
         self.is_leaving = False
         self.pings = Pings()
         self.work = Work(
             WorkLimits(
-                settings.queries_at_once or at_once,
-                settings.mutations_at_once or at_once,
+                settings.queries_at_once or settings.pool_size,
+                settings.mutations_at_once or 3 * settings.pool_size,
                 settings.operations_waiting,
                 settings.waiting_milliseconds / 1000,
                 settings.subscriptions,
