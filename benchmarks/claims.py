@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from multiprocessing.connection import Connection
 from multiprocessing.synchronize import Barrier
@@ -36,7 +37,7 @@ from services.codes.batches import BatchState
 from services.codes.generation import Generation
 from services.codes.tracking import CodeFilter, shown
 from services.core.mail import FolderMailer
-from services.core.viewer import Audience, StaffRole, Viewer
+from services.core.viewer import Audience, CodeAllowance, StaffRole, Viewer
 from services.dataset import Datasets, moved_to
 from sesame.composition import House, build_services, house
 from sesame.postgres.embedded import running
@@ -70,6 +71,11 @@ def document(now: datetime) -> Any:
     [batch] = example["batches"]
     batches = [{**batch, "code": offer["code"], "advantage": offer["code"], "quantity": CODES} for offer in offers]
     return moved_to({**example, "advantages": [*example["advantages"], *offers], "batches": batches}, now)
+
+
+def _of_its_own(viewer: Viewer) -> Viewer:
+    """The viewer as each operation has one: what one operation may try is no other's."""
+    return replace(viewer, allowance=CodeAllowance())
 
 
 class Caller:
@@ -109,7 +115,7 @@ class Caller:
 
         async def apply_some() -> None:
             for basket, code in left:
-                await self._services.baskets.apply_code(self._shopper, basket, code, now)
+                await self._services.baskets.apply_code(_of_its_own(self._shopper), basket, code, now)
 
         await asyncio.gather(*(apply_some() for _ in range(CALLERS)))
 
