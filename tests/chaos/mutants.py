@@ -13,9 +13,9 @@ from starlette.types import ASGIApp
 from db.baskets import claims as db_claims
 from db.baskets.claims import Claim, Claimed
 from db.core import sessions
-from services.core import idempotency
 from services.core.errors import Failure
-from services.core.idempotency import IdempotentRequest
+from services.core.retries import idempotency
+from services.core.retries.idempotency import IdempotentRequest
 from services.pricing.facts.offers import Offer
 from services.pricing.facts.refusals import Refusal, RefusalCode
 from services.pricing.terms import Terms

@@ -24,11 +24,11 @@ from services.baskets.pricing_facts import looked_up
 from services.baskets.quotes import Priceable, Quote, Quotes
 from services.baskets.sale_input import MAXIMUM_CODES
 from services.codes.format import normalise
-from services.core import idempotency
 from services.core.coalescing import Coalescing
 from services.core.errors import CodeRefused, Conflict, Failure, is_outage
-from services.core.idempotency import IdempotentRequest
 from services.core.pacing import TookTooLong
+from services.core.retries import idempotency
+from services.core.retries.idempotency import IdempotentRequest
 from services.core.sent import Sent
 from services.core.texts import text
 from services.core.transactions import Overtaken, Transaction, Transactions

@@ -28,7 +28,7 @@ from services.baskets.simulation import NOTHING, Simulation
 from services.catalogue.catalogues import Catalogues
 from services.codes.format import normalise
 from services.core.errors import CodeRefused, NotFound
-from services.core.idempotency import IdempotentRequest
+from services.core.retries.idempotency import IdempotentRequest
 from services.core.texts import text
 from services.core.transactions import Done, Transaction, Transactions
 from services.core.viewer import Viewer

@@ -24,8 +24,8 @@ from services.baskets.lifecycle import Baskets, anything
 from services.catalogue.catalogues import Catalogues
 from services.catalogue.snapshot import Catalogue
 from services.core.errors import CodeRefused, Conflict, Failure, FailureCode, InvalidInput, NotFound, Problem
-from services.core.idempotency import IdempotentRequest
 from services.core.instants import local
+from services.core.retries.idempotency import IdempotentRequest
 from services.core.text_checks import is_writable, scanned
 from services.core.texts import text
 from services.core.transactions import Done, Overtaken, Transaction, Transactions

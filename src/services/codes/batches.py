@@ -19,8 +19,8 @@ from services.codes.checks import MOST_CODES, CodeReceiver, destination, receive
 from services.codes.download_links import DownloadLinks
 from services.codes.lists import workbook
 from services.core.errors import Conflict, FailureCode, InvalidInput, NotFound
-from services.core.idempotency import IdempotentRequest
 from services.core.problems import Problems
+from services.core.retries.idempotency import IdempotentRequest
 from services.core.texts import Language, text
 from services.core.transactions import Done, Transaction, Transactions
 from services.core.viewer import StaffRole, Viewer

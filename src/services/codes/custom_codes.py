@@ -16,8 +16,8 @@ from services.access.audit import record
 from services.codes.checks import check_alive, check_free, check_max_uses
 from services.codes.format import check_chosen, check_entered, normalise, tidied
 from services.core.errors import Conflict, NotFound
-from services.core.idempotency import IdempotentRequest
 from services.core.problems import Problems
+from services.core.retries.idempotency import IdempotentRequest
 from services.core.texts import text
 from services.core.transactions import Done, Overtaken, Transaction, Transactions
 from services.core.unset import UNSET, Given

@@ -25,8 +25,8 @@ from services.codes.format import MAX_LENGTH, MIN_CHOSEN, check_chosen, display,
 from services.codes.keyspace import LEAST_ROOM, Keyspace
 from services.codes.lists.reading import ListLine, WrittenList
 from services.core.errors import InvalidInput, Path, Problem
-from services.core.idempotency import IdempotentRequest
 from services.core.problems import Problems
+from services.core.retries.idempotency import IdempotentRequest
 from services.core.texts import Language, Text, text
 from services.core.transactions import Done, Transaction, Transactions
 from services.core.viewer import StaffRole, Viewer

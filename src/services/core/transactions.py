@@ -9,9 +9,9 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.core.sessions import Sessions, is_transient
-from services.core import idempotency
 from services.core.errors import Failure
-from services.core.idempotency import Answer, IdempotentRequest
+from services.core.retries import idempotency
+from services.core.retries.idempotency import Answer, IdempotentRequest
 
 P = ParamSpec("P")
 Result = TypeVar("Result")

@@ -12,8 +12,8 @@ from services.catalogue.snapshot import Catalogue
 from services.codes.access_codes import AccessCodeExchange
 from services.core.errors import Conflict, FailureCode, NotFound
 from services.core.expiry import end_holding
-from services.core.idempotency import IdempotentRequest
 from services.core.problems import Problems
+from services.core.retries.idempotency import IdempotentRequest
 from services.core.texts import text
 from services.core.transactions import Done, Transaction, Transactions
 from services.core.viewer import StaffRole, Viewer

@@ -11,7 +11,6 @@ from pydantic import TypeAdapter
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.core import idempotency as db
-from services.core import unversioned_fingerprints
 from services.core.errors import (
     CodeRefused,
     Conflict,
@@ -24,7 +23,8 @@ from services.core.errors import (
     Problem,
     TotalChanged,
 )
-from services.core.fingerprints import fingerprint
+from services.core.retries import unversioned_fingerprints
+from services.core.retries.fingerprints import fingerprint
 from services.core.texts import Text, text
 from services.core.viewer import Audience, Viewer, network
 from services.pricing.facts.refusals import Refusal
@@ -66,8 +66,8 @@ class IdempotentRequest:
     ``basket``, whose id cannot be guessed, where the request names one; by itself, where it is a UUID; else by the
     network address.
 
-    ``request`` is the input, of values that have a canonical form (``services.core.fingerprints``): one argument, or a
-    tuple of them in an order that stays. Keys are kept for two days, over upgrades too.
+    ``request`` is the input, of values that have a canonical form (``services.core.retries.fingerprints``): one
+    argument, or a tuple of them in an order that stays. Keys are kept for two days, over upgrades too.
     """
 
     def __init__(

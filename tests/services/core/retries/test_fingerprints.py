@@ -17,16 +17,16 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from sqlalchemy import func, insert, select
 from tests.conftest import NOW
-from tests.services.core.requests import NEWER_SAMPLES, SAMPLES, Sample, key
+from tests.services.core.retries.requests import NEWER_SAMPLES, SAMPLES, Sample, key
 
 from db.core import tables
 from db.core.ids import uuid_of
 from db.core.sessions import Sessions
 from services.catalogue.catalogues import Catalogues
-from services.core import unversioned_fingerprints
 from services.core.errors import Conflict, Failure, InvalidInput
-from services.core.fingerprints import canonical_name, fingerprint, form
-from services.core.idempotency import IdempotentRequest, begin, finish
+from services.core.retries import unversioned_fingerprints
+from services.core.retries.fingerprints import canonical_name, fingerprint, form
+from services.core.retries.idempotency import IdempotentRequest, begin, finish
 from services.core.texts import Language
 from services.core.transactions import Transactions
 from services.core.unset import UNSET
@@ -34,7 +34,7 @@ from services.core.viewer import Audience, StaffRole, Viewer
 from services.offers.configuration import Configuration
 from services.offers.forms import NewAdvantage
 
-SOURCES = sorted((Path(__file__).parents[3] / "src" / "services").rglob("*.py"))
+SOURCES = sorted((Path(__file__).parents[4] / "src" / "services").rglob("*.py"))
 
 FINGERPRINTS = {
     "an advantage with everything": "0193bacb64c11fb93cea601d3915d189859299b1d271b3fbb4b56f91048e3dd608",
@@ -81,7 +81,7 @@ FINGERPRINTS = {
     "one code taken in": "01ffa33710bc76d083065e76f456656aae6c84975e26f71aa36f26e23823be9b03",
     "no code taken in": "015e3f3307429c29693196f7d539e049c9f085a3a7d5d229b6c8f2edd602ec96e3",
 }
-"""Of the samples. One that changes makes a conflict of every retry across an upgrade: see services.core.fingerprints
+"""Of the samples. One that changes makes a conflict of every retry across an upgrade: see services.core.retries.fingerprints
 for what keeps it. Only another version of the form may change them, and must then compare open keys in this one."""
 
 UNVERSIONED = {

@@ -1,8 +1,8 @@
 """Fingerprints as they were before they had versions: the SHA-256 of the request's ``repr``, in 32 bytes.
 
-Keys are kept for two days. This module, and what uses it in ``services.core.idempotency``, can be deleted as soon as
-nobody upgrades any more, within two days of its last request, from a version that wrote such fingerprints: those of
-0001_tables.sql alone. It is what those wrote, so nothing in it is ever to be changed; the code of today may
+Keys are kept for two days. This module, and what uses it in ``services.core.retries.idempotency``, can be deleted as
+soon as nobody upgrades any more, within two days of its last request, from a version that wrote such fingerprints:
+those of 0001_tables.sql alone. It is what those wrote, so nothing in it is ever to be changed; the code of today may
 be, for the names of then are written out here, and values are found by their canonical names.
 """
 
@@ -12,7 +12,7 @@ from hashlib import sha256
 from typing import Final, TypeAlias
 from uuid import UUID
 
-from services.core.fingerprints import arguments, form, record_fields
+from services.core.retries.fingerprints import arguments, form, record_fields
 from services.core.unset import UNSET
 
 LENGTH: Final = 32
