@@ -182,10 +182,15 @@ class Handler(BaseGraphQLTransportWSHandler[Context, None]):
         """Whoever has shown good credentials is no stranger."""
         if self._is_known:
             return
-        with suppress(Exception):  # Whatever it is, it comes up where the operation asks.
+        try:
             await context.viewer()
-            self._is_known = True
-            self._lasting.met(self._stay)
+        except Unauthenticated:
+            return  # Told where the operation asks.
+        except Exception as error:  # noqa: BLE001 - it says nothing about credentials, and operations ask again
+            _log.warning("credentials were not looked at", reason=error)
+            return
+        self._is_known = True
+        self._lasting.met(self._stay)
 
     async def cleanup_operation(self, operation_id: str) -> None:
         self._leave(operation_id)
