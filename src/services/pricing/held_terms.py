@@ -80,8 +80,15 @@ def unsold(asked: Sequence[AskedLine], held: Pricing | None) -> list[int]:
 
 
 def kinds(asked: Sequence[AskedLine], held: Pricing | None) -> list[TicketKind]:
-    """All kinds that the price may be asked of, as they are sold and as they are held."""
-    return [line.kind for line in asked if line.kind] + [line.kind for line in (held.lines if held else ())]
+    """The kinds whose offers the price may meet: as they are sold, and as they are held where they no longer are.
+
+    What is held at a lower full price than today's meets no other offers: none that saves something there saves
+    nothing here.
+    """
+    sold = [line.kind for line in asked if line.kind]
+    if held is None or len(sold) == len(asked):
+        return sold
+    return sold + [line.kind for line in held.lines]
 
 
 def price_held_in_steps(
