@@ -68,12 +68,14 @@ class Staff:
 
     async def _expire(self, which: str) -> bool:
         """Its validity passes while baskets hold it, and is prolonged."""
-        await self._change(which, validUntil=(datetime.now(UTC) + _SOON).isoformat())
-        await asyncio.sleep(2 * _SOON.total_seconds())
-        self._over[which] = self._random.getrandbits(64)
-        await asyncio.sleep(self._random.uniform(0.5, 1.2))
-        del self._over[which]
-        await self._change(which, validUntil=None)
+        end = datetime.now(UTC) + _SOON
+        if await self._change(which, validUntil=end.isoformat()):
+            await asyncio.sleep(max(0.0, (end - datetime.now(UTC)).total_seconds()) + 0.1)
+            self._over[which] = self._random.getrandbits(64)
+            await asyncio.sleep(self._random.uniform(0.5, 1.2))
+            del self._over[which]
+        if not await self._change(which, validUntil=None):
+            self._problems.append(f"the offers of {which} are not prolonged")
         return False
 
     async def _reprice(self, which: str) -> bool:
@@ -98,12 +100,11 @@ class Staff:
         await self._ask("updateAdvantage", self._gala.staff, id=advantage, benefit={"amountOff": off})
         await self._ask("updatePromotionalCode", self._gala.staff, id=coupon, benefit={"amountOffPerTicket": off})
 
-    async def _change(self, which: str, **change: object) -> None:
+    async def _change(self, which: str, **change: object) -> bool:
+        """Whether both were changed: an end that has passed when it is heard of is refused."""
         advantage, coupon = self._gala.endings[which]
-        for operation, offer, kind in (
-            ("updateAdvantage", advantage, "Advantage"),
-            ("updatePromotionalCode", coupon, "PromotionalCode"),
-        ):
-            answer = await self._ask(operation, self._gala.staff, id=offer, **change)
-            if answer["__typename"] != kind:
-                self._problems.append(f"an offer is not changed by {change}: {answer}")
+        answers = [
+            await self._ask("updateAdvantage", self._gala.staff, id=advantage, **change),
+            await self._ask("updatePromotionalCode", self._gala.staff, id=coupon, **change),
+        ]
+        return [answer["__typename"] for answer in answers] == ["Advantage", "PromotionalCode"]
