@@ -53,13 +53,21 @@ def code_column(cells: Sequence[str]) -> int | None:
     They are one where a cell is called as codes are, or else as numbers of members and cards are; or where the first
     has no digit and one behind it is called as dates, names and states are: then the first column has the codes.
     """
+    found = column_called_so(cells)
+    if found is not None:
+        return found
+    names = [folded(cell) for cell in cells]
+    has_digits = any(sign.isdecimal() for sign in cells[0])
+    return 0 if not has_digits and not _OTHERS.isdisjoint(names[1:]) else None
+
+
+def column_called_so(cells: Sequence[str]) -> int | None:
+    """The column that is called as codes are, or else as numbers of members and cards are."""
     for is_called in (_is_called_code, _is_called_number):
         for column, cell in enumerate(cells):
             if is_called(cell):
                 return column
-    names = [folded(cell) for cell in cells]
-    has_digits = any(sign.isdecimal() for sign in cells[0])
-    return 0 if not has_digits and not _OTHERS.isdisjoint(names[1:]) else None
+    return None
 
 
 def _is_called_code(cell: str) -> bool:

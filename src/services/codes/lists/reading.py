@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from services.codes.format import tidied
-from services.codes.lists.header import code_column, named_column
+from services.codes.lists.header import code_column, column_called_so, named_column
 
 SEPARATORS: Final = (";", "\t", ",")
 
@@ -89,6 +89,10 @@ class WrittenList:
     def _column(self, row: Sequence[str]) -> int | None:
         return code_column(row) if self.column is None else named_column(row, self.column)
 
+    def _is_below_titles(self, row: Sequence[str]) -> bool:
+        found = column_called_so(row) if self.column is None else named_column(row, self.column)
+        return found is not None
+
     def _rows_above_header(self) -> int:
         """How many rows of one cell stand above a header of several: titles, as reports and exports have them."""
         raw = _RawLines(self.lines)
@@ -98,7 +102,7 @@ class WrittenList:
                 if _is_blank(row) or _is_comment(row, raw.last, None) or _is_directive(row):
                     continue
                 if sum(bool(cell.strip()) for cell in row) > 1:
-                    return above if self._column(row) is not None else 0
+                    return above if self._is_below_titles(row) else 0
                 above += 1
                 if above > MOST_TITLES:
                     return 0

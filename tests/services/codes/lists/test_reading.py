@@ -67,6 +67,7 @@ def test_what_stands_above_the_header_is_refused_with_its_line_and_the_header_is
     assert problems(*lines) == [(1, "list_line_above_header"), (3, "list_line_above_header")]
     assert [line.code for line in WrittenList(lines) if not line.problem] == ["ABC123"]
     assert codes("ABC123", "DEF456;2027-01-01") == ["ABC123", "DEF456"]
+    assert codes("SPRING", "WINTER;valid") == ["SPRING", "WINTER"]
 
 
 def test_a_column_that_is_named_has_the_codes() -> None:
