@@ -7,6 +7,9 @@ READY := $(VENV)/.ready
 BENCHMARKS := price_basket apply_code claims pricing live codes overload
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install --constraint constraints.txt
 
+# Each process of a test would compile all modules anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 PROCESSES ?= 3
 SIDE_BY_SIDE := -n $(PROCESSES)
 # Of what the tests run in their own process; the number to hold stands in pyproject.toml.
