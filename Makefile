@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 BENCHMARKS := price_basket apply_code claims pricing live codes overload
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install --constraint constraints.txt
 
-# Each process of a test would compile all modules anew.
+# Each process that a test starts would compile all modules anew.
 unexport PYTHONDONTWRITEBYTECODE
 
 PROCESSES ?= 3

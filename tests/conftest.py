@@ -30,7 +30,7 @@ from starlette.applications import Starlette
 from starlette.types import ASGIApp
 from tests.memory import memory
 from tests.one_session import guard_sessions
-from tests.wire import Json, JsonObject
+from tests.wire import NO_TLS, Json, JsonObject
 
 from db.core.sessions import Sessions
 from db.migrations.migrate import upgrade
@@ -306,7 +306,7 @@ async def server(loaded_url: str, tmp_path: Path, pool_size: int) -> AsyncIterat
         house(settings) as own,
         _listening(Starlette(routes=routes(own, clock, Edge(settings)))) as address,
         _working(own, settings, clock),
-        httpx.AsyncClient(base_url=address) as client,
+        httpx.AsyncClient(base_url=address, verify=NO_TLS) as client,
     ):
         own.live.listen()
         until = NOW + timedelta(hours=12)
