@@ -16,7 +16,6 @@ import psutil
 from sqlalchemy.engine import make_url
 from tests.gala import Gala, build
 from tests.ledger import connect
-from tests.memory import memory
 from tests.servers import environment_for, free_port, is_healthy
 from tests.sesame.waiting import wait_for
 
@@ -122,8 +121,7 @@ class Postgres:
 
 @contextmanager
 def postgres() -> Iterator[Postgres]:
-    # A kill takes what a process had in memory, and nothing of its files, wherever they lie.
-    with TemporaryDirectory(prefix="chaos-", dir=memory()) as folder:
+    with TemporaryDirectory(prefix="chaos-") as folder:
         Path(folder).chmod(0o755)
         server = Postgres(Path(folder))
         try:
