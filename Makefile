@@ -8,6 +8,9 @@ CLIENTS := $(VENV)/.clients
 BENCHMARKS := price_basket apply_code claims pricing live codes overload
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install --constraint constraints.txt
 
+# Each process that a test starts would compile all modules anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 PROCESSES ?= 3
 SIDE_BY_SIDE := -n $(PROCESSES)
 # Of what the tests run in their own process; the number to hold stands in pyproject.toml.

@@ -15,6 +15,7 @@ from tests.chaos.post import FicklePost
 from tests.chaos.verdict import kept, sellable
 from tests.gala import Gala
 from tests.sesame.waiting import wait_for
+from tests.wire import NO_TLS
 
 BLOWS = (
     "kill -9 of a worker",
@@ -71,7 +72,9 @@ async def run(postgres: Postgres, gala: Gala, seed: int, seconds: float, mutant:
         clients = [
             Client(
                 gala,
-                await stack.enter_async_context(httpx.AsyncClient(base_url=running.address, limits=limits, timeout=30)),
+                await stack.enter_async_context(
+                    httpx.AsyncClient(base_url=running.address, limits=limits, timeout=30, verify=NO_TLS)
+                ),
                 book,
                 url,
                 Random(f"{seed}/{number}"),  # noqa: S311
@@ -80,7 +83,10 @@ async def run(postgres: Postgres, gala: Gala, seed: int, seconds: float, mutant:
         ]
         until = asyncio.get_running_loop().time() + seconds
         living = [asyncio.create_task(client.live(until)) for client in clients]
-        makers = Makers(gala, await stack.enter_async_context(httpx.AsyncClient(base_url=running.address, timeout=30)))
+        makers = Makers(
+            gala,
+            await stack.enter_async_context(httpx.AsyncClient(base_url=running.address, timeout=30, verify=NO_TLS)),
+        )
         if mutant is None:  # A mutant has no queue worker.
             living.append(asyncio.create_task(makers.live(until, Random(f"{seed}/makers"))))  # noqa: S311
         living.append(asyncio.create_task(clients[0].meddle(until)))

@@ -9,7 +9,7 @@ from typing import TypeAlias
 import httpx
 import websockets
 from tests.graphql.operations import OPERATIONS
-from tests.wire import Json, JsonObject
+from tests.wire import NO_TLS, Json, JsonObject
 from websockets.asyncio.client import ClientConnection
 
 PATIENCE = 10
@@ -39,7 +39,7 @@ async def event_stream(address: str, token: str | None, operation: JsonObject) -
     if token is not None:
         headers["Authorization"] = f"Bearer {token}"
     async with (
-        httpx.AsyncClient(timeout=PATIENCE) as client,
+        httpx.AsyncClient(timeout=PATIENCE, verify=NO_TLS) as client,
         client.stream("POST", f"{address}/graphql/stream", json=operation, headers=headers) as response,
     ):
         assert response.headers["content-type"].startswith("text/event-stream"), await response.aread()

@@ -9,7 +9,7 @@ import httpx
 import pytest
 import websockets
 from tests.graphql.runtime.toy import KEYS, SCHEMA, Probe, serving
-from tests.wire import Json, JsonObject
+from tests.wire import NO_TLS, Json, JsonObject
 from websockets.asyncio.client import ClientConnection
 
 from resolvers.runtime import document_limits as limits
@@ -41,7 +41,7 @@ async def probe(served: tuple[str, Probe]) -> Probe:
 
 @pytest.fixture
 async def client(address: str) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(base_url=f"http://{address}") as client:
+    async with httpx.AsyncClient(base_url=f"http://{address}", verify=NO_TLS) as client:
         yield client
 
 
