@@ -11,7 +11,7 @@ from resolvers.offers.inputs import (
     UpdateAdvantageInput,
     UpdatePromotionalCodeInput,
 )
-from resolvers.offers.offers import Advantage, Offer, PromotionalCode, advantage_of, offer_of
+from resolvers.offers.offers import Advantage, Offer, PromotionalCode, advantage_of, offer_of, promotional_code_of
 from resolvers.offers.part_inputs import as_is, given
 from resolvers.offers.target_and_benefit import Indicator
 from resolvers.runtime.context import Context, Info
@@ -190,7 +190,5 @@ async def _advantage(context: Context, key: UUID) -> Advantage:
 
 
 async def _promotional_code(context: Context, key: UUID) -> PromotionalCode:
-    offer = await _offer(context, key)
-    if not isinstance(offer, PromotionalCode):
-        raise TypeError(f"offer {key} is no promotional code")
-    return offer
+    context.renew()
+    return promotional_code_of(key, await context.catalogue())

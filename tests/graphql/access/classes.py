@@ -69,7 +69,7 @@ RECORDS = {
     "Advantage": "internalNames counts",
     "AuditEntry": "actor action subjectId details createdAt",
     "Basket": "id state expiresAt pricing contact order",
-    "Campaign": "id name code startsAt endsAt",
+    "Campaign": "id name code startsAt endsAt contacts contactCount offers",
     "CampaignTarget": "campaign",
     "Contact": "id code kind name email balance hasAdvantages",
     "CustomCode": "code active maxUses uses",
