@@ -6,7 +6,7 @@ from uuid import UUID
 
 import strawberry
 
-from services.core.errors import InvalidInput, Path, Problem
+from services.core.errors import InvalidInput, NotFound, Path, Problem
 from services.core.problems import Problems
 from services.core.texts import Text, text
 
@@ -36,6 +36,14 @@ def decode(global_id: str, *kinds: str, path: Path) -> UUID:
     key = ids.read(global_id, *kinds, path=path)
     ids.check()
     return key
+
+
+def decode_subject(global_id: str, kind: str, path: Path) -> UUID:
+    """The key behind the id of what an operation is about; raises NotFound where nothing can have the id."""
+    try:
+        return decode(global_id, kind, path=path)
+    except WrongId as wrong:
+        raise NotFound(path, wrong.problems[0].text) from None
 
 
 def decode_any(global_id: str, path: Path) -> tuple[str, UUID]:

@@ -17,6 +17,7 @@ from graphql import (
     OperationDefinitionNode,
     ValueNode,
     VariableNode,
+    print_ast,
 )
 
 INPUT = "input"
@@ -37,7 +38,7 @@ class InputPlaces:
         """
         for definition in (*self._operations, *self._fragments.values()):
             for node, path in _values(definition):
-                if node is literal:
+                if _is_same(node, literal):
                     return path
         return []
 
@@ -65,6 +66,11 @@ class InputPlaces:
 def shortened(path: Sequence[str]) -> list[str]:
     """A path from an argument on as clients are told it: one inside an input starts there."""
     return list(path[1:] if len(path) > 1 and path[0] == INPUT else path)
+
+
+def _is_same(node: Node, other: Node) -> bool:
+    """Whether both are one node, or say the same: graphql-core tells of copies of what may have variables in it."""
+    return node is other or (other.loc is None and node.kind == other.kind and print_ast(node) == print_ast(other))
 
 
 def _values(definition: Node) -> Iterator[tuple[Node, list[str]]]:
