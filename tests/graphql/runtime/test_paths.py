@@ -123,6 +123,8 @@ def _sample(of: GraphQLInputType, name: str, path: Sequence[str] | None, value: 
             wanted = {path[0]} if of.is_one_of else wanted | {path[0]}
         elif of.is_one_of:
             wanted = {next(iter(of.fields))}
+        # An offer goes by either of two names.
+        wanted |= {"offerId"} if "offerId" in of.fields and not {"id", "promotionalCodeId"} & wanted else set()
         # A text without a language is none.
         wanted |= {"fr"} if of.name == "LocalizedTextInput" else set()
         return {
@@ -138,6 +140,8 @@ def _sample(of: GraphQLInputType, name: str, path: Sequence[str] | None, value: 
 
 def _kind(name: str, field: str) -> str:
     """The kind of thing that an id names, by the name of where it stands."""
+    if name == "offerId" and field.endswith(("PromotionalCode", "CustomCode")):
+        return "PromotionalCode"
     of = name if name not in {"id", "ids"} else f"{field.removeprefix('update')}Id"
     of = of[:1].upper() + of[1:]
     return KINDS.get(of) or of.removesuffix("s").removesuffix("Id")
