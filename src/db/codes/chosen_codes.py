@@ -14,6 +14,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.codes.codes import CodeKind, CodeStatus
+from db.core.keyset import Page
 from db.core.ledger import stop_sales
 from db.core.tables import codes
 from db.core.upsert import upsert
@@ -79,10 +80,11 @@ SELECT {_NAMES}, (
 FROM unnest(CAST(:offers AS uuid[])) wanted CROSS JOIN LATERAL (
     SELECT * FROM codes
     WHERE organisation_id = :organisation AND kind <> 'SINGLE_USE' AND kind = 'CUSTOM' AND offer_id = wanted
-        AND (CAST(:after AS uuid) IS NULL OR id > :after)
+        AND (CAST(:after AS uuid) IS NULL OR id > :after) AND (CAST(:before AS uuid) IS NULL OR id < :before)
     ORDER BY id LIMIT :most
 ) c ORDER BY id
 """)
+_LAST_CUSTOM_PAGES: Final = text(_CUSTOM_PAGES.text.replace("ORDER BY id LIMIT", "ORDER BY id DESC LIMIT"))
 _LOCKED_ACCESS: Final = text(f"{_ACCESS.text} FOR NO KEY UPDATE")
 _LOCKED: Final = text(f"""
 SELECT {_NAMES}, uses FROM codes WHERE organisation_id = :organisation AND id = :code FOR NO KEY UPDATE
@@ -116,11 +118,13 @@ async def custom_codes(
 
 
 async def custom_pages(
-    connection: AsyncConnection, organisation_id: UUID, offers: Collection[UUID], after: UUID | None, most: int
+    connection: AsyncConnection, organisation_id: UUID, offers: Collection[UUID], page: Page
 ) -> list[StoredCode]:
-    """Of each promotional code the ``most`` custom codes after a code's id, in the order of their making, with uses."""
-    parameters = {"organisation": organisation_id, "offers": list(offers), "after": after, "most": most}
-    return _stored(await connection.execute(_CUSTOM_PAGES, parameters))
+    """Of each promotional code that page of its custom codes, in the order of their making, with uses."""
+    bounds = {"after": page.after, "before": page.before, "most": page.most}
+    parameters = {"organisation": organisation_id, "offers": list(offers), **bounds}
+    statement = _LAST_CUSTOM_PAGES if page.backwards else _CUSTOM_PAGES
+    return _stored(await connection.execute(statement, parameters))
 
 
 async def add(connection: AsyncConnection, organisation_id: UUID, code: ChosenCode) -> bool:

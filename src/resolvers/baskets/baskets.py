@@ -14,7 +14,7 @@ from resolvers.offers.offers import Offer, offer_of
 from resolvers.runtime.asked_by_id import AskedById
 from resolvers.runtime.context import Context, Info
 from resolvers.runtime.errors import CodeRefused, Conflict, InvalidInput, NotFound
-from resolvers.runtime.ids import OFFER, Ids, Node, decode, encode
+from resolvers.runtime.ids import OFFER, Ids, Node, decode, decode_subject, encode
 from services.baskets import basket as services
 from services.baskets.basket import BasketState
 from services.baskets.simulation import Simulation
@@ -113,13 +113,16 @@ class CancelBasketInput:
 
 CreateBasketResult = Annotated[Basket | InvalidInput | NotFound | Conflict, strawberry.union("CreateBasketResult")]
 ApplyAdvantageCodeResult = Annotated[
-    AdvantageCodeApplied | CodeRefused | NotFound | Conflict, strawberry.union("ApplyAdvantageCodeResult")
+    AdvantageCodeApplied | CodeRefused | InvalidInput | NotFound | Conflict,
+    strawberry.union("ApplyAdvantageCodeResult"),
 ]
-RemoveAdvantageCodeResult = Annotated[Basket | NotFound | Conflict, strawberry.union("RemoveAdvantageCodeResult")]
+RemoveAdvantageCodeResult = Annotated[
+    Basket | InvalidInput | NotFound | Conflict, strawberry.union("RemoveAdvantageCodeResult")
+]
 UpdateBasketResult = Annotated[
     Basket | CodeRefused | InvalidInput | NotFound | Conflict, strawberry.union("UpdateBasketResult")
 ]
-CancelBasketResult = Annotated[Basket | NotFound | Conflict, strawberry.union("CancelBasketResult")]
+CancelBasketResult = Annotated[Basket | InvalidInput | NotFound | Conflict, strawberry.union("CancelBasketResult")]
 
 
 @strawberry.type
@@ -136,7 +139,7 @@ class BasketsMutation:
         context = info.context
         row, offer = await context.services.baskets.apply_code(
             await context.viewer(),
-            decode(input.basket_id, "Basket", path=("basketId",)),
+            decode_subject(input.basket_id, "Basket", ("basketId",)),
             input.code,
             context.now,
             input.idempotency_key,
@@ -150,7 +153,7 @@ class BasketsMutation:
         context = info.context
         row = await context.services.baskets.remove_code(
             await context.viewer(),
-            decode(input.basket_id, "Basket", path=("basketId",)),
+            decode_subject(input.basket_id, "Basket", ("basketId",)),
             input.code,
             context.now,
             input.idempotency_key,
@@ -172,6 +175,6 @@ class BasketsMutation:
     @strawberry.mutation(description="Ends a basket, which gives back all that it holds.")
     async def cancel_basket(self, info: Info, input: CancelBasketInput) -> CancelBasketResult:  # noqa: A002
         context = info.context
-        basket = decode(input.basket_id, "Basket", path=("basketId",))
+        basket = decode_subject(input.basket_id, "Basket", ("basketId",))
         row = await context.services.baskets.cancel(await context.viewer(), basket, context.now, input.idempotency_key)
         return await Basket.of(row, context)

@@ -14,7 +14,7 @@ from resolvers.offers.offers import Advantage, advantage_of
 from resolvers.runtime.asked_by_id import AskedById
 from resolvers.runtime.context import Context, Info
 from resolvers.runtime.errors import CodeRefused, Conflict, InvalidInput, NotFound
-from resolvers.runtime.ids import Node, decode, encode
+from resolvers.runtime.ids import Node, decode, decode_subject, encode
 from resolvers.runtime.scalars import Money, money
 from services.access.misses import OF_BARCODES
 from services.baskets import orders as services
@@ -116,7 +116,9 @@ class ConfirmBasketInput:
     idempotency_key: str | None = None
 
 
-ConfirmBasketResult = Annotated[Order | CodeRefused | NotFound | Conflict, strawberry.union("ConfirmBasketResult")]
+ConfirmBasketResult = Annotated[
+    Order | CodeRefused | InvalidInput | NotFound | Conflict, strawberry.union("ConfirmBasketResult")
+]
 
 
 @strawberry.input
@@ -133,7 +135,7 @@ class ControlTicketInput:
 
 
 CancelOrderResult = Annotated[Order | InvalidInput | NotFound | Conflict, strawberry.union("CancelOrderResult")]
-ControlTicketResult = Annotated[Ticket | NotFound | Conflict, strawberry.union("ControlTicketResult")]
+ControlTicketResult = Annotated[Ticket | InvalidInput | NotFound | Conflict, strawberry.union("ControlTicketResult")]
 
 
 @strawberry.type
@@ -143,7 +145,7 @@ class OrdersMutation:
         context = info.context
         row = await context.services.orders.confirm(
             await context.viewer(),
-            decode(input.basket_id, "Basket", path=("basketId",)),
+            decode_subject(input.basket_id, "Basket", ("basketId",)),
             input.payment_reference,
             context.now,
             input.idempotency_key,

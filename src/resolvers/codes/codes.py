@@ -21,6 +21,7 @@ from services.codes import tracking as services
 from services.codes.invalidation import InvalidationSelection
 from services.codes.tracking import CodeFilter as Filter
 from services.codes.tracking import CodeStatus, shown
+from services.core.problems import within
 
 strawberry.enum(CodeStatus, description="AVAILABLE → HELD by one basket → USED by one order, or INVALIDATED.")
 
@@ -179,10 +180,11 @@ class CodesSelectionInput:
 
     def read(self) -> InvalidationSelection:
         """The selection with ids read; raises WrongId."""
-        if self.batch_id:
-            return InvalidationSelection(batch=decode(self.batch_id, "CodeBatch", path=("batchId",)))
+        if isinstance(self.batch_id, str):
+            return InvalidationSelection(batch=decode(self.batch_id, "CodeBatch", path=("selection", "batchId")))
         if self.filter:
-            return InvalidationSelection(filter=self.filter.read())
+            with within("selection"):
+                return InvalidationSelection(filter=self.filter.read())
         return InvalidationSelection(codes=tuple(self.codes or ()))
 
 

@@ -1,29 +1,36 @@
 """Configuring offers."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated
 from uuid import UUID
 
 import strawberry
 
 from resolvers.offers.inputs import (
+    FORMER,
     CreateAdvantageInput,
     CreatePromotionalCodeInput,
     UpdateAdvantageInput,
     UpdatePromotionalCodeInput,
 )
-from resolvers.offers.offers import Advantage, Offer, PromotionalCode, advantage_of, offer_of
+from resolvers.offers.offers import Advantage, Offer, PromotionalCode, advantage_of, offer_of, promotional_code_of
 from resolvers.offers.part_inputs import as_is, given
 from resolvers.offers.target_and_benefit import Indicator
 from resolvers.runtime.context import Context, Info
 from resolvers.runtime.enums import OfferState
 from resolvers.runtime.errors import Conflict, InvalidInput, NotFound
-from resolvers.runtime.ids import OFFER, decode
+from resolvers.runtime.ids import OFFER, decode, decode_named
+from services.core.errors import NotFound as NotFoundFailure
 
 
 @strawberry.input(description="Adds a chosen code to a promotional code; `maxUses` counts orders.")
 class AddCustomCodeInput:
-    promotional_code_id: strawberry.ID
     code: str
+    offer_id: strawberry.ID | None = strawberry.field(default=None, description="The promotional code.")
+    promotional_code_id: strawberry.ID = strawberry.field(
+        default=strawberry.ID(""), description="The same as `offerId`.", deprecation_reason=FORMER
+    )
     max_uses: int | None = None
     idempotency_key: str | None = None
 
@@ -33,8 +40,11 @@ class AddCustomCodeInput:
     "is any number)."
 )
 class UpdateCustomCodeInput:
-    promotional_code_id: strawberry.ID
     code: str
+    offer_id: strawberry.ID | None = strawberry.field(default=None, description="The promotional code.")
+    promotional_code_id: strawberry.ID = strawberry.field(
+        default=strawberry.ID(""), description="The same as `offerId`.", deprecation_reason=FORMER
+    )
     active: bool | None = None
     max_uses: int | None = strawberry.UNSET
     idempotency_key: str | None = None
@@ -92,14 +102,15 @@ class ConfigurationMutation:
     )
     async def update_advantage(self, info: Info, input: UpdateAdvantageInput) -> SaveAdvantageResult:  # noqa: A002
         context = info.context
-        key = await context.services.configuration.update_advantage(
-            await context.viewer(),
-            decode(input.id, "Advantage", path=("id",)),
-            input.read(),
-            context.now,
-            expected_version=input.expected_version,
-            key=input.idempotency_key,
-        )
+        with _named(input.offer_id, "id"):
+            key = await context.services.configuration.update_advantage(
+                await context.viewer(),
+                decode_named(input.offer_id, ("id", input.id), "Advantage", path=("offerId",)),
+                input.read(),
+                context.now,
+                expected_version=input.expected_version,
+                key=input.idempotency_key,
+            )
         return await _advantage(context, key)
 
     @strawberry.mutation(description="Makes a promotional code, a DRAFT without codes to enter.")
@@ -124,41 +135,44 @@ class ConfigurationMutation:
         input: UpdatePromotionalCodeInput,  # noqa: A002
     ) -> SavePromotionalCodeResult:
         context = info.context
-        key = await context.services.configuration.update_promotional_code(
-            await context.viewer(),
-            decode(input.id, "PromotionalCode", path=("id",)),
-            input.read(),
-            context.now,
-            expected_version=input.expected_version,
-            key=input.idempotency_key,
-        )
+        with _named(input.offer_id, "id"):
+            key = await context.services.configuration.update_promotional_code(
+                await context.viewer(),
+                decode_named(input.offer_id, ("id", input.id), "PromotionalCode", path=("offerId",)),
+                input.read(),
+                context.now,
+                expected_version=input.expected_version,
+                key=input.idempotency_key,
+            )
         return await _promotional_code(context, key)
 
     @strawberry.mutation(description="Adds a code that customers may enter at once, if the promotional code runs.")
     async def add_custom_code(self, info: Info, input: AddCustomCodeInput) -> AddCustomCodeResult:  # noqa: A002
         context = info.context
-        key = await context.services.custom_codes.add(
-            await context.viewer(),
-            decode(input.promotional_code_id, "PromotionalCode", path=("promotionalCodeId",)),
-            input.code,
-            input.max_uses,
-            context.now,
-            input.idempotency_key,
-        )
+        with _named(input.offer_id, "promotionalCodeId"):
+            key = await context.services.custom_codes.add(
+                await context.viewer(),
+                _promotion_key(input),
+                input.code,
+                input.max_uses,
+                context.now,
+                input.idempotency_key,
+            )
         return await _promotional_code(context, key)
 
     @strawberry.mutation(description="Baskets that use a code already keep their price until they expire.")
     async def update_custom_code(self, info: Info, input: UpdateCustomCodeInput) -> UpdateCustomCodeResult:  # noqa: A002
         context = info.context
-        key = await context.services.custom_codes.update(
-            await context.viewer(),
-            decode(input.promotional_code_id, "PromotionalCode", path=("promotionalCodeId",)),
-            input.code,
-            context.now,
-            active=input.active,
-            max_uses=given(input.max_uses, as_is),
-            key=input.idempotency_key,
-        )
+        with _named(input.offer_id, "promotionalCodeId"):
+            key = await context.services.custom_codes.update(
+                await context.viewer(),
+                _promotion_key(input),
+                input.code,
+                context.now,
+                active=input.active,
+                max_uses=given(input.max_uses, as_is),
+                key=input.idempotency_key,
+            )
         return await _promotional_code(context, key)
 
     @strawberry.mutation(
@@ -178,6 +192,22 @@ class ConfigurationMutation:
         return OfferStateChanged(offer=await _offer(context, key))
 
 
+def _promotion_key(given_input: AddCustomCodeInput | UpdateCustomCodeInput) -> UUID:
+    former = ("promotionalCodeId", given_input.promotional_code_id)
+    return decode_named(given_input.offer_id, former, "PromotionalCode", path=("offerId",))
+
+
+@contextmanager
+def _named(offer_id: str | None, former: str) -> Iterator[None]:
+    """Has an offer that is not there named as the client named it."""
+    try:
+        yield
+    except NotFoundFailure as failure:
+        if offer_id is not None and failure.path == (former,):
+            failure.path = ("offerId",)
+        raise
+
+
 async def _offer(context: Context, key: UUID) -> Advantage | PromotionalCode:
     """The offer as it is now; what the operation has loaded before is from before the change."""
     context.renew()
@@ -190,7 +220,5 @@ async def _advantage(context: Context, key: UUID) -> Advantage:
 
 
 async def _promotional_code(context: Context, key: UUID) -> PromotionalCode:
-    offer = await _offer(context, key)
-    if not isinstance(offer, PromotionalCode):
-        raise TypeError(f"offer {key} is no promotional code")
-    return offer
+    context.renew()
+    return promotional_code_of(key, await context.catalogue())

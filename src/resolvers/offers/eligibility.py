@@ -56,6 +56,8 @@ class EligibilityQuery:
         include_ineligible: bool = False,
         first: int | None = None,
         after: str | None = None,
+        last: int | None = None,
+        before: str | None = None,
     ) -> Connection[OfferEligibility]:
         context = info.context
         ids = Ids()
@@ -71,10 +73,8 @@ class EligibilityQuery:
             include_ineligible=include_ineligible,
         )
         ids.check()
-        page = window(first, after, UUID)
-        found = await context.services.eligibility.page(
-            await context.viewer(), request, after=page.after, most=page.first + 1, now=context.now
-        )
+        page = window(first, after, UUID, last=last, before=before)
+        found = await context.services.eligibility.page(await context.viewer(), request, page, context.now)
         return connection(
             found.offers,
             page,

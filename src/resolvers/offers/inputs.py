@@ -33,6 +33,7 @@ from services.offers.forms import (
 )
 
 _CODE = "What staff know it by: 1 to 64 printable characters, its own among the offers of its kind; it never changes."
+FORMER = "`offerId` names an offer everywhere."
 _KEY = "The same key with the same input has one effect and one answer, however often it is sent."
 _UPDATE = "What is left out stays as it is; null clears it. What is given is given as a whole, lists and objects too."
 _VERSION = "The `version` that you have read: the answer is a Conflict where somebody has changed the offer since."
@@ -95,7 +96,10 @@ class CreateAdvantageInput(OfferInput):
 
 @strawberry.input(description=_UPDATE)
 class UpdateAdvantageInput(OfferInput):
-    id: strawberry.ID
+    offer_id: strawberry.ID | None = strawberry.field(default=None, description="The offer to change.")
+    id: strawberry.ID = strawberry.field(
+        default=strawberry.ID(""), description="The same as `offerId`.", deprecation_reason=FORMER
+    )
     internal_name: LocalizedTextInput | None = strawberry.UNSET
     public_name: LocalizedTextInput | None = strawberry.UNSET
     target: AdvantageTargetInput | None = strawberry.UNSET
@@ -123,7 +127,10 @@ class CreatePromotionalCodeInput(OfferInput):
 
 @strawberry.input(description=_UPDATE)
 class UpdatePromotionalCodeInput(OfferInput):
-    id: strawberry.ID
+    offer_id: strawberry.ID | None = strawberry.field(default=None, description="The offer to change.")
+    id: strawberry.ID = strawberry.field(
+        default=strawberry.ID(""), description="The same as `offerId`.", deprecation_reason=FORMER
+    )
     internal_name: LocalizedTextInput | None = strawberry.UNSET
     public_name: LocalizedTextInput | None = strawberry.UNSET
     benefit: PromotionBenefitInput | None = strawberry.UNSET

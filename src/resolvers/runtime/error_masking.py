@@ -4,7 +4,7 @@ An outage of the database is neither: it is said to be one, and when to come bac
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 from uuid import uuid4
 
@@ -13,15 +13,13 @@ from strawberry.exceptions import MissingQueryError, StrawberryGraphQLError
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 
 from graphql import (
-    ArgumentNode,
     DocumentNode,
     GraphQLError,
-    ListValueNode,
-    Node,
     ObjectFieldNode,
     ValueNode,
     VariableNode,
 )
+from resolvers.runtime.input_places import InputPlaces, shortened
 from services.core.errors import (
     CodeRefused,
     Conflict,
@@ -52,6 +50,7 @@ _LONGEST = 1_000
 _VARIABLE = re.compile(
     r"Variable '\$(\w+)' has invalid (?:default )?value(?: at ((?:\.\w+|\[\d+\])+))?: (.*)", re.DOTALL
 )
+_ARGUMENT = re.compile(r"Argument '(\w+)' has invalid value(?: at ((?:\.\w+|\[\d+\])+))?: (.*)", re.DOTALL)
 _STEP = re.compile(r"\w+")
 _MISSING_FIELD = re.compile(r"to include required field '(\w+)'")
 _UNKNOWN_FIELD = re.compile(r"not to include unknown field '(\w+)'")
@@ -59,11 +58,11 @@ _UNKNOWN_FIELD = re.compile(r"not to include unknown field '(\w+)'")
 
 def told(errors: Sequence[GraphQLError], document: DocumentNode | None, language: Language) -> list[GraphQLError]:
     """The errors as clients may see them, each with its ``code``; logs those that are faults of ours."""
-    places = _places(document) if document and any(_wrong_value(error) for error in errors) else {}
+    places = InputPlaces(document)
     return [_told(error, places, language) for error in errors]
 
 
-def _told(error: GraphQLError, places: Mapping[int, list[str]], language: Language) -> GraphQLError:
+def _told(error: GraphQLError, places: InputPlaces, language: Language) -> GraphQLError:
     cause = _cause(error)
     if isinstance(cause, Failure):
         failed = _failure(error, cause, language)
@@ -74,7 +73,7 @@ def _told(error: GraphQLError, places: Mapping[int, list[str]], language: Langua
         return _request_error(error, places)
     if isinstance(cause, StrawberryGraphQLError) or (isinstance(cause, GraphQLError) and cause.nodes):
         # graphql-core names the nodes where arguments are at fault, and leaves them out where our answer is.
-        return _copy(error, error.message, code="BAD_USER_INPUT", problems=[])
+        return _copy(error, error.message, code="BAD_USER_INPUT", problems=_of_argument(error.message))
     said, extensions = masked(cause or error, language, error.path)
     return _copy(error, said, **extensions)
 
@@ -100,21 +99,31 @@ def _failure(error: GraphQLError, failure: Failure, language: Language) -> Graph
     raise TypeError(f"a failure of an unknown kind: {failure!r}")
 
 
-def _request_error(error: GraphQLError, places: Mapping[int, list[str]]) -> GraphQLError:
+def _request_error(error: GraphQLError, places: InputPlaces) -> GraphQLError:
     """Syntax, validation and variables: the document or what was sent with it is at fault."""
     if error.extensions and "code" in error.extensions:
         return error
     said = _shortened(error.message)
     if variable := _VARIABLE.fullmatch(said):
         name, at, wrong = variable.groups()
-        path = _STEP.findall(at or "")
+        path = [*places.of_variable(name, error.nodes[0] if error.nodes else None), *_STEP.findall(at or "")]
         if field := _MISSING_FIELD.search(wrong) or _UNKNOWN_FIELD.search(wrong):
             path.append(field[1])
-        return _copy(error, said, code="BAD_USER_INPUT", problems=[_problem(_from_input(name, path), wrong)])
-    if _wrong_value(error) and error.nodes and (path := places.get(id(error.nodes[0]), [])):
-        problem = _problem(_from_input(path[0], path[1:]), said)
-        return _copy(error, said, code="BAD_USER_INPUT", problems=[problem])
+        return _copy(error, said, code="BAD_USER_INPUT", problems=[_problem(shortened(path), wrong)])
+    if _wrong_value(error) and error.nodes and (path := places.of_literal(error.nodes[0])):
+        if field := _MISSING_FIELD.search(said):
+            path = [*path, field[1]]
+        return _copy(error, said, code="BAD_USER_INPUT", problems=[_problem(shortened(path), said)])
     return _copy(error, said, code="GRAPHQL_VALIDATION_FAILED")
+
+
+def _of_argument(said: str) -> list[dict[str, object]]:
+    """What is wrong with an argument whose variables, each good by itself, do not make a good value together."""
+    found = _ARGUMENT.match(said)
+    if found is None:
+        return []
+    name, at, wrong = found.groups()
+    return [_problem(shortened([name, *_STEP.findall(at or "")]), _shortened(wrong))]
 
 
 def masked(
@@ -162,30 +171,6 @@ def _problem(path: Sequence[str], said: str) -> dict[str, object]:
     return {"path": list(path), "message": said}
 
 
-def _from_input(name: str, path: list[str]) -> list[str]:
-    """A path inside an input object starts there, whatever the name of the argument or variable that it came in."""
-    return path if path and not path[0].isdecimal() else [name, *path]
-
-
 def _wrong_value(error: GraphQLError) -> bool:
     node = error.nodes[0] if error.nodes else None
-    return isinstance(node, ValueNode) and not isinstance(node, VariableNode)
-
-
-def _places(document: DocumentNode) -> dict[int, list[str]]:
-    """Where each literal stands, from its argument on, by the identity of its node."""
-    places: dict[int, list[str]] = {}
-    left: list[tuple[Node, list[str]]] = [(document, [])]
-    while left:
-        node, path = left.pop()
-        if isinstance(node, ArgumentNode | ObjectFieldNode):
-            path = [*path, node.name.value] if isinstance(node, ObjectFieldNode) else [node.name.value]
-        places[id(node)] = path
-        for key in node.keys:
-            child = getattr(node, key, None)
-            if isinstance(child, Node):
-                left.append((child, path))
-            elif isinstance(child, tuple | list):
-                in_list = isinstance(node, ListValueNode)
-                left.extend((each, [*path, str(at)] if in_list else path) for at, each in enumerate(child))
-    return places
+    return isinstance(node, ValueNode | ObjectFieldNode) and not isinstance(node, VariableNode)

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import strawberry
 
-from services.core.errors import InvalidInput, Path, Problem
+from services.core.errors import InvalidInput, NotFound, Path, Problem
 from services.core.problems import Problems
 from services.core.texts import Text, text
 
@@ -36,6 +36,26 @@ def decode(global_id: str, *kinds: str, path: Path) -> UUID:
     key = ids.read(global_id, *kinds, path=path)
     ids.check()
     return key
+
+
+def decode_subject(global_id: str, kind: str, path: Path) -> UUID:
+    """The key behind the id of what an operation is about; raises NotFound where nothing can have the id."""
+    try:
+        return decode(global_id, kind, path=path)
+    except WrongId as wrong:
+        raise NotFound(path, wrong.problems[0].text) from None
+
+
+def decode_named(global_id: str | None, former: tuple[str, str], *kinds: str, path: Path) -> UUID:
+    """The key behind an id that has a new name, or behind what was sent under its former one: name and id, empty where
+    it was not sent. Raises WrongId where neither was sent, or both and they differ.
+    """
+    name, former_id = former
+    if global_id is None and former_id:
+        return decode(former_id, *kinds, path=(name,))
+    if former_id and former_id != global_id:
+        raise WrongId([Problem((name,), text("named_twice", name=path[-1], former=name))])
+    return decode(global_id or "", *kinds, path=path)
 
 
 def decode_any(global_id: str, path: Path) -> tuple[str, UUID]:

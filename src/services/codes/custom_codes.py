@@ -9,6 +9,7 @@ from db.codes import chosen_codes as db
 from db.codes.chosen_codes import ChosenCode, StoredCode
 from db.codes.codes import CodeKind, CodeStatus
 from db.core.ids import next_id
+from db.core.keyset import Page
 from db.core.sessions import Sessions
 from db.offers import offers as db_offers
 from db.offers.offers import OfferKind
@@ -77,15 +78,13 @@ class CustomCodes:
         return done.answer["offer"]
 
     async def of_promotional_codes(
-        self, viewer: Viewer, offers: Collection[UUID], after: UUID | None, most: int
+        self, viewer: Viewer, offers: Collection[UUID], page: Page
     ) -> dict[UUID, list[CustomCode]]:
-        """Of each the ``most`` custom codes after a code's id, in the order of their making; for staff alone, nothing
-        for others.
-        """
+        """Of each that page of its custom codes, in the order of their making; for staff alone, nothing for others."""
         codes: dict[UUID, list[CustomCode]] = {}
         if viewer.reads_records:
             async with self._sessions.reading() as connection:
-                for stored in await db.custom_pages(connection, viewer.organisation_id, offers, after, most):
+                for stored in await db.custom_pages(connection, viewer.organisation_id, offers, page):
                     codes.setdefault(stored.chosen.offer_id, []).append(_shown(stored))
         return codes
 

@@ -23,6 +23,7 @@ from services.access.permissions import share_of
 from services.codes.format import check_entered, normalise
 from services.codes.tracking import checked_reason, narrowed, require_invalidator, settle
 from services.core.errors import Conflict, FailureCode, InvalidInput, NotFound, Problem
+from services.core.problems import within
 from services.core.texts import text
 from services.core.transactions import Transaction, Transactions
 from services.core.viewer import Viewer
@@ -91,10 +92,11 @@ class Invalidation:
         """
         require_invalidator(viewer)
         reason = checked_reason(reason)
-        if selection.codes is None:
-            chosen = await self._found(viewer, selection)
-        else:
-            chosen = await self._listed(viewer, selection.codes)
+        with within("selection"):
+            if selection.codes is None:
+                chosen = await self._found(viewer, selection)
+            else:
+                chosen = await self._listed(viewer, selection.codes)
         if dry_run:
             held = chosen.before.get(CodeStatus.HELD, 0)
             return chosen.outcome(chosen.before.get(CodeStatus.AVAILABLE, 0) + held, held)

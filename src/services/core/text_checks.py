@@ -9,6 +9,7 @@ from services.core.texts import Text, text
 LONGEST_NAME: Final = 500
 LONGEST_LABEL: Final = 100
 LONGEST_URL: Final = 2_000
+LONGEST_SEARCH: Final = 200
 
 _UNREADABLE: Final = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _URL: Final = re.compile(r"https?://[^\s/]+\S*")
@@ -43,6 +44,18 @@ def check_url(value: str) -> Text | None:
     """An address on the web."""
     reason = check_words(value, LONGEST_URL)
     return reason if reason or _URL.fullmatch(value) else text("url_malformed")
+
+
+def check_search(part: str | None) -> Text | None:
+    """What is looked for in a list: printable, not too long; nothing and blanks find everything."""
+    acceptable = part is None or (len(part) <= LONGEST_SEARCH and part.isprintable())
+    return None if acceptable else text("bad_search", maximum=LONGEST_SEARCH)
+
+
+def folded(words: str) -> str:
+    """A text as searches compare it: without regard to case, accents and spaces around it."""
+    letters = unicodedata.normalize("NFKD", words.strip().casefold())
+    return "".join(letter for letter in letters if not unicodedata.combining(letter))
 
 
 def is_writable(written: str, *, least: int = 0, most: int) -> bool:

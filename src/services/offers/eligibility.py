@@ -3,10 +3,12 @@
 from collections.abc import Collection, Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from itertools import chain
 from uuid import UUID
 
 from db.codes import batches as db_batches
+from db.core.keyset import EVERYTHING, Page, in_order
 from db.core.sessions import Sessions
 from services.access.attempt_limits import AttemptLimits
 from services.baskets.pricing_facts import NOWHERE, FactsQuestion, FactsReader, PricingFacts, looked_up
@@ -89,10 +91,8 @@ class Eligibility:
         self._attempts = attempts
         self._pacer = Pacer()
 
-    async def page(
-        self, viewer: Viewer, request: EligibilityRequest, *, after: UUID | None, most: int, now: datetime
-    ) -> EligibilityPage:
-        """The ``most`` offers after an offer's id that are open, with ``include_ineligible`` all that may be seen.
+    async def page(self, viewer: Viewer, request: EligibilityRequest, page: Page, now: datetime) -> EligibilityPage:
+        """The page of the offers that are open, with ``include_ineligible`` of all that may be seen.
 
         Exact: counters, shares, codes and the contact are read now, whatever instant is asked about. Raises
         InvalidInput with every problem, Forbidden.
@@ -103,7 +103,7 @@ class Eligibility:
 
         def limited(catalogue: Catalogue) -> Collection[UUID]:
             seen = _visible(viewer, own, catalogue, None, now)
-            return [offer.id for offer in seen if is_counted(offer) and _is_after(offer, after)]
+            return [offer.id for offer in seen if is_counted(offer) and _is_within(offer, page)]
 
         trying = self._attempts.trying(viewer, looked_up(asked.codes), now)
         async with trying as tries, self._sessions.reading() as connection:
@@ -112,17 +112,32 @@ class Eligibility:
         _check_attempts(facts, now)
         opened = {code.offer for code in facts.codes if code.offer is not None}
         seen = _visible(viewer, own | opened, facts.catalogue, facts.sale.contact, now)
-        offers = sorted((offer for offer in seen if _is_after(offer, after)), key=lambda offer: offer.id)
+        offers = sorted(
+            filter(partial(_is_within, page=page), seen), key=lambda offer: offer.id, reverse=page.backwards
+        )
         wanted: list[OfferEligibility] = []
         for each in _answers(offers, request, facts):
             if request.include_ineligible or each.is_eligible:
                 wanted.append(each)
-            if len(wanted) == most:
+            if len(wanted) == page.most:
                 break
             # A large house has ten thousand offers, of which none may be open.
             if self._pacer.is_over():
                 await self._pacer.turn()
-        return EligibilityPage(facts.catalogue, wanted)
+        return EligibilityPage(facts.catalogue, in_order(wanted, page))
+
+    async def listed(
+        self, viewer: Viewer, catalogue: Catalogue, now: datetime
+    ) -> tuple[Catalogue, Collection[UUID] | None]:
+        """The offers that a list of advantages shows the viewer, and the snapshot that they are of; None is all.
+
+        Staff see all, in any state. Others see what is open where they buy, as ``page`` says without being asked about
+        anything, and partners those of their own codes too, in any state.
+        """
+        if viewer.reads_records:
+            return catalogue, None
+        found = await self.page(viewer, EligibilityRequest(), EVERYTHING, now)
+        return found.catalogue, {each.offer for each in found.offers} | await self._own(viewer)
 
     async def _own(self, viewer: Viewer) -> frozenset[UUID]:
         """The offers that a partner has codes of."""
@@ -172,8 +187,9 @@ def _check(request: EligibilityRequest, viewer: Viewer, catalogue: Catalogue) ->
     return asked
 
 
-def _is_after(offer: Offer, after: UUID | None) -> bool:
-    return after is None or offer.id > after
+def _is_within(offer: Offer, page: Page) -> bool:
+    """Whether it stands between the page's bounds."""
+    return (page.after is None or offer.id > page.after) and (page.before is None or offer.id < page.before)
 
 
 def _visible(

@@ -67,9 +67,10 @@ OPEN = {
 
 RECORDS = {
     "Advantage": "internalNames counts",
-    "AuditEntry": "actor action subjectId details createdAt",
+    "AuditEntry": "actor action subjectId details createdAt actorName subjectName subjectType facts",
+    "AuditFact": "name before after",
     "Basket": "id state expiresAt pricing contact order",
-    "Campaign": "id name code startsAt endsAt",
+    "Campaign": "id name code startsAt endsAt contacts contactCount offers",
     "CampaignTarget": "campaign",
     "Contact": "id code kind name email balance hasAdvantages",
     "CustomCode": "code active maxUses uses",

@@ -161,7 +161,9 @@ async def test_a_document_without_operations_is_refused(client: httpx.AsyncClien
 async def test_subscriptions_are_sent_to_the_websocket(client: httpx.AsyncClient) -> None:
     response = await client.post("/", json={"query": "subscription { count(to: 1) }"})
     assert response.status_code == 400
-    assert "WebSocket" in response.json()["errors"][0]["message"]
+    message = response.json()["errors"][0]["message"]
+    assert "WebSocket" in message
+    assert "/graphql/stream" in message
 
 
 @pytest.mark.parametrize("query", ["{ nope }", "{", "query ($a: Int!) { hello }", "{ surprise(a: 1) }"])

@@ -74,7 +74,8 @@ class IdempotentRequest:
         self, viewer: Viewer, key: str | None, operation: str, request: object, basket: UUID | None = None
     ) -> None:
         if key is not None and not (1 <= len(key) <= MAXIMUM_LENGTH and key.isprintable()):
-            raise Conflict(text("bad_idempotency_key", maximum=MAXIMUM_LENGTH), FailureCode.INVALID_INPUT)
+            problem = Problem(("idempotencyKey",), text("bad_idempotency_key", maximum=MAXIMUM_LENGTH))
+            raise InvalidInput([problem])
         self.operation = operation
         self._viewer = viewer
         self._key = key
