@@ -2,7 +2,7 @@
 
 import strawberry
 
-from services.core.errors import FailureCode
+from services.core.failure_codes import FailureCode, InputRule
 from services.core.texts import Language
 from services.core.viewer import Audience, StaffRole
 from services.pricing.facts.offers import OfferState, TargetType
@@ -21,6 +21,10 @@ for enum, description in (
         "What went wrong, for programs. New values may come: take one that you do not know like STATE_DOES_NOT_ALLOW.",
     ),
     (
+        InputRule,
+        "Which rule a value of the input broke. New values may come: take one that you do not know like MALFORMED.",
+    ),
+    (
         RefusalCode,
         "Why an offer or a code does not apply. Everything that stands in the way is listed, not only the first thing.",
     ),
@@ -30,6 +34,7 @@ for enum, description in (
 __all__ = [
     "Audience",
     "FailureCode",
+    "InputRule",
     "Language",
     "OfferState",
     "ProductFamily",

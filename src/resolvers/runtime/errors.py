@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import strawberry
 
 from resolvers.runtime.context import Context, Info
-from resolvers.runtime.enums import FailureCode, Language, RefusalCode
+from resolvers.runtime.enums import FailureCode, InputRule, Language, RefusalCode
 from resolvers.runtime.ids import WrongId, encode
 from resolvers.runtime.scalars import Money, money
 from services.catalogue.snapshot import Catalogue
@@ -32,15 +32,24 @@ class Failure:
     _text: strawberry.Private[Text]
     _language: strawberry.Private[Language]
 
-    @strawberry.field(description="What is wrong and what to do about it.")
+    @strawberry.field(
+        description="What is wrong and what to do about it, in the language asked for, else in that of the request."
+    )
     def message(self, language: Language | None = None) -> str:
         return self._text.in_language(language or self._language)
 
 
-@strawberry.type
+@strawberry.type(description="One thing that is wrong with the input.")
 class InputProblem:
-    path: list[str]
-    message: str
+    path: list[str] = strawberry.field(description='The field at fault, as in `["lines", "0", "quantity"]`.')
+    code: str = strawberry.field(description="Which rule was broken, for programs: the name of one of `InputRule`.")
+    rule: InputRule = strawberry.field(description="The same as `code`, as an enum.")
+    _text: strawberry.Private[Text]
+    _language: strawberry.Private[Language]
+
+    @strawberry.field(description="What is wrong, in the language asked for, else in that of the request.")
+    def message(self, language: Language | None = None) -> str:
+        return self._text.in_language(language or self._language)
 
 
 @strawberry.type(
@@ -63,6 +72,13 @@ class NotFound(Failure):
 )
 class Conflict(Failure):
     total: Money | None = strawberry.field(description="What the basket costs by now, where the code is TOTAL_CHANGED.")
+    current_version: int | None = strawberry.field(
+        description="The version that the offer has by now, where the code is VERSION_CLASH: read it again."
+    )
+    state: str | None = strawberry.field(
+        description="The state that does not allow it, of the basket, order, offer or code, as its enum has it; null "
+        "for what has no states."
+    )
 
 
 @strawberry.type(description="One thing that stands in the way, with what was required and what was found.")
@@ -105,7 +121,10 @@ class _InvalidInputHandler(strawberry.ExceptionHandler[errors.InvalidInput, Inva
     def handle(self, exception: errors.InvalidInput, *, field: object, info: Info) -> InvalidInput:
         language = info.context.language
         problems = [
-            InputProblem(path=list(each.path), message=each.text.in_language(language)) for each in exception.problems
+            InputProblem(
+                path=list(each.path), code=each.rule.value, rule=each.rule, _text=each.text, _language=language
+            )
+            for each in exception.problems
         ]
         return InvalidInput(
             code=exception.code,
@@ -141,6 +160,8 @@ class _ConflictHandler(strawberry.ExceptionHandler[errors.Conflict, Conflict]):
             _text=exception.text,
             _language=context.language,
             total=total,
+            current_version=exception.version if isinstance(exception, errors.VersionClash) else None,
+            state=exception.state,
         )
 
 

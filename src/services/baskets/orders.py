@@ -23,7 +23,7 @@ from services.baskets.basket import BasketState, SeenTotal, taken_up
 from services.baskets.lifecycle import Baskets, anything
 from services.catalogue.catalogues import Catalogues
 from services.catalogue.snapshot import Catalogue
-from services.core.errors import CodeRefused, Conflict, Failure, FailureCode, InvalidInput, NotFound, Problem
+from services.core.errors import CodeRefused, Conflict, Failure, InvalidInput, NotFound, Problem
 from services.core.instants import local
 from services.core.retries.idempotency import IdempotentRequest
 from services.core.text_checks import is_writable, scanned
@@ -179,9 +179,9 @@ class Orders:
         if row is None or not (viewer.is_staff or row.contact == viewer.contact):
             raise NotFound(("orderId",), text("unknown_order"))
         if row.state is OrderState.CANCELLED:
-            raise Conflict(text("order_cancelled"))
+            raise Conflict(text("order_cancelled"), state=row.state)
         if await db.is_controlled(connection, row.organisation, order):
-            raise Conflict(text("order_controlled"))
+            raise Conflict(text("order_controlled"), state=row.state)
         await db.cancel(connection, row.organisation, order, reason)
         used = stored_pricing.load(row.pricing).pricing.balance_used
         if row.contact is not None:
@@ -265,12 +265,11 @@ def _not_controlled(ticket: Ticket | None, catalogue: Catalogue) -> Failure:
     if ticket is None:
         return NotFound(("barcode",), text("unknown_ticket"))
     if ticket.controlled_at is None:
-        return Conflict(text("ticket_of_cancelled_order"), FailureCode.TICKET_CANCELLED)
+        return Conflict(text("ticket_of_cancelled_order"))
     place = ticket.controlled_at_point_of_sale
     at = local(ticket.controlled_at, ZoneInfo(catalogue.timezone))
     where = "–" if place is None else catalogue.points_of_sale[place].code
-    said = text("ticket_controlled_already", at=at, where=where)
-    return Conflict(said, FailureCode.ALREADY_CONTROLLED)
+    return Conflict(text("ticket_controlled_already", at=at, where=where))
 
 
 def _check_reason(reason: str | None) -> None:

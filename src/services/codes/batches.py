@@ -18,7 +18,7 @@ from services.access.permissions import may_follow, share_of
 from services.codes.checks import MOST_CODES, CodeReceiver, destination, receiver, remark_problems
 from services.codes.download_links import DownloadLinks
 from services.codes.lists import workbook
-from services.core.errors import Conflict, FailureCode, InvalidInput, NotFound
+from services.core.errors import Conflict, InvalidInput, NotFound
 from services.core.problems import Problems
 from services.core.retries.idempotency import IdempotentRequest
 from services.core.texts import Language, text
@@ -126,11 +126,11 @@ async def _resend(transaction: Transaction, viewer: Viewer, batch: UUID, to: str
     connection, organisation = transaction.connection, transaction.organisation
     row = await db.lock(connection, organisation, batch, wait=False)
     if row is None and await db.get(connection, organisation, [batch]):
-        raise Conflict(text("batch_under_way"), FailureCode.BUSY, retry_after=5)
+        raise Conflict(text("batch_under_way"), retry_after=5)
     if row is None:
         raise NotFound(("batchId",), text("unknown_batch"))
     if row.state in JOBS and await is_queued(connection, set(JOBS.values()), _payload(organisation, batch)):
-        raise Conflict(text("batch_under_way"), FailureCode.BUSY, retry_after=5)
+        raise Conflict(text("batch_under_way"), retry_after=5)
     again = await _taken_up(connection, row, to)
     await db.take_up(connection, organisation, batch, again)
     details: dict[str, object] = {"destination": again.destination, "state": again.state}
