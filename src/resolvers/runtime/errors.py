@@ -4,19 +4,16 @@ A failure whose type is a member of the mutation's result union becomes that mem
 error with a ``code``. Whatever is no failure is a fault: the log has it in full, the client gets its id.
 """
 
-from collections.abc import Sequence
-
 import strawberry
 
 from resolvers.runtime.context import Context, Info
-from resolvers.runtime.enums import FailureCode, InputRule, Language, RefusalCode
-from resolvers.runtime.ids import WrongId, encode
+from resolvers.runtime.enums import FailureCode, InputRule, Language
+from resolvers.runtime.ids import WrongId
+from resolvers.runtime.refusals import Reader, Refusal, refusals
 from resolvers.runtime.scalars import Money, money
-from services.catalogue.snapshot import Catalogue
 from services.core import errors
 from services.core.texts import Text
-from services.offers.refusal_texts import message, retry_after, shown
-from services.pricing.facts import refusals as refusal_facts
+from services.offers.refusal_texts import retry_after
 
 
 @strawberry.interface(
@@ -81,40 +78,9 @@ class Conflict(Failure):
     )
 
 
-@strawberry.type(description="One thing that stands in the way, with what was required and what was found.")
-class Refusal:
-    code: RefusalCode
-    required: str | None
-    actual: str | None
-    basket_id: strawberry.ID | None = strawberry.field(
-        description="The basket that holds the code, where it is the same contact's: to be gone on with, or cancelled."
-    )
-    _found: strawberry.Private[refusal_facts.Refusal]
-    _language: strawberry.Private[Language]
-
-    @strawberry.field(description="Why, and what to do about it.")
-    def message(self, language: Language | None = None) -> str:
-        return message(self._found, language or self._language)
-
-
 @strawberry.type(description="A code does not apply, with every reason.")
 class CodeRefused(Failure):
     refusals: list[Refusal]
-
-
-def refusals(found: Sequence[refusal_facts.Refusal], catalogue: Catalogue, language: Language) -> list[Refusal]:
-    """Refusals as the contract shows them, their findings in ``language`` and in the organisation's money and time."""
-    return [
-        Refusal(
-            code=each.code,
-            required=None if each.required is None else shown(each.required, catalogue, language),
-            actual=None if each.actual is None else shown(each.actual, catalogue, language),
-            basket_id=None if each.basket is None else encode("Basket", each.basket),
-            _found=each,
-            _language=language,
-        )
-        for each in found
-    ]
 
 
 class _InvalidInputHandler(strawberry.ExceptionHandler[errors.InvalidInput, InvalidInput]):
@@ -173,7 +139,7 @@ class _CodeRefusedHandler(strawberry.ExceptionHandler[errors.CodeRefused, CodeRe
             retry_after=retry_after(exception.refusals, context.now),
             _text=exception.text,
             _language=context.language,
-            refusals=refusals(exception.refusals, await context.catalogue(), context.language),
+            refusals=refusals(exception.refusals, await Reader.of(context)),
         )
 
 

@@ -24,7 +24,7 @@ from typing import Final, Protocol
 from db.core.outages import is_unavailable
 from services.core.failure_codes import FAILURE_CODES, INPUT_RULES, FailureCode, InputRule
 from services.core.texts import Text
-from services.pricing.facts.refusals import Refusal
+from services.pricing.facts.refusals import Refusal, over_at
 
 MOST_LISTED: Final = 50
 """Problems of one input that are listed; what comes after is counted. Nobody mends more of them by hand at a time."""
@@ -44,6 +44,11 @@ class Failure(Exception):  # noqa: N818 - the contract's own word
     def __init__(self, text: Text) -> None:
         super().__init__(text.key)
         self.text = text
+
+    @property
+    def passes(self) -> bool:
+        """Whether waiting mends it: then it is not kept under an idempotency key, which may be sent again."""
+        return self.retry_after is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +136,11 @@ class CodeRefused(Failure):
     def __init__(self, refusals: Sequence[Refusal]) -> None:
         super().__init__(Text("code_refused"))
         self.refusals = tuple(refusals)
+
+    @property
+    def passes(self) -> bool:
+        """Whether nothing stands in the way that does not end by itself."""
+        return over_at(self.refusals) is not None
 
 
 class Unauthenticated(Failure):

@@ -1,7 +1,7 @@
 """The codes by which programs tell failures apart, and which sentence has which: here and nowhere else.
 
 Whoever adds a sentence for a failure or a problem to ``texts.toml`` adds its key here too. What each code means and
-what to do about it stands in the schema (``resolvers.runtime.code_meanings``) and in ``docs/errors.md``.
+what to do about it stands in the schema (``resolvers/runtime/meanings.toml``) and in docs/errors.md.
 """
 
 from collections.abc import Iterator, Mapping

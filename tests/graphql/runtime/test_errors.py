@@ -106,8 +106,17 @@ async def test_a_right_that_lacks_is_never_a_member() -> None:
     assert error["extensions"] == {"code": "FORBIDDEN"}
 
 
+VALUE = "{ money { amount currency } number instant text french: text(language: FR) }"
+VALUES = f"required requiredValue {VALUE} actual actualValue {VALUE}"
+
+
+def value(**known: Json) -> JsonObject:
+    """A value of which only this is not null."""
+    return {"money": None, "number": None, "instant": None, "text": None, "french": None, **known}
+
+
 async def test_a_refused_code_gives_every_reason_with_its_findings() -> None:
-    fields = "refusals { code required actual message german: message(language: DE) }"
+    fields = f"refusals {{ code {VALUES} message german: message(language: DE) }}"
     query = f'mutation {{ apply(id: "{THING}", failure: "refused") {{ ... on CodeRefused {{ message {fields} }} }} }}'
     data, errors = await ask(query)
     assert errors == []
@@ -118,6 +127,13 @@ async def test_a_refused_code_gives_every_reason_with_its_findings() -> None:
         ("ORDER_LIMIT_EXCEEDED", "4", "5"),
         ("NOT_STARTED", "2026-11-23T13:00:00+01:00", None),
         ("WRONG_CHANNEL", "Box office", "none"),
+    ]
+    assert [(each["requiredValue"], each["actualValue"]) for each in refusals] == [
+        (None, None),
+        (value(money={"amount": "20.00", "currency": "EUR"}), value(money={"amount": "19.90", "currency": "EUR"})),
+        (value(number=4), value(number=5)),
+        (value(instant="2026-11-23T13:00:00+01:00"), None),
+        (value(text="Box office", french="Guichet"), value(text="none", french="aucun")),
     ]
     assert refusals[0]["message"] == "This code has a typing error: check it and enter it again."
     assert refusals[0]["german"].startswith("Dieser Code enthält einen Tippfehler")
