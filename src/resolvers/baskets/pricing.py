@@ -9,7 +9,7 @@ import strawberry
 from resolvers.catalogue.catalogue import AudienceSubCategory, Performance, Product, SeatCategory
 from resolvers.offers.offers import Advantage, Offer, advantage_of, offer_of
 from resolvers.runtime.context import Context
-from resolvers.runtime.ids import Ids
+from resolvers.runtime.ids import Ids, decode
 from resolvers.runtime.refusals import Reader, Refusal, refusals
 from resolvers.runtime.scalars import Money, money
 from services.baskets.basket_input import MAXIMUM_LINES, BasketChange, BasketRequest, LineRequest
@@ -202,9 +202,11 @@ class UpdateBasketInput:
     idempotency_key: str | None = None
 
     def read(self) -> tuple[UUID, BasketChange]:
-        """The basket and what is to change; raises WrongId with every id that is wrong. No lines clears them."""
+        """The basket and what is to change; raises NotFound for the basket, else WrongId with every id that is wrong.
+        No lines clears them.
+        """
+        basket = decode(self.basket_id, "Basket", path=("basketId",))
         ids = Ids()
-        basket = ids.read(self.basket_id, "Basket", path=("basketId",))
         lines = self.lines
         advantages = self.advantage_ids
         change = BasketChange(

@@ -13,7 +13,7 @@ from resolvers.runtime.asked_by_id import AskedById
 from resolvers.runtime.context import Context, Info
 from resolvers.runtime.enums import Language
 from resolvers.runtime.errors import Conflict, InvalidInput, NotFound
-from resolvers.runtime.ids import OFFER, Ids, Node, decode, encode
+from resolvers.runtime.ids import OFFER, Node, decode, encode
 from services.codes import batches as services
 from services.codes.batches import BatchRequest, BatchState, DocumentType
 from services.codes.imports import ImportRequest, OnDuplicate
@@ -111,19 +111,16 @@ class GenerateCodesInput:
     idempotency_key: str | None = None
 
     def read(self) -> BatchRequest:
-        """The request with ids read; raises WrongId with every one that is wrong."""
-        ids = Ids()
-        request = BatchRequest(
-            offer=ids.read(self.offer_id, *OFFER, path=("offerId",)),
-            contact=ids.read(self.contact_id, "Contact", path=("contactId",)),
+        """The request with ids read; raises NotFound."""
+        return BatchRequest(
+            offer=decode(self.offer_id, *OFFER, path=("offerId",)),
+            contact=decode(self.contact_id, "Contact", path=("contactId",)),
             quantity=self.quantity,
             destination=self.destination,
             document_type=self.document_type,
             language=self.language,
             remark=self.remark,
         )
-        ids.check()
-        return request
 
 
 GenerateCodesResult = Annotated[CodeBatch | InvalidInput | NotFound | Conflict, strawberry.union("GenerateCodesResult")]
@@ -148,18 +145,15 @@ class ImportCodesInput:
     idempotency_key: str | None = None
 
     def read(self) -> ImportRequest:
-        """The request with ids read; raises WrongId with every one that is wrong."""
-        ids = Ids()
-        request = ImportRequest(
-            offer=ids.read(self.offer_id, *OFFER, path=("offerId",)),
-            contact=ids.read(self.contact_id, "Contact", path=("contactId",)),
+        """The request with ids read; raises NotFound."""
+        return ImportRequest(
+            offer=decode(self.offer_id, *OFFER, path=("offerId",)),
+            contact=decode(self.contact_id, "Contact", path=("contactId",)),
             remark=self.remark,
             accept_guessable=bool(self.accept_guessable),
             column=self.column,
             on_duplicate=self.on_duplicate,
         )
-        ids.check()
-        return request
 
 
 @strawberry.input

@@ -178,7 +178,7 @@ class CodesSelectionInput:
     codes: list[str] | None = strawberry.UNSET
 
     def read(self) -> InvalidationSelection:
-        """The selection with ids read; raises WrongId."""
+        """The selection with ids read; raises NotFound for a batch, WrongId for a filter."""
         if self.batch_id:
             return InvalidationSelection(batch=decode(self.batch_id, "CodeBatch", path=("batchId",)))
         if self.filter:

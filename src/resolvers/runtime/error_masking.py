@@ -33,7 +33,7 @@ from services.core.errors import (
     Unauthenticated,
     is_outage,
 )
-from services.core.failure_codes import InputRule
+from services.core.failure_codes import INPUT_RULES, InputRule
 from services.core.texts import Language, text
 from services.offers.refusal_texts import message
 from services.pricing.facts.refusals import RefusalCode
@@ -94,7 +94,8 @@ def _failure(error: GraphQLError, failure: Failure, language: Language) -> Graph
             problems = [_problem(each.path, each.text.in_language(language), each.rule) for each in failure.problems]
             return _copy(error, said, code="BAD_USER_INPUT", problems=problems, problemCount=failure.count)
         case NotFound():
-            problem = _problem(failure.path, said, InputRule.UNKNOWN_REFERENCE)
+            rule = INPUT_RULES.get(failure.text.key, InputRule.UNKNOWN_REFERENCE)
+            problem = _problem(failure.path, said, rule)
             return _copy(error, said, code="BAD_USER_INPUT", problems=[problem])
         case Unauthenticated():
             return _copy(error, said, code=UNAUTHENTICATED)

@@ -81,9 +81,9 @@ async def test_a_conflict_says_why_and_when_to_come_back() -> None:
 
 
 @pytest.mark.parametrize("key", ["", "x", "VGhpbmc6", encode("Other", KEYS[0]), f"{THING}=", "\ud800", "é\0"])
-async def test_a_wrong_id_is_invalid_input_where_the_union_has_that(key: str) -> None:
+async def test_a_wrong_id_of_what_it_is_about_is_not_found(key: str) -> None:
     answer = await save(key)
-    assert (answer["__typename"], answer["problems"][0]["path"]) == ("InvalidInput", ["id"])
+    assert (answer["__typename"], answer["path"]) == ("NotFound", ["id"])
 
 
 async def test_a_wrong_id_is_not_found_where_the_union_has_no_invalid_input() -> None:

@@ -17,6 +17,7 @@ FAILED: Final = """
     ... on Failure {
         failure: code message retryAfter
         ... on InvalidInput { problems { path code rule message english: message(language: EN) } }
+        ... on NotFound { path }
         ... on Conflict { currentVersion state total { amount } }
     }
 """
@@ -152,3 +153,74 @@ async def test_a_problem_of_a_query_names_its_rule_too(server: Server) -> None:
     answer = await shop.send("PriceBasket", input={"lines": await shop.lines((*SEATS[:3], 0))})
     [problem] = answer["errors"][0]["extensions"]["problems"]
     assert (problem["path"], problem["code"]) == (["lines", "0", "quantity"], "OUT_OF_RANGE")
+
+
+# ── Ids ──────────────────────────────────────────────────────────────────────────────────────────
+
+NONE: Final = ("", "x", "UHJvZHVjdDox", "💥", encode("Season", new_id()))
+"""No ids, and one of another kind."""
+NAMED: Final[dict[str, tuple[str, str, JsonObject]]] = {
+    "updateBasket": ("basketId", "Basket", {"lines": []}),
+    "applyAdvantageCode": ("basketId", "Basket", {"code": "X"}),
+    "removeAdvantageCode": ("basketId", "Basket", {"code": "X"}),
+    "confirmBasket": ("basketId", "Basket", {}),
+    "cancelBasket": ("basketId", "Basket", {}),
+    "cancelOrder": ("orderId", "Order", {}),
+    "updateAdvantage": ("id", "Advantage", {}),
+    "updatePromotionalCode": ("id", "PromotionalCode", {}),
+    "addCustomCode": ("promotionalCodeId", "PromotionalCode", {"code": "X"}),
+    "updateCustomCode": ("promotionalCodeId", "PromotionalCode", {"code": "X"}),
+    "changeOfferState": ("offerId", "Advantage", {"state": "RUNNING"}),
+    "resendCodeBatch": ("batchId", "CodeBatch", {}),
+}
+"""Mutations, by the field that names what they are about, its kind, and what else they need."""
+QUERIES: Final = {
+    "node": "id",
+    "basket": "id",
+    "order": "id",
+    "codeBatch": "id",
+    "codeDashboard": "seasonId",
+}
+
+
+@pytest.mark.parametrize("operation", NAMED)
+async def test_an_id_that_is_none_is_answered_like_one_that_nothing_has(server: Server, operation: str) -> None:
+    field, kind, others = NAMED[operation]
+    for wrong in (*NONE, encode(kind, new_id())):
+        answer = await failed(server, operation, {**others, field: wrong})
+        assert (answer["__typename"], answer["failure"], answer["path"]) == ("NotFound", "NOT_FOUND", [field]), wrong
+
+
+async def test_codes_for_an_offer_or_contact_whose_id_is_none_are_not_found(server: Server) -> None:
+    form = await Form.open(server)
+    sound = {"offerId": await form.offer_id("PROMOTYD"), "contactId": await form.contact_id("TYD")}
+    for operation, others in (("generateCodes", {"quantity": 1}), ("importCodes", {"codes": ["ABCDEF"]})):
+        for field in sound:
+            for wrong in NONE:
+                answer = await failed(server, operation, {**sound, **others, field: wrong})
+                assert (answer["__typename"], answer["path"]) == ("NotFound", [field])
+
+
+@pytest.mark.parametrize("query", QUERIES)
+async def test_a_query_names_the_argument_that_is_no_id(server: Server, query: str) -> None:
+    field = QUERIES[query]
+    shown = "{ total { version } }" if query == "codeDashboard" else "{ id }"
+    for wrong in NONE[:4]:
+        document = f"query ($id: ID!) {{ {query}({field}: $id) {shown} }}"
+        [error] = (await server.ask(document, {"id": wrong}, token=server.staff))["errors"]
+        assert error["extensions"]["code"] == "BAD_USER_INPUT"
+        [problem] = error["extensions"]["problems"]
+        assert (problem["path"], problem["code"]) == ([field], "MALFORMED_ID")
+
+
+async def test_an_id_within_an_input_that_is_none_is_one_of_its_problems(server: Server) -> None:
+    [line] = await Shop(server).lines(SEATS)
+    for wrong in NONE:
+        wanted: JsonObject = {
+            "lines": [{**line, "performanceId": wrong}],
+            "deliveryModeId": wrong,
+            "advantageIds": [wrong],
+        }
+        answer = await failed(server, "createBasket", wanted, server.shopper)
+        paths = ("lines.0.performanceId", "deliveryModeId", "advantageIds.0")
+        assert rules(answer) == dict.fromkeys(paths, "MALFORMED_ID")
