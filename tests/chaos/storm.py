@@ -43,6 +43,8 @@ class Report:
     answered: Counter[str] = field(default_factory=Counter)
     blows: Counter[str] = field(default_factory=Counter)
     lost: int = 0
+    compared: int = 0
+    """Prices of tickets that were told more than once."""
     batches: int = 0
     pool: str = ""
     problems: list[str] = field(default_factory=list)
@@ -51,7 +53,8 @@ class Report:
         told = sum(self.answered.values())
         blows = ", ".join(f"{number} {blow}" for blow, number in sorted(self.blows.items()))
         more = f"pools of {self.pool}, {self.batches} batches, {blows}"
-        return f"seed {self.seed}: {told} answers, {self.lost} asked again, {more}; {len(self.problems)} breaches"
+        asked = f"{self.lost} asked again, {self.compared} prices told again"
+        return f"seed {self.seed}: {told} answers, {asked}, {more}; {len(self.problems)} breaches"
 
 
 async def run(postgres: Postgres, gala: Gala, seed: int, seconds: float, mutant: str | None = None) -> Report:
@@ -100,7 +103,8 @@ async def run(postgres: Postgres, gala: Gala, seed: int, seconds: float, mutant:
             report.problems.append(UNANSWERED)
         if mutant is None:
             report.problems += await _left_behind(running, url)
-        report.problems += book.problems
+        report.problems += [*book.problems, *book.prices.problems]
+        report.compared = book.prices.compared
         report.batches = makers.asked
         report.lost = book.lost
         report.answered.update(each.operation for each in book.intents)

@@ -392,6 +392,9 @@ baskets = _owned(
     Column("client", Text),
     # Of all lines.
     Column("tickets", Integer, nullable=False, server_default=text("0")),
+    # Codes entered that there are not, in the window that ends then.
+    Column("unknown_codes", Integer, nullable=False, server_default=text("0")),
+    _instant("unknown_codes_until", nullable=True),
     # The price given and held, as services.baskets.stored_pricing writes it: JSON that is never looked into here.
     Column("pricing", Text, nullable=False),
     _now("created_at"),

@@ -49,6 +49,8 @@ def taken_up(content: BasketContent, viewer: Viewer) -> BasketContent:
     hold).
     """
     contact = viewer.contact if content.contact is None else content.contact
+    if contact == content.contact and viewer.counter_profile == content.counter_profile:
+        return content
     return replace(content, contact=contact, counter_profile=viewer.counter_profile)
 
 

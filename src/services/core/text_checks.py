@@ -12,6 +12,8 @@ LONGEST_URL: Final = 2_000
 
 _UNREADABLE: Final = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _URL: Final = re.compile(r"https?://[^\s/]+\S*")
+_UNSEEN: Final = frozenset({"Cc", "Cf"})
+_SYMBOLOGY: Final = re.compile("^][A-Za-z][0-9A-Za-z]")
 _UNWRITABLE: Final = frozenset({"Cc", "Cs"})
 
 
@@ -55,5 +57,9 @@ def is_writable(written: str, *, least: int = 0, most: int) -> bool:
 
 
 def scanned(barcode: str) -> str:
-    """A barcode in capitals, without the line ends, tabs, spaces and invisible signs that scanners send with it."""
-    return "".join(sign for sign in barcode if not (sign.isspace() or unicodedata.category(sign) == "Cf")).upper()
+    """A barcode in capitals, without what scanners send with it.
+
+    That is line ends, tabs, spaces, control and invisible signs, and before it the sign of its kind ("]C1", "]Q3").
+    """
+    signs = (sign for sign in barcode if not (sign.isspace() or unicodedata.category(sign) in _UNSEEN))
+    return _SYMBOLOGY.sub("", "".join(signs)).upper()

@@ -85,7 +85,8 @@ def _missing(details: OfferDetails, catalogue: Catalogue, now: datetime) -> Iter
         yield Problem(("publicName",), text("name_missing"))
     if offer.valid_until is not None and is_over(offer.valid_until, now):
         yield Problem(("validUntil",), text("validity_over"))
-    if isinstance(offer, Advantage) and offer.season is not None and catalogue.seasons[offer.season].ends_on < now:
+    season = offer.season if isinstance(offer, Advantage) else None
+    if season is not None and is_over(catalogue.seasons[season].ends_on, now):
         yield Problem(("seasonId",), text("season_over"))
     if not any(
         (not offer.channels or point.channel_id in offer.channels)

@@ -325,7 +325,9 @@ async def test_a_ticket_of_a_cancelled_order_does_not_admit(server: Server) -> N
     assert refused["message"] == "This ticket's order is cancelled: it does not admit."
 
 
-@pytest.mark.parametrize("sent", ["{}\r\n", "\t{}", " {} ", "\ufeff{}\n", "\u200b{}\u00a0"])
+@pytest.mark.parametrize(
+    "sent", ["{}\r\n", "\t{}", " {} ", "\ufeff{}\n", "\u200b{}\u00a0", "\x02{}\x03", "]C1{}\x1d\r"]
+)
 async def test_a_barcode_is_read_as_scanners_send_it(server: Server, sent: str) -> None:
     order = await Shop(server).confirm((await Shop(server).basket(SEATS))["id"])
     barcode = order["tickets"][0]["barcode"]

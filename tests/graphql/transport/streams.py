@@ -13,6 +13,7 @@ from tests.wire import Json, JsonObject
 from websockets.asyncio.client import ClientConnection
 
 PATIENCE = 10
+FORBIDDEN = 4403
 PROTOCOL = websockets.Subprotocol("graphql-transport-ws")
 DOCUMENT = (OPERATIONS / "back-office.graphql").read_text(encoding="utf-8")
 
@@ -67,14 +68,20 @@ async def connected(address: str, token: str | None) -> AsyncIterator[ClientConn
 
 @asynccontextmanager
 async def socket(address: str, token: str | None, operation: JsonObject) -> AsyncIterator[Json]:
-    """The same by WebSocket."""
+    """The same by WebSocket; one that closes because its credentials no longer hold says by it that all is over."""
     async with connected(address, token) as connection:
         assert json.loads(await connection.recv())["type"] == "connection_ack"
         await connection.send(json.dumps({"type": "subscribe", "id": "1", "payload": operation}))
 
         async def results() -> AsyncGenerator[Json, None]:
             while True:
-                message = json.loads(await asyncio.wait_for(connection.recv(), PATIENCE))
+                try:
+                    message = json.loads(await asyncio.wait_for(connection.recv(), PATIENCE))
+                except websockets.ConnectionClosed:
+                    if connection.close_code != FORBIDDEN:
+                        raise
+                    yield None
+                    return
                 if message["type"] == "complete":
                     yield None
                 elif message["type"] == "error":
