@@ -53,7 +53,7 @@ class Claimed(NamedTuple):
         return not (self.missing_codes or self.missing_limits)
 
 
-_NEW = """
+NEW = """
     SELECT * FROM unnest(CAST(:ids AS uuid[]), CAST(:offers AS uuid[]), CAST(:codes AS uuid[]),
         CAST(:holders AS uuid[]), CAST(:products AS uuid[]), CAST(:performances AS uuid[]),
         CAST(:seat_categories AS uuid[]), CAST(:audience_sub_categories AS uuid[]), CAST(:tickets AS integer[]),
@@ -61,6 +61,7 @@ _NEW = """
     AS n(id, offer_id, code_id, holder_id, product_id, performance_id, seat_category_id, audience_sub_category_id,
         tickets, basket_id, contact_id)
 """
+"""The rows that a claim is to write."""
 
 _ELEMENTS = """CROSS JOIN LATERAL (VALUES (CAST(:nil AS uuid)), (r.product_id), (r.performance_id),
         (r.seat_category_id), (r.audience_sub_category_id)) e(element_id)"""
@@ -133,7 +134,7 @@ def lock_codes(condition: str) -> str:
 
 
 _CLAIM = text(f"""
-WITH new AS ({_NEW}), held AS (
+WITH new AS ({NEW}), held AS (
     SELECT basket_id, code_id FROM redemptions
     WHERE organisation_id = :organisation AND basket_id = ANY(:baskets) AND state = 'HELD'
 ), asked AS ({_uses("new", "held")}), locked AS (
@@ -226,9 +227,15 @@ async def claim(
     so that it can be taken. Where something was missing the caller must roll back: the rest has been taken by then.
     """
     taken = [(claim, hold) for claim in claims for hold in claim.holds]
-    parameters = {
-        "organisation": organisation,
-        "baskets": [*(claim.basket for claim in claims), *ending],
+    baskets = [*(claim.basket for claim in claims), *ending]
+    parameters = {"organisation": organisation, "baskets": baskets, **new_rows(taken)}
+    row = (await connection.execute(_CLAIM, parameters)).one()
+    return Claimed(frozenset(row.codes), frozenset(row.limits), frozenset(row.changed))
+
+
+def new_rows(taken: Sequence[tuple[Claim, HeldTickets]]) -> dict[str, object]:
+    """The parameters of ``NEW``, by which claims write rows of the ledger."""
+    return {
         "nil": UUID(NIL),
         "ids": [next_id() for _ in taken],
         "offers": [hold.offer for _, hold in taken],
@@ -242,8 +249,6 @@ async def claim(
         "holding": [claim.basket for claim, _ in taken],
         "contacts": [claim.contact for claim, _ in taken],
     }
-    row = (await connection.execute(_CLAIM, parameters)).one()
-    return Claimed(frozenset(row.codes), frozenset(row.limits), frozenset(row.changed))
 
 
 async def release(connection: AsyncConnection, organisation: UUID, baskets: Sequence[UUID]) -> frozenset[UUID]:

@@ -1,6 +1,6 @@
 """Holding all that a price depends on, in one statement."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 from uuid import UUID
 
@@ -9,6 +9,7 @@ from db.baskets import claims as db
 from services.baskets.quotes import Quote
 from services.core.expiry import claim
 from services.core.transactions import Transaction
+from services.pricing.result import Hold
 
 
 class Holder(NamedTuple):
@@ -32,16 +33,21 @@ async def hold(transaction: Transaction, quotes: Sequence[tuple[Holder, Quote]])
 
 
 def _holds(quote: Quote) -> list[db.HeldTickets]:
+    return held_tickets(quote.pricing.holds, quote.holders)
+
+
+def held_tickets(holds: Sequence[Hold], holders: Mapping[UUID, UUID | None]) -> list[db.HeldTickets]:
+    """The rows of the ledger for these holds, each with the structure whose code it is."""
     return [
         db.HeldTickets(
             offer=each.offer,
             code=each.code,
-            holder=None if each.code is None else quote.holders.get(each.code),
+            holder=None if each.code is None else holders.get(each.code),
             product=each.kind.product,
             performance=each.kind.performance,
             seat_category=each.kind.seat_category,
             audience_sub_category=each.kind.audience_sub_category,
             tickets=each.tickets,
         )
-        for each in quote.pricing.holds
+        for each in holds
     ]
