@@ -29,6 +29,7 @@ from services.pricing.facts.sale import ContactFacts, Sale
 from services.pricing.facts.tickets import Line, ProductFamily, TicketKind
 from services.pricing.offer_index import OfferIndex
 from services.pricing.result import PricedTicket, Pricing
+from services.pricing.rules import needs_code
 from services.pricing.steps import finished
 
 AT = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -89,7 +90,7 @@ def sales(draw: some.DrawFn) -> tuple[Pricing, dict[UUID, Offer]]:
     codes = [
         EnteredCode(f"CODE-{offer.code}", UUID(int=offer.id.int + 1_000), offer.id)
         for offer in (*advantages, *promotions)
-        if isinstance(offer, PromotionalCode) or isinstance(offer.target, SingleUseTarget)
+        if needs_code(offer)
     ]
     contact = ContactFacts(
         UUID(int=5), {INDICATOR: "GOLD"}, frozenset({CAMPAIGN}), balance=draw(some.integers(0, 30_000))
