@@ -64,6 +64,20 @@ RULES: Final = {
         LEFT JOIN offers o ON o.id = c.offer_id
         WHERE (c.status = 'USED' AND o.returns_codes OR r.code_id IS NOT NULL)
             AND (c.status <> 'USED' OR c.order_id IS DISTINCT FROM r.order_id)""",
+    "every code of an order has one record of its use": """
+        SELECT * FROM (
+            SELECT DISTINCT organisation_id, basket_id, code_id FROM redemptions
+            WHERE state <> 'HELD' AND code_id IS NOT NULL
+        ) r FULL JOIN (
+            SELECT organisation_id, basket_id, code_id, count(*) AS records FROM code_uses
+            WHERE order_id IS NOT NULL GROUP BY 1, 2, 3
+        ) u USING (organisation_id, basket_id, code_id)
+        WHERE records IS DISTINCT FROM 1""",
+    "a use goes on as long as its order, unless its offer keeps the code": """
+        SELECT u.id, u.released_at, o.state FROM code_uses u JOIN orders o ON o.id = u.order_id
+        JOIN codes c ON c.id = u.code_id
+        WHERE (u.released_at IS NULL OR u.release_reason = 'TICKETS_CANCELLED')
+            <> (o.state = 'CONFIRMED' OR c.kind = 'SINGLE_USE' AND c.status = 'USED' AND c.order_id = o.id)""",
     "the ledger follows the state of baskets and orders": """
         SELECT r.id, r.state, b.state, o.state FROM redemptions r JOIN baskets b ON b.id = r.basket_id
         LEFT JOIN orders o ON o.basket_id = b.id

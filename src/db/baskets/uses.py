@@ -9,6 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.baskets.claims import LIMITS, lock_codes
+from db.baskets.code_uses import COLUMNS, ORDER_RELEASED, ReleaseReason, of_ledger
 from db.core.ledger import SLOT
 from db.core.tables import NIL
 
@@ -24,7 +25,10 @@ WITH asked AS (
     UPDATE redemptions SET state = 'USED'
     WHERE organisation_id = :organisation AND basket_id = :basket AND state = 'HELD'
         AND (SELECT count(*) FROM codes_used) >= 0
-    RETURNING offer_id, holder_id, tickets
+    RETURNING *
+), recorded AS (
+    INSERT INTO code_uses (organisation_id, {COLUMNS}, order_id, used_at)
+    SELECT :organisation, u.*, :order, greatest(now(), u.held_at) FROM ({of_ledger("used")}) u
 ), counted AS (
     INSERT INTO redemption_counts AS t
         (organisation_id, offer_id, contact_id, slot, held, used, tickets_held, tickets_sold, version)
@@ -62,7 +66,7 @@ WITH new AS (
     RETURNING c.id
 ), codes_moved AS (
     SELECT id FROM single_use_moved UNION ALL SELECT id FROM custom_moved
-), {LIMITS}, counted AS (
+), {LIMITS}, released AS ({ORDER_RELEASED}), counted AS (
     INSERT INTO redemption_counts AS t (organisation_id, offer_id, contact_id, slot, used, tickets_sold, version)
     SELECT :organisation, offer_id, holder_id, {SLOT}, -sum(codes), -sum(tickets), 1 FROM (
         SELECT offer_id, holder_id, 0 AS codes, tickets FROM old
@@ -107,13 +111,17 @@ async def holders(connection: AsyncConnection, organisation: UUID, basket: UUID)
     return {row.code_id: row.holder_id for row in rows}
 
 
-async def give_back(connection: AsyncConnection, organisation: UUID, basket: UUID, order: UUID) -> frozenset[UUID]:
-    """Gives back what the order of a basket had used; the offers that changed."""
+async def give_back(
+    connection: AsyncConnection, organisation: UUID, basket: UUID, order: UUID, *, by: str | None = None
+) -> frozenset[UUID]:
+    """Gives back what the order of a basket had used, ``by`` whom it is cancelled; the offers that changed."""
     parameters = {
         "organisation": organisation,
         "basket": basket,
         "order": order,
         "nil": UUID(NIL),
+        "by": by,
+        "reason": ReleaseReason.ORDER_CANCELLED,
     }
     row = (await connection.execute(_GIVE_BACK, parameters)).one()
     return frozenset(row.changed)

@@ -186,7 +186,8 @@ class Orders:
         used = stored_pricing.load(row.pricing).pricing.balance_used
         if row.contact is not None:
             await db.take_back(connection, row.organisation, row.contact, used)
-        transaction.changed.update(await uses.give_back(connection, row.organisation, row.basket, order))
+        changed = await uses.give_back(connection, row.organisation, row.basket, order, by=viewer.actor)
+        transaction.changed.update(changed)
         await audit_sale(transaction, viewer, "cancelOrder", "Order", order, {"reason": reason})
         return Done({"order": order})
 

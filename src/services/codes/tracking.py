@@ -94,7 +94,7 @@ class Codes:
         found, before = done
         details: dict[str, object] = {"reason": reason, "statusBefore": before}
         await record(transaction, viewer.actor, "invalidateCode", "AdvantageCode", found.id, details)
-        await settle(transaction, [Invalidated(found.id, found.kind, found.offer, found.contact, before)])
+        await settle(transaction, viewer, [Invalidated(found.id, found.kind, found.offer, found.contact, before)])
         return found
 
 
@@ -133,7 +133,7 @@ def checked_reason(reason: str) -> str:
     return reason
 
 
-async def settle(transaction: Transaction, done: Sequence[Invalidated]) -> None:
+async def settle(transaction: Transaction, viewer: Viewer, done: Sequence[Invalidated]) -> None:
     """Moves what the invalidation of single-use codes changes besides themselves: baskets, limits, counts."""
     connection, organisation = transaction.connection, transaction.organisation
     transaction.changed.update(code.offer for code in done)
@@ -149,7 +149,7 @@ async def settle(transaction: Transaction, done: Sequence[Invalidated]) -> None:
         change = RedemptionCounts(invalidated=1, held=-was_held)
         changes[key] = changes.get(key, RedemptionCounts()) + change
     if held:
-        await claims.release_codes(connection, organisation, held)
+        await claims.release_codes(connection, organisation, held, by=viewer.actor)
     if changes:
         await counts.move(connection, organisation, changes)
 
