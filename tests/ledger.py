@@ -96,10 +96,16 @@ RULES: Final = {
     "the counts of codes are the codes": f"""
         SELECT * FROM (
             SELECT offer_id, coalesce(contact_id, {_NIL}) AS contact_id,
-                count(*) FILTER (WHERE kind = 'SINGLE_USE') AS generated, count(*) FILTER (WHERE status = 'HELD') AS held,
-                count(*) FILTER (WHERE status = 'USED') AS used,
-                count(*) FILTER (WHERE status = 'INVALIDATED' AND kind = 'SINGLE_USE') AS invalidated
-            FROM codes WHERE kind = 'SINGLE_USE' GROUP BY 1, 2
+                sum(CASE kind WHEN 'SINGLE_USE' THEN 1 ELSE coalesce(max_uses, 1 + l.held + l.used) END) AS generated,
+                sum(CASE kind WHEN 'SINGLE_USE' THEN (status = 'HELD')::integer ELSE l.held END) AS held,
+                sum(CASE kind WHEN 'SINGLE_USE' THEN (status = 'USED')::integer ELSE l.used END) AS used,
+                sum(CASE WHEN status <> 'INVALIDATED' THEN 0 WHEN kind = 'SINGLE_USE' THEN 1
+                    ELSE coalesce(max_uses - l.held - l.used, 1) END) AS invalidated
+            FROM codes c CROSS JOIN LATERAL (
+                SELECT count(DISTINCT basket_id) FILTER (WHERE state = 'HELD') AS held,
+                    count(DISTINCT basket_id) FILTER (WHERE state = 'USED') AS used
+                FROM redemptions r WHERE r.organisation_id = c.organisation_id AND r.code_id = c.id
+            ) l WHERE kind <> 'ACCESS' GROUP BY 1, 2
         ) c FULL JOIN (
             SELECT offer_id, contact_id, sum(generated) AS generated, sum(held) AS held, sum(used) AS used,
                 sum(invalidated) AS invalidated

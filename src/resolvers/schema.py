@@ -12,6 +12,7 @@ from resolvers.catalogue.catalogue import CatalogueQuery
 from resolvers.catalogue.organisation import OrganisationQuery
 from resolvers.codes.batches import BatchesMutation, BatchesQuery
 from resolvers.codes.codes import CodesMutation, CodesQuery
+from resolvers.codes.history import CodeHistoryQuery
 from resolvers.contacts.contacts import ContactsQuery
 from resolvers.counts.dashboard import DashboardQuery
 from resolvers.counts.live import Subscription
@@ -38,6 +39,7 @@ class Query(
     OrdersQuery,
     DashboardQuery,
     CodesQuery,
+    CodeHistoryQuery,
     BatchesQuery,
     AuditQuery,
 ):

@@ -140,6 +140,15 @@ def lock_codes(condition: str) -> str:
     """
 
 
+# How each use of a custom code counts (db.codes.chosen_counts): one without a maximum has always one more; one that is
+# off has lost what comes back to it. Whoever gives a code its first maximum, or takes it away, keeps sales waiting.
+CUSTOM_COUNTS = """
+    SELECT offer_id, uses, CASE WHEN max_uses IS NULL THEN uses ELSE 0 END AS made,
+        CASE WHEN max_uses IS NOT NULL AND status <> 'AVAILABLE' THEN -uses ELSE 0 END AS lost
+    FROM custom_moved
+    UNION ALL SELECT offer_id, uses, uses, 0 FROM custom WHERE max_uses IS NULL
+"""
+
 _RELEASED = released(
     "old",
     "NOT EXISTS (SELECT FROM new n WHERE n.basket_id = r.basket_id AND n.code_id = r.code_id)",
@@ -171,30 +180,33 @@ WITH new AS ({_NEW}), held AS (
         AND (c.status = 'AVAILABLE' OR (c.status = 'HELD' AND c.basket_id = ANY(:baskets)))
     RETURNING c.id, c.offer_id, c.contact_id, c.status, s.mine
 ), custom AS (
-    SELECT c.id, w.uses FROM ({_uses("new", "old")}) w CROSS JOIN LATERAL (
-        SELECT id FROM codes WHERE organisation_id = :organisation AND id = w.code_id
-            AND kind = 'CUSTOM' AND max_uses IS NOT NULL LIMIT 1) c
+    SELECT c.id, c.offer_id, c.max_uses, w.uses FROM ({_uses("new", "old")}) w CROSS JOIN LATERAL (
+        SELECT id, offer_id, max_uses FROM codes
+        WHERE organisation_id = :organisation AND id = w.code_id AND kind = 'CUSTOM' LIMIT 1) c
     WHERE w.uses <> 0
 ), custom_moved AS (
     UPDATE codes c SET uses = c.uses + w.uses FROM custom w
-    WHERE c.organisation_id = :organisation AND c.id = w.id
+    WHERE c.organisation_id = :organisation AND c.id = w.id AND w.max_uses IS NOT NULL
         AND (w.uses < 0 OR (c.status = 'AVAILABLE' AND c.uses + w.uses <= c.max_uses))
-    RETURNING c.id
+    RETURNING c.id, c.offer_id, c.max_uses, c.status, w.uses
 ), codes_moved AS (
     SELECT id FROM single_use_moved UNION ALL SELECT id FROM custom_moved
 ), {LIMITS}, counted AS (
-    INSERT INTO redemption_counts AS t (organisation_id, offer_id, contact_id, slot, held, tickets_held, version)
-    SELECT :organisation, offer_id, holder_id, {SLOT}, sum(held), sum(tickets), 1 FROM (
-        SELECT offer_id, coalesce(holder_id, :nil) AS holder_id, 0 AS held, tickets FROM new
-        UNION ALL SELECT offer_id, holder_id, 0, -tickets FROM old
+    INSERT INTO redemption_counts AS t
+        (organisation_id, offer_id, contact_id, slot, held, generated, invalidated, tickets_held, version)
+    SELECT :organisation, offer_id, holder_id, {SLOT}, sum(held), sum(made), sum(lost), sum(tickets), 1 FROM (
+        SELECT offer_id, coalesce(holder_id, :nil) AS holder_id, 0 AS held, 0 AS made, 0 AS lost, tickets FROM new
+        UNION ALL SELECT offer_id, holder_id, 0, 0, 0, -tickets FROM old
         UNION ALL
-        SELECT offer_id, coalesce(contact_id, :nil), CASE status WHEN 'HELD' THEN 1 ELSE -1 END, 0
+        SELECT offer_id, coalesce(contact_id, :nil), CASE status WHEN 'HELD' THEN 1 ELSE -1 END, 0, 0, 0
         FROM single_use_moved WHERE (status = 'HELD') <> mine
+        UNION ALL SELECT offer_id, :nil, uses, made, lost, 0 FROM ({CUSTOM_COUNTS}) c
     ) moves WHERE (SELECT count(*) FROM share_taken) + (SELECT count(*) FROM share_given) >= 0
     GROUP BY offer_id, holder_id HAVING sum(held) <> 0 OR sum(tickets) <> 0
     ORDER BY offer_id, holder_id
     ON CONFLICT (organisation_id, offer_id, contact_id, slot) DO UPDATE
-        SET held = t.held + excluded.held, tickets_held = t.tickets_held + excluded.tickets_held,
+        SET held = t.held + excluded.held, generated = t.generated + excluded.generated,
+            invalidated = t.invalidated + excluded.invalidated, tickets_held = t.tickets_held + excluded.tickets_held,
             version = t.version + 1
     RETURNING offer_id
 ), recorded AS (
@@ -209,7 +221,7 @@ WITH new AS ({_NEW}), held AS (
 SELECT
     ARRAY(
         (SELECT id FROM single_use WHERE basket_id IS NOT NULL EXCEPT SELECT id FROM single_use_moved)
-        UNION (SELECT id FROM custom EXCEPT SELECT id FROM custom_moved)) AS codes,
+        UNION (SELECT id FROM custom WHERE max_uses IS NOT NULL EXCEPT SELECT id FROM custom_moved)) AS codes,
     ARRAY(
         (SELECT offer_id FROM (SELECT offer_id, element_id FROM quota_wanted
             EXCEPT SELECT offer_id, element_id FROM quota_moved) q)

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from db.baskets.claims import LIMITS, lock_codes
+from db.baskets.claims import CUSTOM_COUNTS, LIMITS, lock_codes
 from db.baskets.code_uses import COLUMNS, ORDER_RELEASED, ReleaseReason, of_ledger
 from db.core.ledger import SLOT
 from db.core.tables import NIL
@@ -35,6 +35,10 @@ WITH asked AS (
     SELECT :organisation, offer_id, holder_id, {SLOT}, -sum(codes), sum(codes), -sum(tickets), sum(tickets), 1 FROM (
         SELECT offer_id, holder_id, 0 AS codes, tickets FROM used
         UNION ALL SELECT offer_id, coalesce(contact_id, :nil), 1, 0 FROM codes_used
+        UNION ALL SELECT c.offer_id, :nil, 1, 0
+        FROM (SELECT DISTINCT code_id FROM used WHERE code_id IS NOT NULL) u CROSS JOIN LATERAL (
+            SELECT offer_id FROM codes
+            WHERE organisation_id = :organisation AND id = u.code_id AND kind = 'CUSTOM' LIMIT 1) c
     ) moves GROUP BY offer_id, holder_id ORDER BY offer_id, holder_id
     ON CONFLICT (organisation_id, offer_id, contact_id, slot) DO UPDATE
         SET held = t.held + excluded.held, used = t.used + excluded.used,
@@ -60,21 +64,29 @@ WITH new AS (
     FROM locked l JOIN offers o ON o.organisation_id = :organisation AND o.id = l.offer_id AND o.returns_codes
     WHERE c.organisation_id = :organisation AND c.id = l.id AND c.status = 'USED' AND c.order_id = :order
     RETURNING c.id, c.offer_id, c.contact_id
+), custom AS (
+    SELECT c.id, c.offer_id, c.max_uses, -1 AS uses FROM asked a CROSS JOIN LATERAL (
+        SELECT id, offer_id, max_uses FROM codes
+        WHERE organisation_id = :organisation AND id = a.code_id AND kind = 'CUSTOM' LIMIT 1) c
 ), custom_moved AS (
-    UPDATE codes c SET uses = c.uses - 1
-    FROM locked l WHERE c.organisation_id = :organisation AND c.id = l.id AND l.kind = 'CUSTOM'
-    RETURNING c.id
+    UPDATE codes c SET uses = c.uses - 1 FROM custom w
+    WHERE c.organisation_id = :organisation AND c.id = w.id AND w.max_uses IS NOT NULL
+        AND (SELECT count(*) FROM locked) >= 0
+    RETURNING c.id, c.offer_id, c.max_uses, c.status, w.uses
 ), codes_moved AS (
     SELECT id FROM single_use_moved UNION ALL SELECT id FROM custom_moved
 ), {LIMITS}, released AS ({ORDER_RELEASED}), counted AS (
-    INSERT INTO redemption_counts AS t (organisation_id, offer_id, contact_id, slot, used, tickets_sold, version)
-    SELECT :organisation, offer_id, holder_id, {SLOT}, -sum(codes), -sum(tickets), 1 FROM (
-        SELECT offer_id, holder_id, 0 AS codes, tickets FROM old
-        UNION ALL SELECT offer_id, coalesce(contact_id, :nil), 1, 0 FROM single_use_moved
+    INSERT INTO redemption_counts AS t
+        (organisation_id, offer_id, contact_id, slot, used, generated, invalidated, tickets_sold, version)
+    SELECT :organisation, offer_id, holder_id, {SLOT}, sum(codes), sum(made), sum(lost), -sum(tickets), 1 FROM (
+        SELECT offer_id, holder_id, 0 AS codes, 0 AS made, 0 AS lost, tickets FROM old
+        UNION ALL SELECT offer_id, coalesce(contact_id, :nil), -1, 0, 0, 0 FROM single_use_moved
+        UNION ALL SELECT offer_id, :nil, uses, made, lost, 0 FROM ({CUSTOM_COUNTS}) c
     ) moves WHERE (SELECT count(*) FROM share_given) + (SELECT count(*) FROM quota_moved) >= 0
     GROUP BY offer_id, holder_id ORDER BY offer_id, holder_id
     ON CONFLICT (organisation_id, offer_id, contact_id, slot) DO UPDATE
-        SET used = t.used + excluded.used, tickets_sold = t.tickets_sold + excluded.tickets_sold,
+        SET used = t.used + excluded.used, generated = t.generated + excluded.generated,
+            invalidated = t.invalidated + excluded.invalidated, tickets_sold = t.tickets_sold + excluded.tickets_sold,
             version = t.version + 1
     RETURNING offer_id
 )

@@ -77,3 +77,19 @@ UPDATE redemptions r SET covered = r.tickets,
             WHERE entered ->> 'code' = r.code_id::text), 0) END
 FROM baskets b
 WHERE b.organisation_id = r.organisation_id AND b.id = r.basket_id AND r.state = 'HELD' AND r.code_id IS NOT NULL;
+
+-- Custom codes are counted as random ones are: as many as orders may use them, and one without a maximum as one more than
+-- are used or held.
+INSERT INTO redemption_counts AS own
+    (organisation_id, offer_id, contact_id, slot, generated, held, used, invalidated, version)
+SELECT c.organisation_id, c.offer_id, '00000000-0000-0000-0000-000000000000', 0,
+    sum(coalesce(c.max_uses, 1 + l.held + l.used)), sum(l.held), sum(l.used),
+    sum(CASE c.status WHEN 'INVALIDATED' THEN coalesce(c.max_uses - l.held - l.used, 1) ELSE 0 END), 1
+FROM codes c CROSS JOIN LATERAL (
+    SELECT count(DISTINCT basket_id) FILTER (WHERE state = 'HELD') AS held,
+        count(DISTINCT basket_id) FILTER (WHERE state = 'USED') AS used
+    FROM redemptions r WHERE r.organisation_id = c.organisation_id AND r.code_id = c.id
+) l WHERE c.kind = 'CUSTOM' AND c.kind <> 'SINGLE_USE' GROUP BY c.organisation_id, c.offer_id
+ON CONFLICT (organisation_id, offer_id, contact_id, slot) DO UPDATE SET version = own.version + 1,
+    generated = own.generated + excluded.generated, held = own.held + excluded.held, used = own.used + excluded.used,
+    invalidated = own.invalidated + excluded.invalidated;
