@@ -7,6 +7,8 @@ import strawberry
 
 from resolvers.access.audit import AuditQuery
 from resolvers.baskets.baskets import BasketsMutation, BasketsQuery
+from resolvers.baskets.cancellations import CancellationsMutation, CancellationsQuery
+from resolvers.baskets.entrance import EntranceMutation
 from resolvers.baskets.orders import OrdersMutation, OrdersQuery
 from resolvers.catalogue.catalogue import CatalogueQuery
 from resolvers.catalogue.organisation import OrganisationQuery
@@ -37,6 +39,7 @@ class Query(
     EligibilityQuery,
     BasketsQuery,
     OrdersQuery,
+    CancellationsQuery,
     DashboardQuery,
     CodesQuery,
     CodeHistoryQuery,
@@ -47,7 +50,15 @@ class Query(
 
 
 @strawberry.type
-class Mutation(ConfigurationMutation, BasketsMutation, OrdersMutation, BatchesMutation, CodesMutation):
+class Mutation(
+    ConfigurationMutation,
+    BasketsMutation,
+    OrdersMutation,
+    CancellationsMutation,
+    EntranceMutation,
+    BatchesMutation,
+    CodesMutation,
+):
     pass
 
 

@@ -61,7 +61,7 @@ class Claimed(NamedTuple):
         return not (self.missing_codes or self.missing_limits)
 
 
-_NEW = """
+NEW = """
     SELECT * FROM unnest(CAST(:ids AS uuid[]), CAST(:offers AS uuid[]), CAST(:codes AS uuid[]),
         CAST(:holders AS uuid[]), CAST(:products AS uuid[]), CAST(:performances AS uuid[]),
         CAST(:seat_categories AS uuid[]), CAST(:audience_sub_categories AS uuid[]), CAST(:tickets AS integer[]),
@@ -69,6 +69,7 @@ _NEW = """
     AS n(id, offer_id, code_id, holder_id, product_id, performance_id, seat_category_id, audience_sub_category_id,
         tickets, basket_id, contact_id, covered, discount)
 """
+"""The rows that a claim is to write."""
 
 _ELEMENTS = """CROSS JOIN LATERAL (VALUES (CAST(:nil AS uuid)), (r.product_id), (r.performance_id),
         (r.seat_category_id), (r.audience_sub_category_id)) e(element_id)"""
@@ -158,7 +159,7 @@ _RELEASED = released(
 )
 
 _CLAIM = text(f"""
-WITH new AS ({_NEW}), held AS (
+WITH new AS ({NEW}), held AS (
     SELECT basket_id, code_id FROM redemptions
     WHERE organisation_id = :organisation AND basket_id = ANY(:baskets) AND state = 'HELD'
 ), asked AS ({_uses("new", "held")}), locked AS (
@@ -268,6 +269,20 @@ async def claim(
     parameters = {
         "organisation": organisation,
         "baskets": [*(claim.basket for claim in claims), *ending],
+        "ending": list(ending),
+        "ended_as": ended_as,
+        "idle_in": [basket for basket, _ in idle],
+        "idle": [code for _, code in idle],
+        "by": by,
+        **new_rows(taken),
+    }
+    row = (await connection.execute(_CLAIM, parameters)).one()
+    return Claimed(frozenset(row.codes), frozenset(row.limits), frozenset(row.changed))
+
+
+def new_rows(taken: Sequence[tuple[Claim, HeldTickets]]) -> dict[str, object]:
+    """The parameters of ``NEW``, by which claims write rows of the ledger."""
+    return {
         "nil": UUID(NIL),
         "ids": [next_id() for _ in taken],
         "offers": [hold.offer for _, hold in taken],
@@ -282,14 +297,7 @@ async def claim(
         "contacts": [claim.contact for claim, _ in taken],
         "covered": [hold.covered for _, hold in taken],
         "discounts": [hold.discount for _, hold in taken],
-        "ending": list(ending),
-        "ended_as": ended_as,
-        "idle_in": [basket for basket, _ in idle],
-        "idle": [code for _, code in idle],
-        "by": by,
     }
-    row = (await connection.execute(_CLAIM, parameters)).one()
-    return Claimed(frozenset(row.codes), frozenset(row.limits), frozenset(row.changed))
 
 
 async def release(

@@ -5,13 +5,8 @@ that a claim writes nothing more than it has to; its record is written in the st
 or gives it back unused. What becomes of an order's uses later is noted in their records.
 """
 
-from collections.abc import Mapping
 from enum import StrEnum
-from typing import Final, NamedTuple
-from uuid import UUID
-
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
+from typing import Final
 
 
 class ReleaseReason(StrEnum):
@@ -24,13 +19,6 @@ class ReleaseReason(StrEnum):
     INVALIDATED = "INVALIDATED"
     ORDER_CANCELLED = "ORDER_CANCELLED"
     TICKETS_CANCELLED = "TICKETS_CANCELLED"
-
-
-class Rest(NamedTuple):
-    """The tickets of an order that a code still covers, and what it takes off them in minor units."""
-
-    tickets: int
-    discount: int
 
 
 def of_ledger(rows: str, condition: str = "true") -> str:
@@ -65,54 +53,21 @@ def released(rows: str, condition: str, reason: str) -> str:
     """
 
 
-# A single-use code that its offer keeps stays used, although its order is cancelled.
-ORDER_RELEASED: Final = """
-    UPDATE code_uses u SET released_at = greatest(now(), u.used_at), released_by = :by, release_reason = :reason
-    FROM codes c WHERE c.organisation_id = :organisation AND c.id = u.code_id
-        AND (c.kind <> 'SINGLE_USE' OR c.id IN (SELECT id FROM single_use_moved))
-        AND u.organisation_id = :organisation AND u.order_id = :order AND u.released_at IS NULL
+KEPT_OF_ORDER: Final = """
+    UPDATE code_uses u SET tickets = n.tickets, discount = n.discount
+    FROM (SELECT code_id, sum(covered) AS tickets, sum(discount) AS discount FROM new
+        WHERE code_id IS NOT NULL GROUP BY code_id) n
+    WHERE u.organisation_id = :organisation AND u.order_id = :order AND u.code_id = n.code_id
+        AND u.released_at IS NULL AND (u.tickets, u.discount) <> (n.tickets, n.discount)
 """
+"""SQL: the uses of an order are of what ``new`` rows of the ledger its codes still have."""
 
-_KEEP = text("""
-UPDATE code_uses u SET tickets = k.tickets, discount = k.discount
-FROM unnest(CAST(:codes AS uuid[]), CAST(:tickets AS integer[]), CAST(:discounts AS bigint[]))
-    AS k(code_id, tickets, discount)
-WHERE u.organisation_id = :organisation AND u.order_id = :order AND u.code_id = k.code_id AND u.released_at IS NULL
-""")
-_RELEASE = text("""
-UPDATE code_uses SET released_at = greatest(now(), used_at), released_by = :by, release_reason = :reason
-WHERE organisation_id = :organisation AND order_id = :order AND code_id = ANY(CAST(:codes AS uuid[]))
-    AND released_at IS NULL
-""")
-
-
-async def keep_rest(connection: AsyncConnection, organisation: UUID, order: UUID, left: Mapping[UUID, Rest]) -> None:
-    """Notes what is left of the uses of an order of which some tickets are cancelled, by code.
-
-    For codes that still cover tickets; those that cover none any more are released (``release_of_order``).
-    """
-    parameters = {
-        "organisation": organisation,
-        "order": order,
-        "codes": list(left),
-        "tickets": [rest.tickets for rest in left.values()],
-        "discounts": [rest.discount for rest in left.values()],
-    }
-    await connection.execute(_KEEP, parameters)
-
-
-async def release_of_order(
-    connection: AsyncConnection,
-    organisation: UUID,
-    order: UUID,
-    codes: list[UUID],
-    *,
-    reason: ReleaseReason,
-    by: str | None,
-) -> None:
-    """Notes that an order no longer uses these codes, with whoever ended it; what they had covered stays recorded.
-
-    The codes' own status, limits and counts are the caller's to move, in the same transaction.
-    """
-    parameters = {"organisation": organisation, "order": order, "codes": codes, "reason": reason, "by": by}
-    await connection.execute(_RELEASE, parameters)
+# A single-use code that its offer keeps stays used, although none of its tickets is left.
+RELEASED_OF_ORDER: Final = """
+    UPDATE code_uses u SET released_at = greatest(now(), u.used_at), released_by = :by, release_reason = :reason
+    FROM asked a JOIN codes c ON c.organisation_id = :organisation AND c.id = a.code_id
+    WHERE (c.kind <> 'SINGLE_USE' OR c.id IN (SELECT id FROM single_use_moved))
+        AND u.organisation_id = :organisation AND u.order_id = :order AND u.code_id = a.code_id
+        AND u.released_at IS NULL
+"""
+"""SQL: the codes that are ``asked`` for are no longer used by the order; what they covered at last stays recorded."""

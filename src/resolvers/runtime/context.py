@@ -13,8 +13,11 @@ from resolvers.runtime.loaders import BatchLoader, Shared
 from services.access.audit import Audit
 from services.access.credentials import Credentials, UnknownCredentials
 from services.access.misses import OF_CREDENTIALS, Misses
+from services.baskets.cancellations import Cancellations
+from services.baskets.entrance import Entrance
 from services.baskets.lifecycle import Baskets
 from services.baskets.orders import Orders
+from services.baskets.tickets import Tickets
 from services.catalogue.catalogues import Catalogues
 from services.catalogue.snapshot import Catalogue
 from services.codes.batches import Batches
@@ -52,6 +55,9 @@ class Services:
     eligibility: Eligibility
     baskets: Baskets
     orders: Orders
+    tickets: Tickets
+    entrance: Entrance
+    cancellations: Cancellations
     counts: Counts
     dashboards: Dashboards
     batches: Batches

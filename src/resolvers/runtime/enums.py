@@ -2,6 +2,7 @@
 
 import strawberry
 
+from services.catalogue.offer_details import CancellationPolicy
 from services.core.errors import FailureCode
 from services.core.texts import Language
 from services.core.viewer import Audience, StaffRole
@@ -17,6 +18,11 @@ for enum, description in (
     (OfferState, "DRAFT → VALIDATED → RUNNING ⇄ SUSPENDED → CLOSED; only RUNNING offers apply."),
     (TargetType, "For whom an advantage is."),
     (
+        CancellationPolicy,
+        "What becomes of the tickets that stay where others of their order are cancelled. KEEP: their prices stay. "
+        "ANEW: they are priced once more, at the order's own instant and terms.",
+    ),
+    (
         FailureCode,
         "What went wrong, for programs. New values may come: take one that you do not know like STATE_DOES_NOT_ALLOW.",
     ),
@@ -29,6 +35,7 @@ for enum, description in (
 
 __all__ = [
     "Audience",
+    "CancellationPolicy",
     "FailureCode",
     "Language",
     "OfferState",

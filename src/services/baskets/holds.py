@@ -1,6 +1,6 @@
 """Holding all that a price depends on, in one statement."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 from uuid import UUID
 
@@ -11,7 +11,7 @@ from services.baskets.quotes import Quote
 from services.core.expiry import claim
 from services.core.transactions import Transaction
 from services.pricing.facts.tickets import TicketKind
-from services.pricing.result import Hold
+from services.pricing.result import Hold, Pricing
 
 _NONE: Final = CodeEffect()
 
@@ -38,17 +38,24 @@ async def hold(transaction: Transaction, quotes: Sequence[tuple[Holder, Quote]],
 
 
 def _holds(quote: Quote) -> list[db.HeldTickets]:
-    effects = by_kind(quote.pricing)
-    return [_held(each, quote, effects) for each in quote.pricing.holds]
+    return held_tickets(quote.pricing, quote.holders)
 
 
-def _held(hold: Hold, quote: Quote, effects: dict[tuple[UUID, TicketKind], CodeEffect]) -> db.HeldTickets:
+def held_tickets(pricing: Pricing, holders: Mapping[UUID, UUID | None]) -> list[db.HeldTickets]:
+    """The rows of the ledger for what a price holds, each with the structure whose code it is."""
+    effects = by_kind(pricing)
+    return [_held(each, holders, effects) for each in pricing.holds]
+
+
+def _held(
+    hold: Hold, holders: Mapping[UUID, UUID | None], effects: dict[tuple[UUID, TicketKind], CodeEffect]
+) -> db.HeldTickets:
     # Taken out, lest another hold of the same code and kind tell it again.
     effect = _NONE if hold.code is None else effects.pop((hold.code, hold.kind), _NONE)
     return db.HeldTickets(
         offer=hold.offer,
         code=hold.code,
-        holder=None if hold.code is None else quote.holders.get(hold.code),
+        holder=None if hold.code is None else holders.get(hold.code),
         product=hold.kind.product,
         performance=hold.kind.performance,
         seat_category=hold.kind.seat_category,

@@ -8,10 +8,9 @@ import pytest
 from sqlalchemy import select, text, update
 from tests.services.theatre import House, build
 
-from db.baskets import claims, code_uses, uses
-from db.baskets.code_uses import ReleaseReason, Rest
+from db.baskets import claims, uses
+from db.baskets.code_uses import ReleaseReason
 from db.core import tables
-from db.core.ids import next_id
 from db.core.sessions import Sessions
 from services.core.expiry import Sweeper
 from services.core.transactions import Transactions
@@ -44,7 +43,8 @@ async def basket_of(house: House, order: UUID) -> UUID:
 async def give_back(house: House, order: UUID) -> None:
     basket = await basket_of(house, order)
     async with house.sessions.writing() as connection:
-        await uses.give_back(connection, house.theatre.organisation, basket, order, by=BY)
+        nothing = claims.Claim(basket, None, [])
+        assert (await uses.keep(connection, house.theatre.organisation, order, nothing, by=BY))[1]
 
 
 async def held_since(house: House, basket: UUID) -> datetime:
@@ -161,17 +161,20 @@ async def test_an_invalidated_code_leaves_the_basket_that_held_it(house: House) 
 
 
 async def test_an_order_of_which_tickets_are_cancelled_keeps_what_is_left_of_its_uses(house: House) -> None:
-    order = await house.use(await a_code(house))
-    [used] = await records(house)
-    organisation = house.theatre.organisation
+    batch = await house.made(quantity=2)
+    first, second = await house.codes(batch.id)
+    order = await house.use(first, second)
+    basket, organisation = await basket_of(house, order), house.theatre.organisation
     async with house.sessions.writing() as connection:
-        await code_uses.keep_rest(connection, organisation, order, {used.code_id: Rest(1, 500), next_id(): Rest(9, 9)})
-    [kept] = await records(house)
-    assert (kept.tickets, kept.discount, kept.released_at) == (1, 500, None)
-    async with house.sessions.writing() as connection:
-        await code_uses.release_of_order(
-            connection, organisation, order, [used.code_id], reason=ReleaseReason.TICKETS_CANCELLED, by=BY
-        )
-    [released] = await records(house)
-    assert (released.tickets, released.discount) == (1, 500)
-    assert (released.release_reason, released.released_by) == (ReleaseReason.TICKETS_CANCELLED, BY)
+        query = select(tables.redemptions).join(tables.codes, tables.codes.c.id == tables.redemptions.c.code_id)
+        row = (await connection.execute(query.where(tables.codes.c.code == first))).one()
+        kind = (row.product_id, None, None, row.audience_sub_category_id)
+        rest = claims.HeldTickets(row.offer_id, row.code_id, row.holder_id, *kind, tickets=1, covered=1, discount=500)
+        reason = ReleaseReason.TICKETS_CANCELLED
+        kept = claims.Claim(basket, None, [rest])
+        assert (await uses.keep(connection, organisation, order, kept, reason=reason, by=BY))[1]
+    found = {record.code_id: record for record in await records(house)}
+    left = found.pop(row.code_id)
+    assert (left.tickets, left.discount, left.released_at) == (1, 500, None)
+    [gone] = found.values()
+    assert (gone.release_reason, gone.released_by) == (ReleaseReason.TICKETS_CANCELLED, BY)

@@ -21,6 +21,8 @@ from services.core.errors import (
     NotFound,
     Path,
     Problem,
+    RefusedTicket,
+    TicketRefused,
     TotalChanged,
 )
 from services.core.retries import unversioned_fingerprints
@@ -54,6 +56,7 @@ class _StoredAnswer:
     refusals: tuple[Refusal, ...] = ()
     code: FailureCode = FailureCode.STATE_DOES_NOT_ALLOW
     total: int | None = None
+    refused: RefusedTicket | None = None
 
 
 _TOLD: Final = TypeAdapter(_StoredAnswer)
@@ -187,10 +190,10 @@ def _told(failure: Failure) -> _StoredAnswer:
             return _StoredAnswer(failure="NotFound", said=_kept(failure.text), path=path)
         case CodeRefused(refusals=refusals):
             return _StoredAnswer(failure="CodeRefused", said=_kept(failure.text), refusals=refusals)
-        case TotalChanged(total=total):
-            return _StoredAnswer(failure="Conflict", said=_kept(failure.text), code=failure.code, total=total)
         case Conflict(code=code):
-            return _StoredAnswer(failure="Conflict", said=_kept(failure.text), code=code)
+            total = failure.total if isinstance(failure, TotalChanged) else None
+            refused = failure.refused if isinstance(failure, TicketRefused) else None
+            return _StoredAnswer(failure="Conflict", said=_kept(failure.text), code=code, total=total, refused=refused)
     return _StoredAnswer(failure=type(failure).__name__, said=_kept(failure.text))
 
 
@@ -206,6 +209,8 @@ def _failure(told: _StoredAnswer) -> Failure:
             return CodeRefused(told.refusals)
         case "Forbidden":
             return Forbidden(said)
+    if told.refused is not None:
+        return TicketRefused(said, told.code, told.refused)
     return Conflict(said, told.code) if told.total is None else TotalChanged(said, told.total)
 
 
