@@ -64,6 +64,22 @@ RULES: Final = {
         LEFT JOIN offers o ON o.id = c.offer_id
         WHERE (c.status = 'USED' AND o.returns_codes OR r.code_id IS NOT NULL)
             AND (c.status <> 'USED' OR c.order_id IS DISTINCT FROM r.order_id)""",
+    "every code of an order has one record of its use": """
+        SELECT * FROM (
+            SELECT DISTINCT organisation_id, basket_id, code_id FROM redemptions
+            WHERE state <> 'HELD' AND code_id IS NOT NULL
+        ) r FULL JOIN (
+            SELECT organisation_id, basket_id, code_id, count(*) AS records FROM code_uses
+            WHERE order_id IS NOT NULL GROUP BY 1, 2, 3
+        ) u USING (organisation_id, basket_id, code_id)
+        WHERE records IS DISTINCT FROM 1""",
+    "a use goes on as long as its order, unless its offer keeps the code": """
+        SELECT u.id, u.released_at, o.state FROM code_uses u JOIN orders o ON o.id = u.order_id
+        JOIN codes c ON c.id = u.code_id
+        CROSS JOIN LATERAL (SELECT o.state = 'CONFIRMED'
+            OR c.kind = 'SINGLE_USE' AND c.status = 'USED' AND c.order_id = o.id AS goes_on) l
+        WHERE u.released_at IS NULL AND NOT goes_on
+            OR u.released_at IS NOT NULL AND u.release_reason <> 'TICKETS_CANCELLED' AND goes_on""",
     "the ledger follows the state of baskets and orders": """
         SELECT r.id, r.state, b.state, o.state FROM redemptions r JOIN baskets b ON b.id = r.basket_id
         LEFT JOIN orders o ON o.basket_id = b.id
@@ -103,10 +119,16 @@ RULES: Final = {
     "the counts of codes are the codes": f"""
         SELECT * FROM (
             SELECT offer_id, coalesce(contact_id, {_NIL}) AS contact_id,
-                count(*) FILTER (WHERE kind = 'SINGLE_USE') AS generated, count(*) FILTER (WHERE status = 'HELD') AS held,
-                count(*) FILTER (WHERE status = 'USED') AS used,
-                count(*) FILTER (WHERE status = 'INVALIDATED' AND kind = 'SINGLE_USE') AS invalidated
-            FROM codes WHERE kind = 'SINGLE_USE' GROUP BY 1, 2
+                sum(CASE kind WHEN 'SINGLE_USE' THEN 1 ELSE coalesce(max_uses, 1 + l.held + l.used) END) AS generated,
+                sum(CASE kind WHEN 'SINGLE_USE' THEN (status = 'HELD')::integer ELSE l.held END) AS held,
+                sum(CASE kind WHEN 'SINGLE_USE' THEN (status = 'USED')::integer ELSE l.used END) AS used,
+                sum(CASE WHEN status <> 'INVALIDATED' THEN 0 WHEN kind = 'SINGLE_USE' THEN 1
+                    ELSE coalesce(max_uses - l.held - l.used, 1) END) AS invalidated
+            FROM codes c CROSS JOIN LATERAL (
+                SELECT count(DISTINCT basket_id) FILTER (WHERE state = 'HELD') AS held,
+                    count(DISTINCT basket_id) FILTER (WHERE state = 'USED') AS used
+                FROM redemptions r WHERE r.organisation_id = c.organisation_id AND r.code_id = c.id
+            ) l WHERE kind <> 'ACCESS' GROUP BY 1, 2
         ) c FULL JOIN (
             SELECT offer_id, contact_id, sum(generated) AS generated, sum(held) AS held, sum(used) AS used,
                 sum(invalidated) AS invalidated

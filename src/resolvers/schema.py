@@ -14,6 +14,7 @@ from resolvers.catalogue.catalogue import CatalogueQuery
 from resolvers.catalogue.organisation import OrganisationQuery
 from resolvers.codes.batches import BatchesMutation, BatchesQuery
 from resolvers.codes.codes import CodesMutation, CodesQuery
+from resolvers.codes.history import CodeHistoryQuery
 from resolvers.contacts.contacts import ContactsQuery
 from resolvers.counts.dashboard import DashboardQuery
 from resolvers.counts.live import Subscription
@@ -41,6 +42,7 @@ class Query(
     CancellationsQuery,
     DashboardQuery,
     CodesQuery,
+    CodeHistoryQuery,
     BatchesQuery,
     AuditQuery,
 ):

@@ -26,6 +26,7 @@ from services.catalogue.catalogues import Catalogues
 from services.codes.batches import Batches
 from services.codes.custom_codes import CustomCodes
 from services.codes.download_links import DownloadLinks
+from services.codes.history import CodeHistory
 from services.codes.imports import Imports
 from services.codes.invalidation import Invalidation
 from services.codes.tracking import Codes
@@ -116,6 +117,7 @@ def build_services(own: House) -> Services:
         dashboards=Dashboards(held_now, catalogues),
         batches=batches,
         codes=Codes(held_now, transactions),
+        code_history=CodeHistory(held_now),
         imports=Imports(transactions),
         invalidation=Invalidation(sessions, transactions),
         tracking_lists=TrackingLists(held_now, catalogues, own.links),

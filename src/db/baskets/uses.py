@@ -9,7 +9,8 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from db.baskets.claims import LIMITS, NEW, Claim, lock_codes, new_rows
+from db.baskets.claims import CUSTOM_COUNTS, LIMITS, NEW, Claim, lock_codes, new_rows
+from db.baskets.code_uses import COLUMNS, KEPT_OF_ORDER, RELEASED_OF_ORDER, ReleaseReason, of_ledger
 from db.core.ledger import SLOT
 from db.core.tables import NIL
 
@@ -28,13 +29,20 @@ WITH asked AS (
     UPDATE redemptions SET state = 'USED'
     WHERE organisation_id = :organisation AND basket_id = :basket AND state = 'HELD'
         AND (SELECT count(*) FROM codes_used) >= 0
-    RETURNING offer_id, holder_id, tickets
+    RETURNING *
+), recorded AS (
+    INSERT INTO code_uses (organisation_id, {COLUMNS}, order_id, used_at)
+    SELECT :organisation, u.*, :order, greatest(now(), u.held_at) FROM ({of_ledger("used")}) u
 ), counted AS (
     INSERT INTO redemption_counts AS t
         (organisation_id, offer_id, contact_id, slot, held, used, tickets_held, tickets_sold, version)
     SELECT :organisation, offer_id, holder_id, {SLOT}, -sum(codes), sum(codes), -sum(tickets), sum(tickets), 1 FROM (
         SELECT offer_id, holder_id, 0 AS codes, tickets FROM used
         UNION ALL SELECT offer_id, coalesce(contact_id, :nil), 1, 0 FROM codes_used
+        UNION ALL SELECT c.offer_id, :nil, 1, 0
+        FROM (SELECT DISTINCT code_id FROM used WHERE code_id IS NOT NULL) u CROSS JOIN LATERAL (
+            SELECT offer_id FROM codes
+            WHERE organisation_id = :organisation AND id = u.code_id AND kind = 'CUSTOM' LIMIT 1) c
     ) moves GROUP BY offer_id, holder_id ORDER BY offer_id, holder_id
     ON CONFLICT (organisation_id, offer_id, contact_id, slot) DO UPDATE
         SET held = t.held + excluded.held, used = t.used + excluded.used,
@@ -58,29 +66,37 @@ WITH new AS ({NEW}), old AS (
     FROM locked l JOIN offers o ON o.organisation_id = :organisation AND o.id = l.offer_id AND o.returns_codes
     WHERE c.organisation_id = :organisation AND c.id = l.id AND c.status = 'USED' AND c.order_id = :order
     RETURNING c.id, c.offer_id, c.contact_id
+), custom AS (
+    SELECT c.id, c.offer_id, c.max_uses, -1 AS uses FROM asked a CROSS JOIN LATERAL (
+        SELECT id, offer_id, max_uses FROM codes
+        WHERE organisation_id = :organisation AND id = a.code_id AND kind = 'CUSTOM' LIMIT 1) c
 ), custom_moved AS (
-    UPDATE codes c SET uses = c.uses - 1
-    FROM locked l WHERE c.organisation_id = :organisation AND c.id = l.id AND l.kind = 'CUSTOM'
-    RETURNING c.id
+    UPDATE codes c SET uses = c.uses - 1 FROM custom w
+    WHERE c.organisation_id = :organisation AND c.id = w.id AND w.max_uses IS NOT NULL
+        AND (SELECT count(*) FROM locked) >= 0
+    RETURNING c.id, c.offer_id, c.max_uses, c.status, w.uses
 ), codes_moved AS (
     SELECT id FROM single_use_moved UNION ALL SELECT id FROM custom_moved
-), {LIMITS}, counted AS (
-    INSERT INTO redemption_counts AS t (organisation_id, offer_id, contact_id, slot, used, tickets_sold, version)
-    SELECT :organisation, offer_id, holder_id, {SLOT}, -sum(codes), sum(tickets), 1 FROM (
-        SELECT offer_id, coalesce(holder_id, :nil) AS holder_id, 0 AS codes, tickets FROM new
-        UNION ALL SELECT offer_id, holder_id, 0, -tickets FROM old
-        UNION ALL SELECT offer_id, coalesce(contact_id, :nil), 1, 0 FROM single_use_moved
+), {LIMITS}, kept AS ({KEPT_OF_ORDER}), released AS ({RELEASED_OF_ORDER}), counted AS (
+    INSERT INTO redemption_counts AS t
+        (organisation_id, offer_id, contact_id, slot, used, generated, invalidated, tickets_sold, version)
+    SELECT :organisation, offer_id, holder_id, {SLOT}, sum(codes), sum(made), sum(lost), sum(tickets), 1 FROM (
+        SELECT offer_id, coalesce(holder_id, :nil) AS holder_id, 0 AS codes, 0 AS made, 0 AS lost, tickets FROM new
+        UNION ALL SELECT offer_id, holder_id, 0, 0, 0, -tickets FROM old
+        UNION ALL SELECT offer_id, coalesce(contact_id, :nil), -1, 0, 0, 0 FROM single_use_moved
+        UNION ALL SELECT offer_id, :nil, uses, made, lost, 0 FROM ({CUSTOM_COUNTS}) c
     ) moves WHERE (SELECT count(*) FROM share_taken) + (SELECT count(*) FROM share_given) >= 0
     GROUP BY offer_id, holder_id HAVING sum(codes) <> 0 OR sum(tickets) <> 0 ORDER BY offer_id, holder_id
     ON CONFLICT (organisation_id, offer_id, contact_id, slot) DO UPDATE
-        SET used = t.used + excluded.used, tickets_sold = t.tickets_sold + excluded.tickets_sold,
+        SET used = t.used + excluded.used, generated = t.generated + excluded.generated,
+            invalidated = t.invalidated + excluded.invalidated, tickets_sold = t.tickets_sold + excluded.tickets_sold,
             version = t.version + 1
     RETURNING offer_id
 ), recorded AS (
     INSERT INTO redemptions (organisation_id, id, basket_id, offer_id, code_id, holder_id, contact_id, product_id,
-        performance_id, seat_category_id, audience_sub_category_id, tickets, state)
+        performance_id, seat_category_id, audience_sub_category_id, tickets, covered, discount, state)
     SELECT :organisation, id, basket_id, offer_id, code_id, coalesce(holder_id, :nil), contact_id, product_id,
-        performance_id, seat_category_id, audience_sub_category_id, tickets, 'USED' FROM new
+        performance_id, seat_category_id, audience_sub_category_id, tickets, covered, discount, 'USED' FROM new
 ), returned AS (
     INSERT INTO redemptions (organisation_id, id, basket_id, offer_id, code_id, holder_id, contact_id, product_id,
         performance_id, seat_category_id, audience_sub_category_id, tickets, state)
@@ -132,15 +148,24 @@ async def holders(connection: AsyncConnection, organisation: UUID, basket: UUID)
 
 
 async def keep(
-    connection: AsyncConnection, organisation: UUID, order: UUID, kept: Claim
+    connection: AsyncConnection,
+    organisation: UUID,
+    order: UUID,
+    kept: Claim,
+    *,
+    reason: ReleaseReason = ReleaseReason.ORDER_CANCELLED,
+    by: str | None = None,
 ) -> tuple[frozenset[UUID], bool]:
     """Leaves an order no more than what its tickets that stay have, and gives back the rest; the offers that changed.
+
+    The records of its codes' uses follow: what is left of those that it keeps, why and ``by`` whom the others ended.
 
     And whether all of it went: where what is kept takes more of a limit than the order had, and that is no longer
     there, the caller must roll back.
     """
     rows = new_rows([(kept, hold) for hold in kept.holds])
     parameters = {"organisation": organisation, "basket": kept.basket, "order": order, **rows}
+    parameters |= {"reason": reason, "by": by}
     row = (await connection.execute(_KEEP, parameters)).one()
     return frozenset(row.changed), not row.missing
 

@@ -521,12 +521,50 @@ redemptions = _owned(
     Column("audience_sub_category_id", Uuid, nullable=False),
     Column("tickets", Integer, nullable=False),
     Column("state", Text, nullable=False, server_default=text("'HELD'")),
+    # For the record of the code's use: the tickets that it covers, whether or not another code counts them already,
+    # what it takes off them, and since when the basket has held it.
+    Column("covered", Integer, nullable=False, server_default=text("0")),
+    Column("discount", BigInteger, nullable=False, server_default=text("0")),
+    _now("held_at"),
     # None where another code of the offer holds the tickets already: limits count them once.
     CheckConstraint("tickets >= 0", "tickets"),
     CheckConstraint("state IN ('HELD', 'USED', 'RETURNED')", "state"),
     Index(None, "organisation_id", "offer_id"),
     Index("redemptions_code_idx", "organisation_id", "code_id", postgresql_where=text("code_id IS NOT NULL")),
     key=("basket_id", "id"),
+)
+# Each use of a code that an order had, or a basket gave back unused; never removed. What baskets hold now stands in the
+# ledger alone. A use is over when it is released, whatever becomes of the code after. Its basket, offer and code are
+# never deleted.
+code_uses = _owned(
+    "code_uses",
+    Column("code_id", Uuid, nullable=False),
+    Column("offer_id", Uuid, nullable=False),
+    Column("holder_id", Uuid, nullable=False, server_default=text(f"'{NIL}'")),
+    Column("basket_id", Uuid, nullable=False),
+    Column("order_id", Uuid),
+    Column("contact_id", Uuid),
+    Column("tickets", Integer, nullable=False),
+    Column("discount", BigInteger, nullable=False),
+    _instant("held_at"),
+    _instant("used_at", nullable=True),
+    _instant("released_at", nullable=True),
+    Column("released_by", Text),
+    Column("release_reason", Text),
+    CheckConstraint("(order_id IS NULL) = (used_at IS NULL)", "used"),
+    CheckConstraint("(released_at IS NULL) = (release_reason IS NULL)", "released"),
+    CheckConstraint("used_at IS NOT NULL OR released_at IS NOT NULL", "kept"),
+    CheckConstraint("held_at <= used_at AND held_at <= released_at", "order"),
+    Index("code_uses_order_idx", "organisation_id", "order_id", postgresql_where=text("order_id IS NOT NULL")),
+    Index(
+        "code_uses_contact_idx",
+        "organisation_id",
+        "contact_id",
+        "id",
+        postgresql_where=text("contact_id IS NOT NULL AND order_id IS NOT NULL"),
+    ),
+    key=("code_id", "id"),
+    in_bulk=True,
 )
 
 # ── Records of who did what ──────────────────────────────────────────────────────────────────────

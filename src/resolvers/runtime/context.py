@@ -22,6 +22,7 @@ from services.catalogue.catalogues import Catalogues
 from services.catalogue.snapshot import Catalogue
 from services.codes.batches import Batches
 from services.codes.custom_codes import CustomCodes
+from services.codes.history import CodeHistory
 from services.codes.imports import Imports
 from services.codes.invalidation import Invalidation
 from services.codes.tracking import Codes
@@ -61,6 +62,7 @@ class Services:
     dashboards: Dashboards
     batches: Batches
     codes: Codes
+    code_history: CodeHistory
     imports: Imports
     invalidation: Invalidation
     tracking_lists: TrackingLists

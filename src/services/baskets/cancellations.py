@@ -14,6 +14,7 @@ from db.baskets import tickets as db_tickets
 from db.baskets import uses
 from db.baskets.cancellations import Cancellation
 from db.baskets.claims import Claim
+from db.baskets.code_uses import ReleaseReason
 from db.baskets.orders import OrderState
 from db.baskets.tickets import Redeemed, Repriced, Ticket
 from db.catalogue.catalogue import read_as_one
@@ -260,14 +261,17 @@ class Cancellations:
             await db_orders.pay_back(connection, order.organisation, order.contact, back.to_balance)
             if plan.is_whole:
                 await db_orders.forget(connection, order.organisation, order.contact)
-        await self._release(transaction, plan)
+        await self._release(transaction, viewer, plan)
 
-    async def _release(self, transaction: Transaction, plan: _Plan) -> None:
+    async def _release(self, transaction: Transaction, viewer: Viewer, plan: _Plan) -> None:
         """Leaves what is taken and counted to the tickets that stay. Raises Overtaken where they cannot have it."""
         connection, order = transaction.connection, plan.order
         holders = await uses.holders(connection, order.organisation, order.basket)
-        kept = Claim(order.basket, order.contact, held_tickets(plan.rest.holds, holders))
-        changed, complete = await uses.keep(connection, order.organisation, order.id, kept)
+        kept = Claim(order.basket, order.contact, held_tickets(plan.rest, holders))
+        reason = ReleaseReason.ORDER_CANCELLED if plan.is_whole else ReleaseReason.TICKETS_CANCELLED
+        changed, complete = await uses.keep(
+            connection, order.organisation, order.id, kept, reason=reason, by=viewer.actor
+        )
         if not complete:
             raise Overtaken
         transaction.changed.update(changed)

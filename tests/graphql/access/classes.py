@@ -96,8 +96,13 @@ RECORDS = {
 
 FOLLOWED = {
     "AdvantageCode": "id code status offer usedAt invalidatedAt invalidatedBy invalidationReason batch usedBy order "
+    "ticketsControlled kind uses usesHeld maxUses",
+    "CodeBatch": "id state offer quantity generated destination sentAt createdAt createdBy documentType language remark error "
+    "csvUrl xlsxUrl skipped contact",
+    "CodeEvent": "at kind by reason releaseReason destination order contact ticket",
+    "CodeLife": "code uses events",
+    "CodeUse": "id code offer order contact tickets discount heldAt usedAt releasedAt releasedBy releaseReason "
     "ticketsControlled",
-    "CodeBatch": "id state offer quantity generated destination sentAt createdAt error csvUrl xlsxUrl skipped contact",
     "CodeDashboard": "rows subtotals total",
     "CodeDashboardRow": "offer counts contact",
 }

@@ -74,6 +74,8 @@ class Things:
             "cancellationPreview": [("cancellationPreview(orderId: $id)", {"id": self.order})],
             "codeBatch": [("codeBatch(id: $id)", {"id": self.batch})],
             "codeDashboard": [("codeDashboard(seasonId: $id)", {"id": self.season})],
+            "codeHistory": [('codeHistory(code: "TYD-STAFF")', {})],
+            "codeLife": [('codeLife(code: "TYD-STAFF")', {})],
             "codesCsvUrl": [],
             "eligibleOffers": [("eligibleOffers(includeIneligible: true, first: 3)", {})],
             "priceBasket": [("priceBasket(input: {lines: [$line]})", {"line": self.line})],
