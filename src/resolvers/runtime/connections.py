@@ -6,7 +6,7 @@ Only forwards: ``first`` (20 by default, 100 at most) and ``after``. ``hasPrevio
 from base64 import b64decode, urlsafe_b64encode
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
 import strawberry
@@ -84,6 +84,13 @@ def connection(
             start_cursor=edges[0].cursor if edges else None,
             end_cursor=edges[-1].cursor if edges else None,
         ),
+    )
+
+
+def goes_on(page: Connection[N], after: object) -> Connection[N]:
+    """The page, of which the next one comes after this key: further things have not been looked at."""
+    return Connection(
+        edges=page.edges, page_info=replace(page.page_info, has_next_page=True, end_cursor=_cursor(after))
     )
 
 

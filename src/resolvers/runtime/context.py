@@ -13,12 +13,16 @@ from resolvers.runtime.loaders import BatchLoader, Shared
 from services.access.audit import Audit
 from services.access.credentials import Credentials, UnknownCredentials
 from services.access.misses import OF_CREDENTIALS, Misses
+from services.baskets.cancellations import Cancellations
+from services.baskets.entrance import Entrance
 from services.baskets.lifecycle import Baskets
 from services.baskets.orders import Orders
+from services.baskets.tickets import Tickets
 from services.catalogue.catalogues import Catalogues
 from services.catalogue.snapshot import Catalogue
 from services.codes.batches import Batches
 from services.codes.custom_codes import CustomCodes
+from services.codes.history import CodeHistory
 from services.codes.imports import Imports
 from services.codes.invalidation import Invalidation
 from services.codes.tracking import Codes
@@ -51,10 +55,14 @@ class Services:
     eligibility: Eligibility
     baskets: Baskets
     orders: Orders
+    tickets: Tickets
+    entrance: Entrance
+    cancellations: Cancellations
     counts: Counts
     dashboards: Dashboards
     batches: Batches
     codes: Codes
+    code_history: CodeHistory
     imports: Imports
     invalidation: Invalidation
     tracking_lists: TrackingLists

@@ -8,6 +8,7 @@ from typing import Final
 import strawberry
 from strawberry.types.enum import StrawberryEnumDefinition
 
+from services.catalogue.offer_details import CancellationPolicy
 from services.core.failure_codes import FailureCode, InputRule
 from services.core.texts import Language
 from services.core.viewer import Audience, StaffRole
@@ -37,6 +38,11 @@ for enum, description in (
     (OfferState, "DRAFT → VALIDATED → RUNNING ⇄ SUSPENDED → CLOSED; only RUNNING offers apply."),
     (TargetType, "For whom an advantage is."),
     (
+        CancellationPolicy,
+        "What becomes of the tickets that stay where others of their order are cancelled. KEEP: their prices stay. "
+        "ANEW: they are priced once more, at the order's own instant and terms.",
+    ),
+    (
         FailureCode,
         "What went wrong, for programs. New values may come: take one that you do not know like STATE_DOES_NOT_ALLOW.",
     ),
@@ -53,6 +59,7 @@ for enum, description in (
 
 __all__ = [
     "Audience",
+    "CancellationPolicy",
     "FailureCode",
     "InputRule",
     "Language",

@@ -4,15 +4,19 @@ A failure whose type is a member of the mutation's result union becomes that mem
 error with a ``code``. Whatever is no failure is a fault: the log has it in full, the client gets its id.
 """
 
+from datetime import datetime
+from typing import Self
+
 import strawberry
 
 from resolvers.runtime.context import Context, Info
 from resolvers.runtime.enums import FailureCode, InputRule, Language
-from resolvers.runtime.ids import WrongId
+from resolvers.runtime.ids import WrongId, encode
 from resolvers.runtime.refusals import Reader, Refusal, refusals
 from resolvers.runtime.scalars import Money, money
+from services.catalogue.snapshot import Catalogue
 from services.core import errors
-from services.core.texts import Text
+from services.core.texts import Text, localised
 from services.offers.refusal_texts import retry_after
 
 
@@ -63,6 +67,60 @@ class NotFound(Failure):
     path: list[str]
 
 
+strawberry.enum(
+    errors.EntryRefusal,
+    description="Why a ticket does not admit, or is not cancelled: of several reasons the one that no other gate and "
+    "no other hour would mend.",
+)
+
+
+@strawberry.type(description="What a gate shows of a ticket that it does not let in.")
+class RefusedTicket:
+    ticket_id: strawberry.ID
+    reason: errors.EntryRefusal
+    product_id: strawberry.ID = strawberry.field(description="What it admits to.")
+    product: str = strawberry.field(description="The name of that, in the language of the request.")
+    performance_id: strawberry.ID | None = strawberry.field(
+        description="The performance that it admits to; null for a product without."
+    )
+    starts_at: datetime | None = strawberry.field(description="When that performance starts.")
+    entry_opens_at: datetime | None = strawberry.field(description="From when on a gate of it lets in.")
+    entry_closes_at: datetime | None = strawberry.field(description="Until when a gate of it lets in.")
+    entries: int = strawberry.field(description="How often it was let in so far.")
+    entries_allowed: int = strawberry.field(description="How often it may be let in.")
+    controlled_at: datetime | None = strawberry.field(description="When it was let in last.")
+    controlled_by: str | None = strawberry.field(description="By whom that was.")
+    controlled_at_point_of_sale_id: strawberry.ID | None = strawberry.field(description="Where that was.")
+    controlled_at_point_of_sale: str | None = strawberry.field(
+        description="The name of that, in the language of the request."
+    )
+    cancelled_at: datetime | None = strawberry.field(description="When it was cancelled.")
+
+    @classmethod
+    def of(cls, facts: errors.RefusedTicket, catalogue: Catalogue, language: Language) -> Self:
+        performance = None if facts.performance is None else catalogue.performances[facts.performance]
+        place = facts.controlled_at_point_of_sale
+        return cls(
+            ticket_id=encode("Ticket", facts.ticket),
+            reason=facts.reason,
+            product_id=encode("Product", facts.product),
+            product=localised(catalogue.products[facts.product].name, language),
+            performance_id=None if performance is None else encode("Performance", performance.id),
+            starts_at=None if performance is None else performance.starts_at,
+            entry_opens_at=facts.opens_at,
+            entry_closes_at=facts.closes_at,
+            entries=facts.entries,
+            entries_allowed=facts.entries_allowed,
+            controlled_at=facts.controlled_at,
+            controlled_by=facts.controlled_by,
+            controlled_at_point_of_sale_id=None if place is None else encode("PointOfSale", place),
+            controlled_at_point_of_sale=None
+            if place is None
+            else localised(catalogue.points_of_sale[place].name, language),
+            cancelled_at=facts.cancelled_at,
+        )
+
+
 @strawberry.type(
     description="The state of the thing does not allow it: a basket that is no longer open, "
     "a code that is already used."
@@ -75,6 +133,9 @@ class Conflict(Failure):
     state: str | None = strawberry.field(
         description="The state that does not allow it, of the basket, order, offer or code, as its enum has it; null "
         "for what has no states."
+    )
+    ticket: RefusedTicket | None = strawberry.field(
+        default=None, description="The ticket that does not admit, or is not cancelled, and why."
     )
 
 
@@ -117,9 +178,11 @@ class _NotFoundHandler(strawberry.ExceptionHandler[errors.NotFound | WrongId, No
 class _ConflictHandler(strawberry.ExceptionHandler[errors.Conflict, Conflict]):
     async def handle(self, exception: errors.Conflict, *, field: object, info: Info) -> Conflict:
         context: Context = info.context
-        total = None
+        total = ticket = None
         if isinstance(exception, errors.TotalChanged):
             total = money(exception.total, (await context.catalogue()).organisation.currency)
+        elif isinstance(exception, errors.TicketRefused):
+            ticket = RefusedTicket.of(exception.refused, await context.catalogue(), context.language)
         return Conflict(
             code=exception.code,
             retry_after=exception.retry_after,
@@ -128,6 +191,7 @@ class _ConflictHandler(strawberry.ExceptionHandler[errors.Conflict, Conflict]):
             total=total,
             current_version=exception.version if isinstance(exception, errors.VersionClash) else None,
             state=exception.state,
+            ticket=ticket,
         )
 
 

@@ -46,6 +46,13 @@ def decode(global_id: str, *kinds: str, path: Path) -> UUID:
     return key
 
 
+def decode_all(global_ids: Sequence[str], *kinds: str, path: Path) -> tuple[UUID, ...]:
+    """The keys behind the ids of what an operation is about; raises NoId that names the place of the first that is
+    none.
+    """
+    return tuple(decode(each, *kinds, path=(*path, str(position))) for position, each in enumerate(global_ids))
+
+
 def decode_any(global_id: str, path: Path) -> tuple[str, UUID]:
     """The kind and the key behind an id of any kind; raises NoId that names ``path``."""
     found = _parsed(global_id)

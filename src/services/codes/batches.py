@@ -1,7 +1,7 @@
 """Batches: asking for codes to be made, and watching them being made (docs/domain.md, Codes)."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -9,12 +9,12 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.codes import batches as db
-from db.codes.batches import Batch, BatchState, DocumentType
+from db.codes.batches import Batch, BatchFilter, BatchState, DocumentType
 from db.core.ids import next_id
 from db.core.queue import enqueue, is_queued
 from db.core.sessions import Sessions
 from services.access.audit import record
-from services.access.permissions import may_follow, share_of
+from services.access.permissions import may_follow, require_follower, share_of
 from services.codes.checks import MOST_CODES, CodeReceiver, destination, receiver, remark_problems
 from services.codes.download_links import DownloadLinks
 from services.codes.lists import workbook
@@ -25,7 +25,7 @@ from services.core.texts import Language, text
 from services.core.transactions import Done, Transaction, Transactions
 from services.core.viewer import StaffRole, Viewer
 
-__all__ = ["Batch", "BatchRequest", "BatchState", "Batches", "DocumentType", "place", "set_going"]
+__all__ = ["Batch", "BatchFilter", "BatchRequest", "BatchState", "Batches", "DocumentType", "place", "set_going"]
 
 MAKING: Final = "batch"
 """The queue's name for making a batch's codes. The payload is the organisation's and the batch's id."""
@@ -77,6 +77,20 @@ class Batches:
         viewer.require_role(StaffRole.CODES)
         once = IdempotentRequest(viewer, key, "resendCodeBatch", (batch, to))
         return (await self._transactions.once(once, now, _resend, viewer, batch, to)).answer["batch"]
+
+    async def page(self, viewer: Viewer, wanted: BatchFilter, before: UUID | None, most: int) -> list[Batch]:
+        """The ``most`` newest batches older than the one ``before`` that the filter lets through.
+
+        A partner sees its own. Raises Forbidden.
+        """
+        require_follower(viewer)
+        own = share_of(viewer)
+        if own is not None and wanted.contact not in {None, own}:
+            return []
+        if own is not None:
+            wanted = replace(wanted, contact=own)
+        async with self._sessions.reading() as connection:
+            return await db.page(connection, viewer.organisation_id, wanted, before, most)
 
     async def find(self, viewer: Viewer, ids: Collection[UUID]) -> dict[UUID, Batch]:
         """The batches among ``ids`` that the viewer may see: of a partner its own, of shoppers and contacts none."""

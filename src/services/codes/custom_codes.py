@@ -109,6 +109,7 @@ async def _add(transaction: Transaction, viewer: Viewer, offer: UUID, code: str,
     )
     if not await db.add(transaction.connection, transaction.organisation, chosen):
         raise Overtaken
+    transaction.changed.add(offer)
     await _record(transaction, viewer, "addCustomCode", chosen)
     return Done({"offer": offer})
 
@@ -124,6 +125,7 @@ async def _update(
         wanted = replace(wanted, max_uses=max_uses)
     if wanted != stored.chosen:
         await db.save(transaction.connection, transaction.organisation, [wanted])
+        transaction.changed.add(offer)
         await _record(transaction, viewer, "updateCustomCode", wanted)
     return Done({"offer": offer})
 

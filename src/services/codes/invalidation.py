@@ -181,7 +181,7 @@ async def _invalidate(
     )
     if done and details is not None:
         await record(transaction, viewer.actor, "invalidateCodes", "AdvantageCodes", subject, details)
-    await settle(transaction, done)
+    await settle(transaction, viewer, done)
     return done
 
 

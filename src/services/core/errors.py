@@ -8,6 +8,7 @@
     ├── Conflict            the state of the thing does not allow it
     │   ├── TotalChanged    it costs something else by now
     │   ├── VersionClash    somebody has changed it since it was read
+    │   ├── TicketRefused   a ticket does not admit, or is not cancelled
     │   └── TooMany         this client, or this shop, asks for more than it may
     ├── CodeRefused         a code does not apply, with every reason
     ├── Unauthenticated     no credentials, or none that hold
@@ -18,8 +19,11 @@ Everything else that escapes a service is a fault, and is masked at the edge: an
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
 from itertools import islice
 from typing import Final, Protocol
+from uuid import UUID
 
 from db.core.outages import is_unavailable
 from services.core.failure_codes import FAILURE_CODES, INPUT_RULES, FailureCode, InputRule
@@ -119,6 +123,47 @@ class VersionClash(Conflict):
     def __init__(self, text: Text, version: int) -> None:
         super().__init__(text)
         self.version = version
+
+
+class EntryRefusal(StrEnum):
+    """Why a ticket does not admit, or is not cancelled."""
+
+    TICKET_CANCELLED = "TICKET_CANCELLED"
+    ORDER_CANCELLED = "ORDER_CANCELLED"
+    WRONG_PERFORMANCE = "WRONG_PERFORMANCE"
+    WRONG_PRODUCT = "WRONG_PRODUCT"
+    ALREADY_CONTROLLED = "ALREADY_CONTROLLED"
+    TOO_EARLY = "TOO_EARLY"
+    TOO_LATE = "TOO_LATE"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefusedTicket:
+    """The ticket that is refused, and all that a gate shows of it.
+
+    ``controlled_at``, ``controlled_by`` and ``controlled_at_point_of_sale`` are those of its last entry.
+    """
+
+    ticket: UUID
+    reason: EntryRefusal
+    product: UUID
+    performance: UUID | None
+    entries: int
+    entries_allowed: int
+    controlled_at: datetime | None = None
+    controlled_by: str | None = None
+    controlled_at_point_of_sale: UUID | None = None
+    opens_at: datetime | None = None
+    closes_at: datetime | None = None
+    cancelled_at: datetime | None = None
+
+
+class TicketRefused(Conflict):
+    """A ticket does not admit, or can no longer be cancelled; ``refused`` says why, with the facts."""
+
+    def __init__(self, text: Text, refused: RefusedTicket) -> None:
+        super().__init__(text)
+        self.refused = refused
 
 
 class TooMany(Conflict):

@@ -76,10 +76,14 @@ _FAILURES: Final[Mapping[FailureCode, str]] = {
     FailureCode.SUSPEND_FIRST: "suspend_first",
     FailureCode.STATE_DOES_NOT_ALLOW: """
         code_gone code_invalidated_already code_used_already offer_closed offer_has_random_codes order_cancelled
-        order_controlled partner_key_revoked state_does_not_follow
+        partner_key_revoked state_does_not_follow
         """,
-    FailureCode.ALREADY_CONTROLLED: "ticket_controlled_already",
-    FailureCode.TICKET_CANCELLED: "ticket_of_cancelled_order",
+    FailureCode.ALREADY_CONTROLLED: """
+        order_controlled ticket_controlled_already ticket_entries_used ticket_not_cancellable
+        """,
+    FailureCode.WRONG_PERFORMANCE: "ticket_of_another_performance ticket_of_another_product",
+    FailureCode.OUTSIDE_ENTRY_TIME: "ticket_too_early ticket_too_late",
+    FailureCode.TICKET_CANCELLED: "ticket_cancelled ticket_cancelled_before ticket_of_cancelled_order",
     FailureCode.TOTAL_CHANGED: "total_changed",
     FailureCode.TOO_MANY: "shop_too_busy too_many_attempts too_many_baskets too_many_codes too_many_held_tickets",
 }
@@ -91,7 +95,7 @@ _PROBLEMS: Final[Mapping[InputRule, str]] = {
         list_empty list_without_column name_missing no_mail_address performance_needed performances_missing
         point_of_sale_missing target_field_missing text_blank
         """,
-    InputRule.TOO_SHORT: "code_too_short",
+    InputRule.TOO_SHORT: "code_too_short part_of_code",
     InputRule.TOO_LONG: "code_too_long text_too_long",
     InputRule.OUT_OF_RANGE: """
         amount_negative amount_not_finite amount_too_large amount_zero bad_quantity basket_maximum_too_short
@@ -103,7 +107,8 @@ _PROBLEMS: Final[Mapping[InputRule, str]] = {
         """,
     InputRule.MALFORMED: """
         bad_idempotency_key bad_search code_characters currency_unknown file_not_json file_not_utf8 file_number
-        file_too_deep instant_malformed instant_without_offset list_comment_or_code list_line_unreadable
+        file_too_deep instant_malformed instant_without_offset list_comment_or_code list_line_above_header
+        list_line_unreadable
         malformed_cursor not_a_mail_address not_boolean not_decimal not_integer not_list not_object not_one_of not_text
         nothing_taken_in partner_key_name_unusable reason_unusable remark_unusable text_characters text_padded
         time_zone_unknown url_malformed

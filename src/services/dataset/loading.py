@@ -111,6 +111,9 @@ def _row(organisation: form.OrganisationItem, key: UUID) -> Organisation:
         basket_minutes=organisation.basket_minutes,
         # An organisation is claimed before its file is judged: a maximum that is too short is refused after that.
         basket_maximum_minutes=max(organisation.basket_minutes_in_all, organisation.basket_minutes),
+        entry_opens_minutes=organisation.entry_opens_minutes,
+        entry_closes_minutes=organisation.entry_closes_minutes,
+        returns_fees=organisation.returns_fees,
         version=1,
     )
 

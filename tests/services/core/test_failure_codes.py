@@ -25,7 +25,7 @@ _TOP_LEVEL = """
     """
 """Errors with a code of their own kind."""
 _NOT_FOUND = """
-    unknown_basket unknown_order unknown_ticket unknown_code mistyped_code unknown_batch code_not_in_basket
+    unknown_basket unknown_order unknown_ticket unknown_code mistyped_code unknown_batch code_not_in_basket ticket_not_of_order
     credentials_unknown_organisation credentials_unknown_point_of_sale credentials_unknown_contact partner_key_unknown
     """
 """What only NotFound says, whose code is its own."""
@@ -37,7 +37,7 @@ _WORDS = """
 OTHERS = frozenset(f"{_ELSEWHERE} {_TOP_LEVEL} {_NOT_FOUND} {_WORDS}".split())
 """Sentences that are neither a conflict nor a problem with an input."""
 
-CONFLICTS = {"Conflict", "TotalChanged", "TooMany", "VersionClash"}
+CONFLICTS = {"Conflict", "TicketRefused", "refused", "TotalChanged", "TooMany", "VersionClash"}
 PROBLEMS = {"Problem", "add"}
 
 

@@ -20,6 +20,8 @@ from services.core.errors import (
     NotFound,
     Path,
     Problem,
+    RefusedTicket,
+    TicketRefused,
     TotalChanged,
     VersionClash,
 )
@@ -55,6 +57,7 @@ class _StoredAnswer:
     total: int | None = None
     version: int | None = None
     state: str | None = None
+    refused: RefusedTicket | None = None
 
 
 _TOLD: Final = TypeAdapter(_StoredAnswer)
@@ -200,6 +203,7 @@ def _told_conflict(failure: Conflict) -> _StoredAnswer:
         total=failure.total if isinstance(failure, TotalChanged) else None,
         version=failure.version if isinstance(failure, VersionClash) else None,
         state=failure.state,
+        refused=failure.refused if isinstance(failure, TicketRefused) else None,
     )
 
 
@@ -219,6 +223,8 @@ def _failure(told: _StoredAnswer) -> Failure:
 
 
 def _conflict(said: Text, told: _StoredAnswer) -> Conflict:
+    if told.refused is not None:
+        return TicketRefused(said, told.refused)
     if told.total is not None:
         return TotalChanged(said, told.total)
     if told.version is not None:
