@@ -64,11 +64,28 @@ RULES: Final = {
         LEFT JOIN offers o ON o.id = c.offer_id
         WHERE (c.status = 'USED' AND o.returns_codes OR r.code_id IS NOT NULL)
             AND (c.status <> 'USED' OR c.order_id IS DISTINCT FROM r.order_id)""",
+    "every code of an order has one record of its use": """
+        SELECT * FROM (
+            SELECT DISTINCT organisation_id, basket_id, code_id FROM redemptions
+            WHERE state <> 'HELD' AND code_id IS NOT NULL
+        ) r FULL JOIN (
+            SELECT organisation_id, basket_id, code_id, count(*) AS records FROM code_uses
+            WHERE order_id IS NOT NULL GROUP BY 1, 2, 3
+        ) u USING (organisation_id, basket_id, code_id)
+        WHERE records IS DISTINCT FROM 1""",
+    "a use goes on as long as its order, unless its offer keeps the code": """
+        SELECT u.id, u.released_at, o.state FROM code_uses u JOIN orders o ON o.id = u.order_id
+        JOIN codes c ON c.id = u.code_id
+        CROSS JOIN LATERAL (SELECT o.state = 'CONFIRMED'
+            OR c.kind = 'SINGLE_USE' AND c.status = 'USED' AND c.order_id = o.id AS goes_on) l
+        WHERE u.released_at IS NULL AND NOT goes_on
+            OR u.released_at IS NOT NULL AND u.release_reason <> 'TICKETS_CANCELLED' AND goes_on""",
     "the ledger follows the state of baskets and orders": """
         SELECT r.id, r.state, b.state, o.state FROM redemptions r JOIN baskets b ON b.id = r.basket_id
         LEFT JOIN orders o ON o.basket_id = b.id
         WHERE (r.state, b.state, coalesce(o.state, '')) NOT IN
-            (('HELD', 'OPEN', ''), ('USED', 'CONFIRMED', 'CONFIRMED'), ('RETURNED', 'CONFIRMED', 'CANCELLED'))""",
+            (('HELD', 'OPEN', ''), ('USED', 'CONFIRMED', 'CONFIRMED'), ('RETURNED', 'CONFIRMED', 'CONFIRMED'),
+            ('RETURNED', 'CONFIRMED', 'CANCELLED'))""",
     "a confirmed basket is one order, and no other basket is": """
         SELECT b.id, b.state, count(o.id) FROM baskets b LEFT JOIN orders o ON o.basket_id = b.id
         GROUP BY b.organisation_id, b.id HAVING count(o.id) <> (b.state = 'CONFIRMED')::integer""",
@@ -76,16 +93,42 @@ RULES: Final = {
         SELECT o.id FROM orders o JOIN baskets b ON b.id = o.basket_id
         CROSS JOIN LATERAL (SELECT sum((line ->> 4)::integer) AS units FROM jsonb_array_elements(b.lines) line) l
         WHERE l.units <> (SELECT count(*) FROM tickets t WHERE t.order_id = o.id)""",
-    "no ticket of a cancelled order is scanned": """
-        SELECT t.barcode FROM tickets t JOIN orders o ON o.id = t.order_id
-        WHERE o.state = 'CANCELLED' AND t.controlled_at IS NOT NULL""",
+    "an order is cancelled with the last of its tickets, none of which was scanned": """
+        SELECT o.number, o.state FROM orders o JOIN tickets t ON t.order_id = o.id GROUP BY o.organisation_id, o.id
+        HAVING (o.state = 'CANCELLED') <> bool_and(t.cancelled_at IS NOT NULL)
+            OR o.state = 'CANCELLED' AND bool_or(t.controlled_at IS NOT NULL)""",
+    "an order's tickets are as many as its offers' tickets in the ledger": """
+        SELECT * FROM (
+            SELECT o.basket_id, (entry ->> 0)::uuid AS offer_id, count(*) AS tickets FROM orders o
+            JOIN tickets t ON t.order_id = o.id AND t.cancelled_at IS NULL, jsonb_array_elements(t.redeemed) entry
+            GROUP BY 1, 2
+        ) t FULL JOIN (
+            SELECT basket_id, offer_id, sum(tickets) AS tickets FROM redemptions WHERE state = 'USED' GROUP BY 1, 2
+        ) r USING (basket_id, offer_id) WHERE coalesce(t.tickets, 0) <> coalesce(r.tickets, 0)""",
+    "no more is given back than was paid, and for each ticket its part": """
+        SELECT o.number, c.total, c.for_tickets FROM orders o JOIN (
+            SELECT order_id, sum(for_tickets + for_fees) AS total, sum(for_tickets) AS for_tickets,
+                sum(to_balance) AS to_balance
+            FROM cancellations GROUP BY 1) c ON c.order_id = o.id
+        CROSS JOIN LATERAL (SELECT o.pricing::jsonb -> 'pricing' AS paid) p
+        WHERE c.total > (paid ->> 'subtotal')::bigint - (paid ->> 'advantage_discount')::bigint
+                - (paid ->> 'promotion_discount')::bigint + (paid ->> 'processing_fee')::bigint
+                + (paid ->> 'delivery_fee')::bigint
+            OR c.to_balance > (paid ->> 'balance_used')::bigint
+            OR c.for_tickets <> (SELECT sum(given_back) FROM tickets t WHERE t.order_id = o.id)""",
     "the counts of codes are the codes": f"""
         SELECT * FROM (
             SELECT offer_id, coalesce(contact_id, {_NIL}) AS contact_id,
-                count(*) FILTER (WHERE kind = 'SINGLE_USE') AS generated, count(*) FILTER (WHERE status = 'HELD') AS held,
-                count(*) FILTER (WHERE status = 'USED') AS used,
-                count(*) FILTER (WHERE status = 'INVALIDATED' AND kind = 'SINGLE_USE') AS invalidated
-            FROM codes WHERE kind = 'SINGLE_USE' GROUP BY 1, 2
+                sum(CASE kind WHEN 'SINGLE_USE' THEN 1 ELSE coalesce(max_uses, 1 + l.held + l.used) END) AS generated,
+                sum(CASE kind WHEN 'SINGLE_USE' THEN (status = 'HELD')::integer ELSE l.held END) AS held,
+                sum(CASE kind WHEN 'SINGLE_USE' THEN (status = 'USED')::integer ELSE l.used END) AS used,
+                sum(CASE WHEN status <> 'INVALIDATED' THEN 0 WHEN kind = 'SINGLE_USE' THEN 1
+                    ELSE coalesce(max_uses - l.held - l.used, 1) END) AS invalidated
+            FROM codes c CROSS JOIN LATERAL (
+                SELECT count(DISTINCT basket_id) FILTER (WHERE state = 'HELD') AS held,
+                    count(DISTINCT basket_id) FILTER (WHERE state = 'USED') AS used
+                FROM redemptions r WHERE r.organisation_id = c.organisation_id AND r.code_id = c.id
+            ) l WHERE kind <> 'ACCESS' GROUP BY 1, 2
         ) c FULL JOIN (
             SELECT offer_id, contact_id, sum(generated) AS generated, sum(held) AS held, sum(used) AS used,
                 sum(invalidated) AS invalidated

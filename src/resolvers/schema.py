@@ -7,11 +7,14 @@ import strawberry
 
 from resolvers.access.audit import AuditQuery
 from resolvers.baskets.baskets import BasketsMutation, BasketsQuery
+from resolvers.baskets.cancellations import CancellationsMutation, CancellationsQuery
+from resolvers.baskets.entrance import EntranceMutation
 from resolvers.baskets.orders import OrdersMutation, OrdersQuery
 from resolvers.catalogue.catalogue import CatalogueQuery
 from resolvers.catalogue.organisation import OrganisationQuery
 from resolvers.codes.batches import BatchesMutation, BatchesQuery
 from resolvers.codes.codes import CodesMutation, CodesQuery
+from resolvers.codes.history import CodeHistoryQuery
 from resolvers.contacts.contacts import ContactsQuery
 from resolvers.counts.dashboard import DashboardQuery
 from resolvers.counts.live import Subscription
@@ -37,8 +40,10 @@ class Query(
     EligibilityQuery,
     BasketsQuery,
     OrdersQuery,
+    CancellationsQuery,
     DashboardQuery,
     CodesQuery,
+    CodeHistoryQuery,
     BatchesQuery,
     AuditQuery,
 ):
@@ -46,7 +51,15 @@ class Query(
 
 
 @strawberry.type
-class Mutation(ConfigurationMutation, BasketsMutation, OrdersMutation, BatchesMutation, CodesMutation):
+class Mutation(
+    ConfigurationMutation,
+    BasketsMutation,
+    OrdersMutation,
+    CancellationsMutation,
+    EntranceMutation,
+    BatchesMutation,
+    CodesMutation,
+):
     pass
 
 

@@ -15,14 +15,18 @@ from services.access.credentials import Credentials
 from services.access.flood_alarm import FloodAlarm
 from services.access.misses import Misses
 from services.baskets.allowances import Allowance, Allowances
+from services.baskets.cancellations import Cancellations
+from services.baskets.entrance import Entrance
 from services.baskets.lifecycle import Baskets
 from services.baskets.orders import Orders
 from services.baskets.pricing_facts import FactsReader
 from services.baskets.quotes import Quotes
+from services.baskets.tickets import Tickets
 from services.catalogue.catalogues import Catalogues
 from services.codes.batches import Batches
 from services.codes.custom_codes import CustomCodes
 from services.codes.download_links import DownloadLinks
+from services.codes.history import CodeHistory
 from services.codes.imports import Imports
 from services.codes.invalidation import Invalidation
 from services.codes.tracking import Codes
@@ -96,6 +100,7 @@ def build_services(own: House) -> Services:
     held_now = HeldNow(sessions, transactions)
     offers = Offers(sessions, held_now)
     baskets = Baskets(sessions, catalogues, transactions, Quotes(facts), own.attempts, own.allowances)
+    tickets = Tickets(sessions)
     batches = Batches(sessions, transactions, own.links)
     return Services(
         credentials=own.credentials,
@@ -105,10 +110,14 @@ def build_services(own: House) -> Services:
         eligibility=Eligibility(sessions, catalogues, facts, own.attempts),
         baskets=baskets,
         orders=Orders(sessions, catalogues, transactions, baskets),
+        tickets=tickets,
+        entrance=Entrance(catalogues, transactions, tickets),
+        cancellations=Cancellations(sessions, catalogues, transactions),
         counts=Counts(held_now),
         dashboards=Dashboards(held_now, catalogues),
         batches=batches,
         codes=Codes(held_now, transactions),
+        code_history=CodeHistory(held_now),
         imports=Imports(transactions),
         invalidation=Invalidation(sessions, transactions),
         tracking_lists=TrackingLists(held_now, catalogues, own.links),

@@ -12,6 +12,7 @@ from starlette.types import ASGIApp
 
 from db.baskets import claims as db_claims
 from db.baskets.claims import Claim, Claimed
+from db.baskets.code_uses import ReleaseReason
 from db.core import sessions
 from services.baskets import quotes
 from services.core.errors import Failure
@@ -41,7 +42,13 @@ def check_before_write() -> None:
     write = db_claims.claim
 
     async def claim(
-        connection: AsyncConnection, organisation: UUID, claims: Sequence[Claim], ending: Sequence[UUID] = ()
+        connection: AsyncConnection,
+        organisation: UUID,
+        claims: Sequence[Claim],
+        ending: Sequence[UUID] = (),
+        *,
+        ended_as: ReleaseReason = ReleaseReason.BASKET_EXPIRED,
+        by: str | None = None,
     ) -> Claimed:
         baskets = [*(each.basket for each in claims), *ending]
         codes = [hold.code for each in claims for hold in each.holds if hold.code is not None]
@@ -49,7 +56,7 @@ def check_before_write() -> None:
         if await connection.scalar(_TAKEN_CODES, parameters):
             return Claimed(frozenset(codes), frozenset(), frozenset())
         await asyncio.sleep(0.03)
-        return await write(connection, organisation, claims, ending)
+        return await write(connection, organisation, claims, ending, ended_as=ended_as, by=by)
 
     db_claims.claim = claim
 

@@ -254,7 +254,16 @@ class House:
         return basket
 
     async def use(self, *codes: str) -> UUID:
-        """Lets an order use codes, each for one ticket at its offer's price."""
+        """Lets an order use single-use codes, each for one ticket at its offer's price."""
+        order, used = await self._use(*codes)
+        assert used == len(codes), "invalidated since"
+        return order
+
+    async def use_chosen(self, *codes: str) -> UUID:
+        """Lets an order use chosen codes, each for one ticket."""
+        return (await self._use(*codes))[0]
+
+    async def _use(self, *codes: str) -> tuple[UUID, int]:
         organisation, order = self.theatre.organisation, next_id()
         basket = await self.hold(*codes)
         where = {"organisation_id": organisation, "id": order, "point_of_sale_id": self.theatre.shop}
@@ -262,5 +271,4 @@ class House:
         async with self.sessions.writing() as connection:
             await connection.execute(insert(tables.orders).values(**where, **sale))
             used, _ = await uses.use(connection, organisation, basket, order, None)
-            assert len(used) == len(codes), "invalidated since"
-        return order
+        return order, len(used)

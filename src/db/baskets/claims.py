@@ -6,20 +6,25 @@ locked in one fixed order: codes, quotas, contact shares, counts, each by key. C
 limit.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from db.baskets.code_uses import ReleaseReason, released
 from db.core.ids import next_id
 from db.core.ledger import SLOT
 from db.core.tables import NIL
 
 
 class HeldTickets(NamedTuple):
-    """Tickets of one kind in a basket that profit from an offer; a row of the ledger."""
+    """Tickets of one kind in a basket that profit from an offer; a row of the ledger.
+
+    ``tickets`` count against limits. For the record of its use, ``covered`` are all that the code covers, also where
+    another code of the offer counts them, and ``discount`` is what it takes off them, in minor units.
+    """
 
     offer: UUID
     code: UUID | None
@@ -29,14 +34,17 @@ class HeldTickets(NamedTuple):
     seat_category: UUID | None
     audience_sub_category: UUID
     tickets: int
+    covered: int = 0
+    discount: int = 0
 
 
 class Claim(NamedTuple):
-    """All that one basket is to hold."""
+    """All that one basket is to hold. ``idle`` codes are entered, but do not apply."""
 
     basket: UUID
     contact: UUID | None
     holds: Sequence[HeldTickets]
+    idle: Collection[UUID] = ()
 
 
 class Claimed(NamedTuple):
@@ -53,14 +61,15 @@ class Claimed(NamedTuple):
         return not (self.missing_codes or self.missing_limits)
 
 
-_NEW = """
+NEW = """
     SELECT * FROM unnest(CAST(:ids AS uuid[]), CAST(:offers AS uuid[]), CAST(:codes AS uuid[]),
         CAST(:holders AS uuid[]), CAST(:products AS uuid[]), CAST(:performances AS uuid[]),
         CAST(:seat_categories AS uuid[]), CAST(:audience_sub_categories AS uuid[]), CAST(:tickets AS integer[]),
-        CAST(:holding AS uuid[]), CAST(:contacts AS uuid[]))
+        CAST(:holding AS uuid[]), CAST(:contacts AS uuid[]), CAST(:covered AS integer[]), CAST(:discounts AS bigint[]))
     AS n(id, offer_id, code_id, holder_id, product_id, performance_id, seat_category_id, audience_sub_category_id,
-        tickets, basket_id, contact_id)
+        tickets, basket_id, contact_id, covered, discount)
 """
+"""The rows that a claim is to write."""
 
 _ELEMENTS = """CROSS JOIN LATERAL (VALUES (CAST(:nil AS uuid)), (r.product_id), (r.performance_id),
         (r.seat_category_id), (r.audience_sub_category_id)) e(element_id)"""
@@ -132,8 +141,25 @@ def lock_codes(condition: str) -> str:
     """
 
 
+# How each use of a custom code counts (db.codes.chosen_counts): one without a maximum has always one more; one that is
+# off has lost what comes back to it. Whoever gives a code its first maximum, or takes it away, keeps sales waiting.
+CUSTOM_COUNTS = """
+    SELECT offer_id, uses, CASE WHEN max_uses IS NULL THEN uses ELSE 0 END AS made,
+        CASE WHEN max_uses IS NOT NULL AND status <> 'AVAILABLE' THEN -uses ELSE 0 END AS lost
+    FROM custom_moved
+    UNION ALL SELECT offer_id, uses, uses, 0 FROM custom WHERE max_uses IS NULL
+"""
+
+_RELEASED = released(
+    "old",
+    "NOT EXISTS (SELECT FROM new n WHERE n.basket_id = r.basket_id AND n.code_id = r.code_id)",
+    """CASE WHEN u.basket_id = ANY(:ending) THEN CAST(:ended_as AS text)
+        WHEN (u.basket_id, u.code_id) IN (SELECT * FROM unnest(CAST(:idle_in AS uuid[]), CAST(:idle AS uuid[])))
+        THEN 'NO_LONGER_APPLIES' ELSE 'TAKEN_OUT' END""",
+)
+
 _CLAIM = text(f"""
-WITH new AS ({_NEW}), held AS (
+WITH new AS ({NEW}), held AS (
     SELECT basket_id, code_id FROM redemptions
     WHERE organisation_id = :organisation AND basket_id = ANY(:baskets) AND state = 'HELD'
 ), asked AS ({_uses("new", "held")}), locked AS (
@@ -155,42 +181,48 @@ WITH new AS ({_NEW}), held AS (
         AND (c.status = 'AVAILABLE' OR (c.status = 'HELD' AND c.basket_id = ANY(:baskets)))
     RETURNING c.id, c.offer_id, c.contact_id, c.status, s.mine
 ), custom AS (
-    SELECT c.id, w.uses FROM ({_uses("new", "old")}) w CROSS JOIN LATERAL (
-        SELECT id FROM codes WHERE organisation_id = :organisation AND id = w.code_id
-            AND kind = 'CUSTOM' AND max_uses IS NOT NULL LIMIT 1) c
+    SELECT c.id, c.offer_id, c.max_uses, w.uses FROM ({_uses("new", "old")}) w CROSS JOIN LATERAL (
+        SELECT id, offer_id, max_uses FROM codes
+        WHERE organisation_id = :organisation AND id = w.code_id AND kind = 'CUSTOM' LIMIT 1) c
     WHERE w.uses <> 0
 ), custom_moved AS (
     UPDATE codes c SET uses = c.uses + w.uses FROM custom w
-    WHERE c.organisation_id = :organisation AND c.id = w.id
+    WHERE c.organisation_id = :organisation AND c.id = w.id AND w.max_uses IS NOT NULL
         AND (w.uses < 0 OR (c.status = 'AVAILABLE' AND c.uses + w.uses <= c.max_uses))
-    RETURNING c.id
+    RETURNING c.id, c.offer_id, c.max_uses, c.status, w.uses
 ), codes_moved AS (
     SELECT id FROM single_use_moved UNION ALL SELECT id FROM custom_moved
 ), {LIMITS}, counted AS (
-    INSERT INTO redemption_counts AS t (organisation_id, offer_id, contact_id, slot, held, tickets_held, version)
-    SELECT :organisation, offer_id, holder_id, {SLOT}, sum(held), sum(tickets), 1 FROM (
-        SELECT offer_id, coalesce(holder_id, :nil) AS holder_id, 0 AS held, tickets FROM new
-        UNION ALL SELECT offer_id, holder_id, 0, -tickets FROM old
+    INSERT INTO redemption_counts AS t
+        (organisation_id, offer_id, contact_id, slot, held, generated, invalidated, tickets_held, version)
+    SELECT :organisation, offer_id, holder_id, {SLOT}, sum(held), sum(made), sum(lost), sum(tickets), 1 FROM (
+        SELECT offer_id, coalesce(holder_id, :nil) AS holder_id, 0 AS held, 0 AS made, 0 AS lost, tickets FROM new
+        UNION ALL SELECT offer_id, holder_id, 0, 0, 0, -tickets FROM old
         UNION ALL
-        SELECT offer_id, coalesce(contact_id, :nil), CASE status WHEN 'HELD' THEN 1 ELSE -1 END, 0
+        SELECT offer_id, coalesce(contact_id, :nil), CASE status WHEN 'HELD' THEN 1 ELSE -1 END, 0, 0, 0
         FROM single_use_moved WHERE (status = 'HELD') <> mine
+        UNION ALL SELECT offer_id, :nil, uses, made, lost, 0 FROM ({CUSTOM_COUNTS}) c
     ) moves WHERE (SELECT count(*) FROM share_taken) + (SELECT count(*) FROM share_given) >= 0
     GROUP BY offer_id, holder_id HAVING sum(held) <> 0 OR sum(tickets) <> 0
     ORDER BY offer_id, holder_id
     ON CONFLICT (organisation_id, offer_id, contact_id, slot) DO UPDATE
-        SET held = t.held + excluded.held, tickets_held = t.tickets_held + excluded.tickets_held,
+        SET held = t.held + excluded.held, generated = t.generated + excluded.generated,
+            invalidated = t.invalidated + excluded.invalidated, tickets_held = t.tickets_held + excluded.tickets_held,
             version = t.version + 1
     RETURNING offer_id
 ), recorded AS (
     INSERT INTO redemptions (organisation_id, id, basket_id, offer_id, code_id, holder_id, contact_id, product_id,
-        performance_id, seat_category_id, audience_sub_category_id, tickets)
-    SELECT :organisation, id, basket_id, offer_id, code_id, coalesce(holder_id, :nil), contact_id, product_id,
-        performance_id, seat_category_id, audience_sub_category_id, tickets FROM new
-)
+        performance_id, seat_category_id, audience_sub_category_id, tickets, covered, discount, held_at)
+    SELECT :organisation, n.id, n.basket_id, n.offer_id, n.code_id, coalesce(n.holder_id, :nil), n.contact_id,
+        n.product_id, n.performance_id, n.seat_category_id, n.audience_sub_category_id, n.tickets, n.covered,
+        n.discount, coalesce(since.held_at, now())
+    FROM new n LEFT JOIN (SELECT basket_id, code_id, min(held_at) AS held_at FROM old GROUP BY basket_id, code_id) since
+        ON since.basket_id = n.basket_id AND since.code_id = n.code_id
+), released AS ({_RELEASED})
 SELECT
     ARRAY(
         (SELECT id FROM single_use WHERE basket_id IS NOT NULL EXCEPT SELECT id FROM single_use_moved)
-        UNION (SELECT id FROM custom EXCEPT SELECT id FROM custom_moved)) AS codes,
+        UNION (SELECT id FROM custom WHERE max_uses IS NOT NULL EXCEPT SELECT id FROM custom_moved)) AS codes,
     ARRAY(
         (SELECT offer_id FROM (SELECT offer_id, element_id FROM quota_wanted
             EXCEPT SELECT offer_id, element_id FROM quota_moved) q)
@@ -208,7 +240,7 @@ WITH new AS (
     WHERE organisation_id = :organisation AND code_id = ANY(CAST(:codes AS uuid[])) AND state = 'HELD' RETURNING *
 ), codes_moved AS (
     SELECT id FROM old
-), {LIMITS}
+), {LIMITS}, released AS ({released("old", "true", f"'{ReleaseReason.INVALIDATED}'")})
 INSERT INTO redemption_counts AS t (organisation_id, offer_id, contact_id, slot, tickets_held, version)
 SELECT :organisation, offer_id, holder_id, {SLOT}, -sum(tickets), 1 FROM old
 WHERE (SELECT count(*) FROM share_given) >= 0 GROUP BY offer_id, holder_id
@@ -218,17 +250,39 @@ ON CONFLICT (organisation_id, offer_id, contact_id, slot) DO UPDATE
 
 
 async def claim(
-    connection: AsyncConnection, organisation: UUID, claims: Sequence[Claim], ending: Sequence[UUID] = ()
+    connection: AsyncConnection,
+    organisation: UUID,
+    claims: Sequence[Claim],
+    ending: Sequence[UUID] = (),
+    *,
+    ended_as: ReleaseReason = ReleaseReason.BASKET_EXPIRED,
+    by: str | None = None,
 ) -> Claimed:
     """Makes what each basket is to hold all that it holds: takes what is new, gives back what is no longer among it.
 
     No two of the baskets may want the same single-use code. All that the baskets ``ending`` hold is given back first,
     so that it can be taken. Where something was missing the caller must roll back: the rest has been taken by then.
+    Codes that are given back leave a record of it, with whoever it was done ``by`` where that is known.
     """
     taken = [(claim, hold) for claim in claims for hold in claim.holds]
+    idle = [(claim.basket, code) for claim in claims for code in claim.idle]
     parameters = {
         "organisation": organisation,
         "baskets": [*(claim.basket for claim in claims), *ending],
+        "ending": list(ending),
+        "ended_as": ended_as,
+        "idle_in": [basket for basket, _ in idle],
+        "idle": [code for _, code in idle],
+        "by": by,
+        **new_rows(taken),
+    }
+    row = (await connection.execute(_CLAIM, parameters)).one()
+    return Claimed(frozenset(row.codes), frozenset(row.limits), frozenset(row.changed))
+
+
+def new_rows(taken: Sequence[tuple[Claim, HeldTickets]]) -> dict[str, object]:
+    """The parameters of ``NEW``, by which claims write rows of the ledger."""
+    return {
         "nil": UUID(NIL),
         "ids": [next_id() for _ in taken],
         "offers": [hold.offer for _, hold in taken],
@@ -241,18 +295,23 @@ async def claim(
         "tickets": [hold.tickets for _, hold in taken],
         "holding": [claim.basket for claim, _ in taken],
         "contacts": [claim.contact for claim, _ in taken],
+        "covered": [hold.covered for _, hold in taken],
+        "discounts": [hold.discount for _, hold in taken],
     }
-    row = (await connection.execute(_CLAIM, parameters)).one()
-    return Claimed(frozenset(row.codes), frozenset(row.limits), frozenset(row.changed))
 
 
-async def release(connection: AsyncConnection, organisation: UUID, baskets: Sequence[UUID]) -> frozenset[UUID]:
-    """Gives back all that these baskets hold; the offers that changed."""
-    return (await claim(connection, organisation, (), baskets)).changed
+async def release(
+    connection: AsyncConnection, organisation: UUID, baskets: Sequence[UUID], *, by: str | None = None
+) -> frozenset[UUID]:
+    """Gives back all that these baskets, which somebody cancels, hold; the offers that changed."""
+    cancelled = ReleaseReason.BASKET_CANCELLED
+    return (await claim(connection, organisation, (), baskets, ended_as=cancelled, by=by)).changed
 
 
-async def release_codes(connection: AsyncConnection, organisation: UUID, codes: Sequence[UUID]) -> None:
-    """Takes the tickets of codes out of whatever baskets hold them, with what they took of every limit.
+async def release_codes(
+    connection: AsyncConnection, organisation: UUID, codes: Sequence[UUID], *, by: str | None = None
+) -> None:
+    """Takes the tickets of codes that are invalidated out of whatever baskets hold them, with what they took of limits.
 
     The codes' own status and count are the caller's to move, in the same transaction and before this.
     """
@@ -260,5 +319,6 @@ async def release_codes(connection: AsyncConnection, organisation: UUID, codes: 
         "organisation": organisation,
         "codes": list(codes),
         "nil": UUID(NIL),
+        "by": by,
     }
     await connection.execute(_RELEASE_CODES, parameters)

@@ -1,4 +1,4 @@
-"""Orders: concluded sales with their tickets."""
+"""Orders: concluded sales."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,12 +7,10 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, func, insert, select, text, update
+from sqlalchemy import Row, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from db.core.ids import uuid_of, uuid_or_none
 from db.core.tables import orders
-from db.core.tables import tickets as table
 
 
 class OrderState(StrEnum):
@@ -24,7 +22,11 @@ class OrderState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """A concluded sale; ``pricing`` is the price that was paid, as it was written for the basket."""
+    """A concluded sale; ``pricing`` is the price that was paid, as it was written for the basket.
+
+    ``remaining`` is what the tickets that stay cost, None until one is cancelled; ``terms`` are the offers that it has
+    as they were, None where no price is made anew.
+    """
 
     id: UUID
     organisation: UUID
@@ -34,34 +36,17 @@ class Order:
     contact: UUID | None
     point_of_sale: UUID
     pricing: str
+    remaining: str | None
+    terms: str | None
     confirmed_at: datetime
     cancelled_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class Ticket:
-    """One unit of an order's line; ``price`` in minor units is what was paid for it.
-
-    ``redeemed`` are the offers, each with the structure whose code it was, under which a scan of it is counted.
-    """
-
-    id: UUID
-    order: UUID
-    barcode: str
-    line: int
-    position: int
-    price: int
-    advantage: UUID | None
-    code: UUID | None
-    redeemed: tuple[tuple[UUID, UUID | None], ...]
-    controlled_at: datetime | None
-    controlled_at_point_of_sale: UUID | None
-
-
 _ADD = text("""
-INSERT INTO orders (organisation_id, id, number, basket_id, contact_id, point_of_sale_id, payment_reference, pricing)
+INSERT INTO orders (organisation_id, id, number, basket_id, contact_id, point_of_sale_id, payment_reference, pricing,
+    terms)
 SELECT organisation_id, :id, lpad(nextval('order_numbers')::text, 8, '0'), id, contact_id, point_of_sale_id,
-    :payment_reference, pricing
+    :payment_reference, pricing, :terms
 FROM baskets WHERE organisation_id = :organisation AND id = :basket
 """)
 _PAY = text("""
@@ -79,21 +64,14 @@ UPDATE contacts SET has_ordered = ordered_elsewhere OR EXISTS (
 WHERE organisation_id = :organisation AND id = :contact
 """)
 
-_CONTROL = text("""
-WITH sold AS (
-    SELECT o.id FROM orders o JOIN tickets t ON t.organisation_id = o.organisation_id AND t.order_id = o.id
-    WHERE t.organisation_id = :organisation AND t.barcode = :barcode AND o.state = 'CONFIRMED'
-    FOR SHARE OF o
-)
-UPDATE tickets t SET controlled_at = now(), controlled_by = :actor, controlled_point_of_sale_id = :point_of_sale
-FROM sold WHERE t.organisation_id = :organisation AND t.barcode = :barcode AND t.order_id = sold.id
-    AND t.controlled_at IS NULL
-RETURNING t.*
-""")
-
 
 async def add(
-    connection: AsyncConnection, organisation: UUID, order: UUID, basket: UUID, payment_reference: str | None
+    connection: AsyncConnection,
+    organisation: UUID,
+    order: UUID,
+    basket: UUID,
+    payment_reference: str | None,
+    terms: str | None,
 ) -> None:
     """The order that a basket becomes, with the next number; numbers grow, and one that is skipped means nothing."""
     parameters = {
@@ -101,32 +79,9 @@ async def add(
         "id": order,
         "basket": basket,
         "payment_reference": payment_reference,
+        "terms": terms,
     }
     await connection.execute(_ADD, parameters)
-
-
-async def add_tickets(connection: AsyncConnection, organisation: UUID, rows: Sequence[Ticket]) -> None:
-    """One row a ticket, none of them controlled yet."""
-    if not rows:
-        return
-    await connection.execute(
-        insert(table),
-        [
-            {
-                "organisation_id": organisation,
-                "id": row.id,
-                "order_id": row.order,
-                "barcode": row.barcode,
-                "line": row.line,
-                "position": row.position,
-                "price": row.price,
-                "advantage_id": row.advantage,
-                "code_id": row.code,
-                "redeemed": [[str(offer), holder and str(holder)] for offer, holder in row.redeemed],
-            }
-            for row in rows
-        ],
-    )
 
 
 async def pay_from_balance(connection: AsyncConnection, organisation: UUID, contact: UUID, amount: int) -> bool:
@@ -142,6 +97,13 @@ async def lock(connection: AsyncConnection, organisation: UUID, order: UUID) -> 
     return None if row is None else _order(row)
 
 
+async def keep(connection: AsyncConnection, organisation: UUID, order: UUID, remaining: str) -> None:
+    """Writes what the tickets of an order that stay cost."""
+    await connection.execute(
+        update(orders).where(orders.c.organisation_id == organisation, orders.c.id == order).values(remaining=remaining)
+    )
+
+
 async def cancel(connection: AsyncConnection, organisation: UUID, order: UUID, reason: str | None) -> None:
     """Marks an order CANCELLED, now."""
     await connection.execute(
@@ -151,73 +113,20 @@ async def cancel(connection: AsyncConnection, organisation: UUID, order: UUID, r
     )
 
 
-async def is_controlled(connection: AsyncConnection, organisation: UUID, order: UUID) -> bool:
-    """Whether a ticket of the order was scanned."""
-    statement = select(table.c.id).where(
-        table.c.organisation_id == organisation, table.c.order_id == order, table.c.controlled_at.is_not(None)
-    )
-    return (await connection.execute(statement.limit(1))).first() is not None
+async def pay_back(connection: AsyncConnection, organisation: UUID, contact: UUID, amount: int) -> None:
+    """Gives a contact ``amount`` minor units of balance back; even where that is nothing, their row is kept."""
+    await connection.execute(_PAY_BACK, {"organisation": organisation, "contact": contact, "amount": amount})
 
 
-async def take_back(connection: AsyncConnection, organisation: UUID, contact: UUID, amount: int) -> None:
-    """Gives a contact whose order is cancelled ``amount`` minor units of balance back.
-
-    Who has no other order, here or elsewhere, has not ordered before.
-    """
-    parameters = {"organisation": organisation, "contact": contact, "amount": amount}
-    await connection.execute(_PAY_BACK, parameters)
-    await connection.execute(_FORGET_ORDER, parameters)
-
-
-async def control(
-    connection: AsyncConnection, organisation: UUID, barcode: str, actor: str, point_of_sale: UUID | None
-) -> Ticket | None:
-    """The ticket, scanned now by this; None where no ticket of a confirmed order waits to be scanned by that barcode.
-
-    Sharing the order's row keeps it from being cancelled meanwhile.
-    """
-    parameters = {
-        "organisation": organisation,
-        "barcode": barcode,
-        "actor": actor,
-        "point_of_sale": point_of_sale,
-    }
-    row = (await connection.execute(_CONTROL, parameters)).one_or_none()
-    return None if row is None else _ticket(row)
-
-
-async def by_barcode(connection: AsyncConnection, organisation: UUID, barcode: str) -> Ticket | None:
-    """The ticket with this barcode."""
-    statement = select(table).where(table.c.organisation_id == organisation, table.c.barcode == barcode)
-    row = (await connection.execute(statement)).one_or_none()
-    return None if row is None else _ticket(row)
+async def forget(connection: AsyncConnection, organisation: UUID, contact: UUID) -> None:
+    """Who has no order that is not cancelled, here or elsewhere, has not ordered before; after ``pay_back``."""
+    await connection.execute(_FORGET_ORDER, {"organisation": organisation, "contact": contact})
 
 
 async def get(connection: AsyncConnection, organisation: UUID, ids: Sequence[UUID]) -> dict[UUID, Order]:
     """Orders by id."""
     statement = select(orders).where(orders.c.organisation_id == organisation, orders.c.id.in_(ids))
     return {row.id: _order(row) for row in await connection.execute(statement)}
-
-
-async def tickets_of(
-    connection: AsyncConnection, organisation: UUID, ids: Sequence[UUID]
-) -> dict[UUID, tuple[Ticket, ...]]:
-    """The tickets of orders, in the order of their lines."""
-    statement = (
-        select(table)
-        .where(table.c.organisation_id == organisation, table.c.order_id.in_(ids))
-        .order_by(table.c.order_id, table.c.line, table.c.position)
-    )
-    found: dict[UUID, list[Ticket]] = {order: [] for order in ids}
-    for row in await connection.execute(statement):
-        found[row.order_id].append(_ticket(row))
-    return {order: tuple(rows) for order, rows in found.items()}
-
-
-async def tickets(connection: AsyncConnection, organisation: UUID, ids: Sequence[UUID]) -> dict[UUID, Ticket]:
-    """Tickets by id."""
-    statement = select(table).where(table.c.organisation_id == organisation, table.c.id.in_(ids))
-    return {row.id: _ticket(row) for row in await connection.execute(statement)}
 
 
 def _order(row: Row[Any]) -> Order:
@@ -230,22 +139,8 @@ def _order(row: Row[Any]) -> Order:
         contact=row.contact_id,
         point_of_sale=row.point_of_sale_id,
         pricing=row.pricing,
+        remaining=row.remaining,
+        terms=row.terms,
         confirmed_at=row.confirmed_at,
         cancelled_at=row.cancelled_at,
-    )
-
-
-def _ticket(row: Row[Any]) -> Ticket:
-    return Ticket(
-        id=row.id,
-        order=row.order_id,
-        barcode=row.barcode,
-        line=row.line,
-        position=row.position,
-        price=row.price,
-        advantage=row.advantage_id,
-        code=row.code_id,
-        redeemed=tuple((uuid_of(offer), uuid_or_none(holder)) for offer, holder in row.redeemed),
-        controlled_at=row.controlled_at,
-        controlled_at_point_of_sale=row.controlled_point_of_sale_id,
     )

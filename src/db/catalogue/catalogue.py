@@ -30,7 +30,9 @@ Row = TypeVar(
 class Organisation:
     """A tenant. ``version`` moves with every change of its catalogue or offers.
 
-    A basket lives for ``basket_minutes`` after each of its changes, and ``basket_maximum_minutes`` in all.
+    A basket lives for ``basket_minutes`` after each of its changes, and ``basket_maximum_minutes`` in all. A gate lets
+    in from ``entry_opens_minutes`` before a performance starts to ``entry_closes_minutes`` after it does.
+    ``returns_fees``: an order's fees are given back with the last of its tickets.
     """
 
     id: UUID
@@ -40,6 +42,9 @@ class Organisation:
     timezone: str
     basket_minutes: int
     basket_maximum_minutes: int
+    entry_opens_minutes: int
+    entry_closes_minutes: int
+    returns_fees: bool
     version: int
 
 
@@ -123,11 +128,14 @@ class Campaign:
 
 @dataclass(frozen=True, slots=True)
 class ProductRow:
+    """``entries_allowed``: how often a ticket that is sold from now on admits."""
+
     id: UUID
     code: str
     name: Mapping[str, str]
     season_id: UUID
     family: str
+    entries_allowed: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,8 +204,8 @@ async def touch(connection: AsyncConnection, organisation_id: UUID) -> None:
 async def read(connection: AsyncConnection, organisation_id: UUID) -> CatalogueRows | None:
     """The catalogue of one organisation, None without such an organisation."""
     c = tables.organisations.c
-    lifespan = (c.basket_minutes, c.basket_maximum_minutes)
-    query = select(c.id, c.code, c.name, c.currency, c.timezone, *lifespan, c.catalogue_version)
+    names = [each.name for each in fields(Organisation)[:-1]]
+    query = select(*(c[name] for name in names), c.catalogue_version)
     organisation = (await connection.execute(query.where(c.id == organisation_id))).one_or_none()
     if organisation is None:
         return None

@@ -1,17 +1,17 @@
 """Batches: runs that make codes of one offer for one structure contact."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Select, insert, select, text, update
+from sqlalchemy import ColumnElement, Row, Select, func, insert, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.contacts.contacts import ContactKind
-from db.core.tables import batches, contacts
+from db.core.tables import batches, contacts, offers
 
 
 class BatchState(StrEnum):
@@ -67,6 +67,7 @@ class Batch:
     remark: str | None
     error: str | None
     created_at: datetime
+    created_by: str
     sent_at: datetime | None
     resends: int = 0
     skipped: int = 0
@@ -76,6 +77,23 @@ class Batch:
     def is_complete(self) -> bool:
         """Whether all its codes exist."""
         return self.generated == self.quantity
+
+
+@dataclass(frozen=True, slots=True)
+class BatchFilter:
+    """Which batches: those that satisfy every part that is set.
+
+    Asked for from ``since`` on, before ``until``. ``search`` stands anywhere in the remark, the address, the name of
+    who asked for it, or its code, in upper or lower case. No ``states`` are all.
+    """
+
+    offer: UUID | None = None
+    contact: UUID | None = None
+    season: UUID | None = None
+    states: tuple[BatchState, ...] = ()
+    since: datetime | None = None
+    until: datetime | None = None
+    search: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +196,36 @@ async def get(
     return {row.id: _batch(row) for row in await connection.execute(query)}
 
 
+async def page(
+    connection: AsyncConnection, organisation: UUID, wanted: BatchFilter, before: UUID | None, most: int
+) -> list[Batch]:
+    """The newest batches older than the one ``before`` that the filter lets through; their keys grow with time."""
+    query = _select(organisation).where(*_conditions(wanted))
+    if before is not None:
+        query = query.where(batches.c.id < before)
+    rows = await connection.execute(query.order_by(batches.c.id.desc()).limit(most))
+    return [_batch(row) for row in rows]
+
+
+def _conditions(wanted: BatchFilter) -> Iterator[ColumnElement[bool]]:
+    if wanted.offer is not None:
+        yield batches.c.offer_id == wanted.offer
+    if wanted.contact is not None:
+        yield batches.c.contact_id == wanted.contact
+    if wanted.season is not None:
+        of_season = (offers.c.organisation_id == batches.c.organisation_id) & (offers.c.season_id == wanted.season)
+        yield batches.c.offer_id.in_(select(offers.c.id).where(of_season))
+    if wanted.states:
+        yield batches.c.state.in_(wanted.states)
+    if wanted.since is not None:
+        yield batches.c.created_at >= wanted.since
+    if wanted.until is not None:
+        yield batches.c.created_at < wanted.until
+    if wanted.search:
+        said = (batches.c.remark, batches.c.destination, batches.c.created_by, batches.c.code)
+        yield or_(*(func.strpos(func.lower(column), func.lower(wanted.search)) > 0 for column in said))
+
+
 async def lock(connection: AsyncConnection, organisation: UUID, batch: UUID, *, wait: bool = True) -> Batch | None:
     """The batch, kept from all other changes until the transaction ends.
 
@@ -257,6 +305,7 @@ def _batch(row: Row[Any]) -> Batch:
         remark=row.remark,
         error=row.error,
         created_at=row.created_at,
+        created_by=row.created_by,
         sent_at=row.sent_at,
         resends=row.resends,
         sending_until=row.sending_until,

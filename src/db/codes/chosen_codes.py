@@ -13,6 +13,7 @@ from sqlalchemy import Row, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from db.codes import chosen_counts
 from db.codes.codes import CodeKind, CodeStatus
 from db.core.keyset import Page
 from db.core.ledger import stop_sales
@@ -128,15 +129,23 @@ async def custom_pages(
 
 
 async def add(connection: AsyncConnection, organisation_id: UUID, code: ChosenCode) -> bool:
-    """Adds a code unless its text is some code's of the organisation already; whether it did."""
+    """Adds a code, and counts it, unless its text is some code's of the organisation already; whether it did."""
     values = {"organisation_id": organisation_id} | {field.name: getattr(code, field.name) for field in fields(code)}
     statement = insert(codes).values(values).on_conflict_do_nothing(index_elements=["organisation_id", "code"])
-    return (await connection.execute(statement.returning(codes.c.id))).first() is not None
+    if (await connection.execute(statement.returning(codes.c.id))).first() is None:
+        return False
+    added = await chosen_counts.standings(connection, organisation_id, [code.id])
+    await chosen_counts.move(connection, organisation_id, (), added.values())
+    return True
 
 
 async def save(connection: AsyncConnection, organisation_id: UUID, rows: Sequence[ChosenCode]) -> None:
-    """Makes codes, or changes those that exist."""
+    """Makes codes, or changes those that exist, and makes the counts follow."""
+    ids = [row.id for row in rows]
+    before = await chosen_counts.standings(connection, organisation_id, ids)
     await upsert(connection, organisation_id, codes, rows)
+    after = await chosen_counts.standings(connection, organisation_id, ids)
+    await chosen_counts.move(connection, organisation_id, before.values(), after.values())
 
 
 async def count_uses(connection: AsyncConnection, organisation_id: UUID, code: UUID) -> None:

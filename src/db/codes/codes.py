@@ -34,7 +34,9 @@ class CodeKind(StrEnum):
 class Code:
     """A row. ``code`` is normalised, ``shown`` how it was chosen, None for random ones.
 
-    ``contact`` is the structure contact it was made for, None for custom and access codes.
+    ``contact`` is the structure contact it was made for, None for custom and access codes. ``uses`` are the orders that
+    use it, ``held`` the baskets that hold it, of ``max_uses`` at the most. Of chosen codes these and the status are as
+    ``db.codes.standing`` finds them.
     """
 
     id: UUID
@@ -51,13 +53,18 @@ class Code:
     invalidated_at: datetime | None
     invalidated_by: str | None
     invalidation_reason: str | None
+    uses: int
+    held: int
+    max_uses: int | None
 
 
 @dataclass(frozen=True, slots=True)
 class CodeFilter:
     """Which codes: those that satisfy every part that is set.
 
-    ``used_from`` is included, ``used_until`` is not; ``until`` is the id of the last that counts.
+    Instants ``from`` are included, those ``until`` are not; ``until`` is the id of the last that counts. ``part``
+    stands anywhere in the normalised code. ``buyer`` and ``order_number`` are of any order that ever used it. Who
+    invalidated it and why have what is asked for anywhere in them, in upper or lower case.
     """
 
     season: UUID | None = None
@@ -69,6 +76,13 @@ class CodeFilter:
     used_from: datetime | None = None
     used_until: datetime | None = None
     until: UUID | None = None
+    part: str | None = None
+    buyer: UUID | None = None
+    order_number: str | None = None
+    invalidated_by: str | None = None
+    invalidated_from: datetime | None = None
+    invalidated_until: datetime | None = None
+    invalidation_reason: str | None = None
 
 
 # One conditional statement: whoever uses or invalidates the code at the same time is either seen here or sees this.
@@ -82,7 +96,7 @@ WITH found AS (
 UPDATE codes c SET status = 'INVALIDATED', basket_id = NULL,
     invalidated_at = :now, invalidated_by = :actor, invalidation_reason = :reason
 FROM found WHERE c.organisation_id = :organisation AND c.id = found.id
-RETURNING c.*, found.status AS status_before
+RETURNING c.*, coalesce(c.max_uses - c.uses, 1) AS uses_left, found.status AS status_before
 """)
 
 # Each in the order of its id, as claims take codes: nobody waits for somebody who waits for them.
@@ -95,7 +109,8 @@ WITH found AS (
 UPDATE codes c SET status = 'INVALIDATED', basket_id = NULL,
     invalidated_at = :now, invalidated_by = :actor, invalidation_reason = :reason
 FROM found WHERE c.organisation_id = :organisation AND c.id = found.id
-RETURNING c.id, c.kind, c.offer_id, c.contact_id, found.status AS status_before
+RETURNING c.id, c.kind, c.offer_id, c.contact_id, coalesce(c.max_uses - c.uses, 1) AS uses_left,
+    found.status AS status_before
 """)
 
 # A ticket knows the code that opened its advantage. A promotional code covers what its order has of its offer: an order
@@ -118,13 +133,14 @@ GROUP BY c.id
 
 @dataclass(frozen=True, slots=True)
 class Invalidated:
-    """A code that was invalidated, and the status that it had."""
+    """A code that was invalidated, the status that it had, and of a chosen one how many uses it had left."""
 
     id: UUID
     kind: CodeKind
     offer: UUID
     contact: UUID | None
     before: CodeStatus
+    uses_left: int
 
 
 async def get(
@@ -167,8 +183,8 @@ async def invalidate(
     actor: str,
     reason: str,
     now: datetime,
-) -> tuple[Code, CodeStatus] | None:
-    """Invalidates an AVAILABLE or HELD code, whichever basket holds it; the code, and its status before.
+) -> tuple[Code, Invalidated] | None:
+    """Invalidates an AVAILABLE or HELD code, whichever basket holds it; the code, and what it was before.
 
     None where there is no such code, or none in such a state, or it was not made for ``contact`` where that is given.
     """
@@ -181,7 +197,7 @@ async def invalidate(
         "now": now,
     }
     row = (await connection.execute(_INVALIDATE, parameters)).one_or_none()
-    return None if row is None else (code_of(row), CodeStatus(row.status_before))
+    return None if row is None else (code_of(row), _invalidated(row))
 
 
 async def invalidate_many(
@@ -189,10 +205,7 @@ async def invalidate_many(
 ) -> list[Invalidated]:
     """Invalidates those that are AVAILABLE or HELD, whichever baskets hold them; leaves the others alone."""
     parameters = {"organisation": organisation, "ids": list(ids), "actor": actor, "reason": reason, "now": now}
-    return [
-        Invalidated(row.id, CodeKind(row.kind), row.offer_id, row.contact_id, CodeStatus(row.status_before))
-        for row in await connection.execute(_INVALIDATE_MANY, parameters)
-    ]
+    return [_invalidated(row) for row in await connection.execute(_INVALIDATE_MANY, parameters)]
 
 
 async def ids_of(
@@ -206,6 +219,11 @@ async def ids_of(
         contact,
     )
     return {code: (key, CodeStatus(status)) for code, key, status in await connection.execute(query)}
+
+
+def _invalidated(row: Row[Any]) -> Invalidated:
+    before = CodeStatus(row.status_before)
+    return Invalidated(row.id, CodeKind(row.kind), row.offer_id, row.contact_id, before, row.uses_left)
 
 
 def _select(organisation: UUID) -> Select[Any]:
@@ -233,4 +251,7 @@ def code_of(row: Row[Any]) -> Code:
         invalidated_at=row.invalidated_at,
         invalidated_by=row.invalidated_by,
         invalidation_reason=row.invalidation_reason,
+        uses=int(row.status == CodeStatus.USED),
+        held=int(row.status == CodeStatus.HELD),
+        max_uses=1 if row.kind == CodeKind.SINGLE_USE else row.max_uses,
     )

@@ -16,14 +16,25 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.codes.bulk import code_id
 from db.codes.codes import Code, CodeFilter, CodeStatus, code_of
+from db.codes.standing import STATUS, as_they_stand
 
 ListedCode = tuple[UUID, str, str | None, str]
 """Id, code, how it is shown and status of a code, as little as can be: lists have millions."""
 
 
+def is_sought(wanted: CodeFilter) -> bool:
+    """Whether codes have to be looked through for what the filter wants: no index leads to it."""
+    return all(getattr(wanted, part) is None for part in _DIRECT) and any(
+        getattr(wanted, part) is not None for part in _SOUGHT
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class TrackedCode:
-    """A code with the names that stand for what it refers to. Names of offers by language."""
+    """A code with the names that stand for what it refers to: of a chosen one, its newest order and who had it.
+
+    Names of offers by language.
+    """
 
     code: Code
     offer_name: dict[str, str]
@@ -41,9 +52,17 @@ class _Shape(NamedTuple):
     @property
     def is_direct(self) -> bool:
         """Whether an index on the codes themselves leads to what is wanted."""
-        return not self.parts.isdisjoint({"code", "used_from", "used_until"}) or self.parts.isdisjoint(_OF_BATCHES)
+        return not self.parts.isdisjoint(_DIRECT) or self.parts.isdisjoint(_OF_BATCHES)
 
 
+_USED_BY: Final = "SELECT u.code_id FROM code_uses u WHERE u.organisation_id = :organisation"
+_USED_WHEN: Final = {"used_from": "used_at >= :used_from", "used_until": "used_at < :used_until"}
+_INVALIDATED: Final = frozenset({"invalidated_by", "invalidated_from", "invalidated_until", "invalidation_reason"})
+_SOUGHT: Final = _INVALIDATED | {"part"}
+"""Parts of a filter that no index leads to."""
+LOOKED_THROUGH: Final = 100_000
+"""How many codes one statement looks through where it has to: some hundredths of a second."""
+_DIRECT: Final = frozenset({"code", "buyer", "order_number", *_USED_WHEN})
 _OF_BATCHES: Final = {
     "batch": "b.id = :batch",
     "offer": "b.offer_id = :offer",
@@ -54,8 +73,14 @@ _OF_BATCHES: Final = {
 }
 _OF_CODES: Final = {
     "code": "c.code = :code",
-    "used_from": "c.used_at >= :used_from",
-    "used_until": "c.used_at < :used_until",
+    "part": "strpos(c.code, :part) > 0",
+    "buyer": f"c.id IN ({_USED_BY} AND u.contact_id = :buyer AND u.order_id IS NOT NULL)",
+    "order_number": f"""c.id IN ({_USED_BY} AND u.order_id = (
+        SELECT id FROM orders WHERE organisation_id = :organisation AND number = :order_number))""",
+    "invalidated_by": "strpos(lower(c.invalidated_by), lower(:invalidated_by)) > 0",
+    "invalidated_from": "c.invalidated_at >= :invalidated_from",
+    "invalidated_until": "c.invalidated_at < :invalidated_until",
+    "invalidation_reason": "strpos(lower(c.invalidation_reason), lower(:invalidation_reason)) > 0",
     "until": "c.id <= :until",
     "after": "c.id > :after",
 }
@@ -76,7 +101,21 @@ async def page(
     """The next codes that the filter lets through, in order of id; its code is normalised."""
     statement = _page(_shape(wanted, after), "*")
     parameters = _parameters(organisation, wanted, after, most)
-    return [code_of(row) for row in await connection.execute(statement, parameters)]
+    found = [code_of(row) for row in await connection.execute(statement, parameters)]
+    return await as_they_stand(connection, organisation, found)
+
+
+async def search(
+    connection: AsyncConnection, organisation: UUID, wanted: CodeFilter, after: UUID | None, most: int
+) -> tuple[list[UUID], UUID | None]:
+    """The ids of the next codes that the filter lets through, where no index leads to them: the codes are looked
+    through, so many at the most; and the last one looked at, None where there are no further ones.
+    """
+    statement = _search(_shape(wanted, after))
+    parameters = _parameters(organisation, wanted, after, most) | {"looked_through": LOOKED_THROUGH}
+    rows = (await connection.execute(statement, parameters)).all()
+    looked, last = rows[0].looked, rows[0].last
+    return [row.id for row in rows if row.id is not None], last if looked == LOOKED_THROUGH else None
 
 
 async def tracked(
@@ -85,7 +124,9 @@ async def tracked(
     """A page of codes, each with the names of its offer, contact and buyer, as the tracking list shows them."""
     statement = _tracked(_shape(wanted, after))
     parameters = _parameters(organisation, wanted, after, most)
-    return [TrackedCode(code_of(row), *row[-4:]) for row in await connection.execute(statement, parameters)]
+    rows = (await connection.execute(statement, parameters)).all()
+    codes = await as_they_stand(connection, organisation, [code_of(row) for row in rows])
+    return [TrackedCode(code, *row[-4:]) for code, row in zip(codes, rows, strict=True)]
 
 
 async def of_batch(
@@ -118,13 +159,34 @@ def _page(shape: _Shape, columns: str) -> TextClause:
 
 
 @lru_cache
+def _search(shape: _Shape) -> TextClause:
+    of_invalidated = {"invalidated"} if not shape.parts.isdisjoint(_INVALIDATED) else set()
+    base = _Shape((shape.parts - _SOUGHT) | of_invalidated, shape.status)
+    looked_at = _page_text(base, "id, code, invalidated_at, invalidated_by, invalidation_reason")
+    sought = [condition for name, condition in _OF_CODES.items() if name in shape.parts & _SOUGHT]
+    return text(f"""
+WITH looked_at AS MATERIALIZED ({looked_at.replace(":most", ":looked_through")})
+SELECT w.looked, w.last, c.id FROM (
+    SELECT count(*) AS looked, (SELECT id FROM looked_at ORDER BY id DESC LIMIT 1) AS last FROM looked_at
+) w LEFT JOIN (SELECT id FROM looked_at c WHERE {_all(*sought)} ORDER BY id LIMIT :most) c ON true ORDER BY c.id
+""")
+
+
+@lru_cache
 def _tracked(shape: _Shape) -> TextClause:
     return text(f"""
 SELECT c.*, o.public_name, holder.name, buyer.name, bought.number FROM ({_page_text(shape, "*")}) c
 JOIN offers o ON (o.organisation_id, o.id) = (c.organisation_id, c.offer_id)
 LEFT JOIN contacts holder ON (holder.organisation_id, holder.id) = (c.organisation_id, c.contact_id)
-LEFT JOIN contacts buyer ON (buyer.organisation_id, buyer.id) = (c.organisation_id, c.used_by)
-LEFT JOIN orders bought ON (bought.organisation_id, bought.id) = (c.organisation_id, c.order_id)
+LEFT JOIN LATERAL (
+    SELECT order_id, contact_id FROM code_uses u
+    WHERE c.kind <> 'SINGLE_USE' AND u.organisation_id = :organisation AND u.code_id = c.id AND u.released_at IS NULL
+    ORDER BY u.id DESC LIMIT 1
+) newest ON true
+LEFT JOIN contacts buyer ON (buyer.organisation_id, buyer.id)
+    = (c.organisation_id, coalesce(c.used_by, newest.contact_id))
+LEFT JOIN orders bought ON (bought.organisation_id, bought.id)
+    = (c.organisation_id, coalesce(c.order_id, newest.order_id))
 ORDER BY c.id
 """)
 
@@ -132,7 +194,7 @@ ORDER BY c.id
 @lru_cache
 def _count(shape: _Shape) -> TextClause:
     if shape.is_direct:
-        parts = [_codes(shape, "status", _OF_ANY_CODES)]
+        parts = _branches(shape, "status")
     else:
         inner = f"SELECT status FROM codes c WHERE {_all(_IN_BATCH, _own(shape))}"
         parts = [f"SELECT c.status FROM batches b CROSS JOIN LATERAL ({inner}) c WHERE {_batches(shape)}"]
@@ -142,15 +204,24 @@ def _count(shape: _Shape) -> TextClause:
 
 def _page_text(shape: _Shape, columns: str) -> str:
     if shape.is_direct:
-        return f"{_codes(shape, columns, _OF_ANY_CODES)} ORDER BY c.id LIMIT :most"
-    inner = f"SELECT {columns} FROM codes c WHERE {_all(_IN_BATCH, _own(shape))} ORDER BY c.id LIMIT :most"
-    # Batches come in order, and their codes in order within: the sort ends with the page.
-    batched = f"""(SELECT c.* FROM batches b CROSS JOIN LATERAL ({inner}) c
+        pages = [f"({branch} ORDER BY c.id LIMIT :most)" for branch in _branches(shape, columns)]
+    else:
+        inner = f"SELECT {columns} FROM codes c WHERE {_all(_IN_BATCH, _own(shape))} ORDER BY c.id LIMIT :most"
+        # Batches come in order, and their codes in order within: the sort ends with the page.
+        pages = [
+            f"""(SELECT c.* FROM batches b CROSS JOIN LATERAL ({inner}) c
 WHERE {_batches(shape)} ORDER BY b.id, c.id LIMIT :most)"""
-    if not _has_chosen(shape):
-        return batched
-    chosen = f"({_chosen(shape, columns)} ORDER BY c.id LIMIT :most)"
-    return f"SELECT * FROM ({batched} UNION ALL {chosen}) found ORDER BY id LIMIT :most"
+        ]
+        pages += [f"({_chosen(shape, columns)} ORDER BY c.id LIMIT :most)"] * _has_chosen(shape)
+    return pages[0] if len(pages) == 1 else f"SELECT * FROM ({' UNION ALL '.join(pages)}) found ORDER BY id LIMIT :most"
+
+
+def _branches(shape: _Shape, columns: str) -> list[str]:
+    """The codes that an index on them leads to: in one go, or chosen ones apart where their uses decide."""
+    if not shape.status and shape.parts.isdisjoint(_USED_WHEN):
+        return [f"{_codes(columns, _own(shape), shape)}"]
+    single_use = _codes(columns, _all("c.kind = 'SINGLE_USE'", _own(shape)), shape)
+    return [single_use] + [_chosen(shape, columns)] * _has_chosen(shape)
 
 
 def _has_chosen(shape: _Shape) -> bool:
@@ -158,22 +229,29 @@ def _has_chosen(shape: _Shape) -> bool:
 
 
 def _chosen(shape: _Shape, columns: str) -> str:
-    return f"{_codes(shape, columns, _OF_ANY_CODES)} AND c.kind <> 'SINGLE_USE'"
+    return _codes(columns, _all("c.kind <> 'SINGLE_USE'", _own(shape, chosen=True)), shape)
 
 
-def _codes(shape: _Shape, columns: str, more: dict[str, str]) -> str:
-    further = [condition for name, condition in more.items() if name in shape.parts]
-    return f"SELECT {columns} FROM codes c WHERE {_all('c.organisation_id = :organisation', *further, _own(shape))}"
+def _codes(columns: str, own: str, shape: _Shape) -> str:
+    further = [condition for name, condition in _OF_ANY_CODES.items() if name in shape.parts]
+    return f"SELECT {columns} FROM codes c WHERE {_all('c.organisation_id = :organisation', *further, own)}"
 
 
-def _own(shape: _Shape) -> str:
+def _own(shape: _Shape, *, chosen: bool = False) -> str:
     """What the codes themselves must be. Statuses as literals, for the sake of partial indexes."""
     conditions = [condition for name, condition in _OF_CODES.items() if name in shape.parts]
-    if not shape.parts.isdisjoint({"used_from", "used_until"}):
-        conditions.append("c.used_at IS NOT NULL")
+    used = [condition for name, condition in _USED_WHEN.items() if name in shape.parts]
+    if used and chosen:
+        live = _all("u.organisation_id = c.organisation_id AND u.code_id = c.id AND u.released_at IS NULL", *used)
+        conditions.append(f"EXISTS (SELECT FROM code_uses u WHERE {live})")
+    elif used:
+        conditions += ["c.used_at IS NOT NULL", *(f"c.{condition}" for condition in used)]
+    if not shape.parts.isdisjoint(_INVALIDATED | {"invalidated"}):
+        conditions.append("c.status = 'INVALIDATED' AND c.status <> 'AVAILABLE' AND c.invalidated_at IS NOT NULL")
     if shape.status:
-        conditions.append(f"c.status IN ({', '.join(repr(status.value) for status in shape.status)})")
-        conditions += ["c.status <> 'AVAILABLE'"] * (CodeStatus.AVAILABLE not in shape.status)
+        status = STATUS if chosen else "c.status"
+        conditions.append(f"{status} IN ({', '.join(repr(status.value) for status in shape.status)})")
+        conditions += ["c.status <> 'AVAILABLE'"] * (CodeStatus.AVAILABLE not in shape.status and not chosen)
     return _all(*conditions)
 
 
@@ -205,4 +283,11 @@ def _parameters(organisation: UUID, wanted: CodeFilter, after: UUID | None, most
         "used_from": wanted.used_from,
         "used_until": wanted.used_until,
         "until": wanted.until,
+        "part": wanted.part,
+        "buyer": wanted.buyer,
+        "order_number": wanted.order_number,
+        "invalidated_by": wanted.invalidated_by,
+        "invalidated_from": wanted.invalidated_from,
+        "invalidated_until": wanted.invalidated_until,
+        "invalidation_reason": wanted.invalidation_reason,
     }

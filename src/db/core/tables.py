@@ -106,10 +106,16 @@ organisations = Table(
     Column("basket_minutes", Integer, nullable=False),
     # How long a basket lives in all, however often it is changed.
     Column("basket_maximum_minutes", Integer, nullable=False, server_default=text("60")),
+    # How long before a performance starts, and after it did, its tickets are admitted.
+    Column("entry_opens_minutes", Integer, nullable=False, server_default=text("180")),
+    Column("entry_closes_minutes", Integer, nullable=False, server_default=text("1440")),
+    # Whether an order's fees are given back with the last of its tickets.
+    Column("returns_fees", Boolean, nullable=False, server_default=text("true")),
     # Moves with every change of catalogue or offers; processes replace their snapshot when they see it move.
     Column("catalogue_version", BigInteger, nullable=False, server_default=text("1")),
     CheckConstraint("basket_minutes > 0", "basket_minutes"),
     CheckConstraint("basket_maximum_minutes >= basket_minutes", "basket_maximum_minutes"),
+    CheckConstraint("entry_opens_minutes >= 0 AND entry_closes_minutes >= 0", "entry_minutes"),
 )
 
 # ── Catalogue ────────────────────────────────────────────────────────────────────────────────────
@@ -137,7 +143,14 @@ delivery_modes = _owned(
 )
 indicators = _owned("indicators", *_code(), _name(), Column("levels", ARRAY(Text), nullable=False))
 products = _owned(
-    "products", *_code(), _name(), *_reference("season_id", "seasons"), Column("family", Text, nullable=False)
+    "products",
+    *_code(),
+    _name(),
+    *_reference("season_id", "seasons"),
+    Column("family", Text, nullable=False),
+    # How often a ticket sold from now on admits.
+    Column("entries_allowed", Integer, nullable=False, server_default=text("1")),
+    CheckConstraint("entries_allowed > 0", "entries_allowed"),
 )
 performances = _owned(
     "performances",
@@ -243,12 +256,15 @@ offers = _owned(
     Column("combinable", Boolean, nullable=False, server_default=text("false")),
     # Whether its single-use codes are available again when their order is cancelled.
     Column("returns_codes", Boolean, nullable=False, server_default=text("true")),
+    # What becomes of the tickets that stay where others of their order are cancelled.
+    Column("cancellation_policy", Text, nullable=False, server_default=text("'KEEP'")),
     # {"indicator": {"id", "level"}, "hasOrdered": bool, "newsletter": bool, "contacts": [id],
     # "counterProfiles": [text]}, each of them only where it restricts.
     Column("restriction", JSONB, nullable=False, server_default=text("'{}'")),
     Column("version", BigInteger, nullable=False, server_default=text("1")),
     UniqueConstraint("organisation_id", "kind", "code"),
     CheckConstraint("kind IN ('ADVANTAGE', 'PROMOTIONAL_CODE')", "kind"),
+    CheckConstraint("cancellation_policy IN ('KEEP', 'ANEW')", "cancellation_policy"),
     CheckConstraint("state IN ('DRAFT', 'VALIDATED', 'RUNNING', 'SUSPENDED', 'CLOSED')", "state"),
     CheckConstraint("(kind = 'ADVANTAGE') = (season_id IS NOT NULL AND family IS NOT NULL)", "advantage"),
     CheckConstraint("tickets_per_code > 0", "tickets_per_code"),
@@ -424,6 +440,11 @@ orders = _owned(
     _now("confirmed_at"),
     _instant("cancelled_at", nullable=True),
     Column("cancellation_reason", Text),
+    # The offers that it has as they were, where one of them has the tickets that stay priced anew; as
+    # services.baskets.order_terms writes them.
+    Column("terms", Text),
+    # What the tickets that stay cost, as services.baskets.stored_pricing writes it; NULL until one is cancelled.
+    Column("remaining", Text),
     UniqueConstraint("organisation_id", "number"),
     UniqueConstraint("organisation_id", "basket_id"),
     CheckConstraint("state IN ('CONFIRMED', 'CANCELLED')", "state"),
@@ -435,18 +456,54 @@ tickets = _owned(
     Column("barcode", Text, nullable=False),
     Column("line", SmallInteger, nullable=False),
     Column("position", SmallInteger, nullable=False),
+    # What it admits to. These are never deleted: foreign keys would have all sales of a product write to its one row.
+    Column("product_id", Uuid, nullable=False),
+    Column("performance_id", Uuid),
+    Column("seat_category_id", Uuid),
+    Column("audience_sub_category_id", Uuid, nullable=False),
+    Column("full_price", BigInteger, nullable=False),
     Column("price", BigInteger, nullable=False),
     *_reference("advantage_id", "offers", nullable=True),
     # The single-use or access code that opened the advantage for it.
     *_reference("code_id", "codes", nullable=True),
     # [[offer, holder or null]]: under which a scan is counted, for its advantage and each promotional code.
     Column("redeemed", JSONB, nullable=False),
+    # The first entry, and the last one; both of them the same where there was one.
     _instant("controlled_at", nullable=True),
     Column("controlled_by", Text),
     *_reference("controlled_point_of_sale_id", "points_of_sale", nullable=True),
+    _instant("last_controlled_at", nullable=True),
+    Column("last_controlled_by", Text),
+    Column("last_controlled_point_of_sale_id", Uuid),
+    Column("entries", Integer, nullable=False, server_default=text("0")),
+    Column("entries_allowed", Integer, nullable=False, server_default=text("1")),
+    Column("cancellation_id", Uuid),
+    _instant("cancelled_at", nullable=True),
+    # What was given back for it, its share of it where the others were priced anew.
+    Column("given_back", BigInteger, nullable=False, server_default=text("0")),
     UniqueConstraint("organisation_id", "barcode"),
     UniqueConstraint("organisation_id", "order_id", "line", "position"),
     CheckConstraint("price >= 0", "price"),
+    CheckConstraint("entries BETWEEN 0 AND entries_allowed", "entries"),
+    CheckConstraint("(entries > 0) = (controlled_at IS NOT NULL)", "controlled"),
+    # Whoever was let in was let in: such a ticket is not cancelled, and a cancelled one does not admit.
+    CheckConstraint("cancelled_at IS NULL OR entries = 0", "cancelled"),
+)
+# What was given back for tickets of an order, of which the tickets name the cancellation. Amounts in minor units.
+cancellations = _owned(
+    "cancellations",
+    *_reference("order_id", "orders"),
+    Column("policy", Text, nullable=False),
+    Column("for_tickets", BigInteger, nullable=False),
+    Column("for_fees", BigInteger, nullable=False),
+    Column("to_balance", BigInteger, nullable=False),
+    Column("cancelled_by", Text, nullable=False),
+    Column("reason", Text),
+    _now("cancelled_at"),
+    CheckConstraint("policy IN ('KEEP', 'ANEW')", "policy"),
+    CheckConstraint("for_tickets >= 0 AND for_fees >= 0", "given_back"),
+    CheckConstraint("to_balance BETWEEN 0 AND for_tickets + for_fees", "to_balance"),
+    Index(None, "organisation_id", "order_id", "id"),
 )
 # The ledger: which tickets of which basket profit from which offer, by which code. HELD while the basket is open, USED
 # once it is an order. Rows of a basket are replaced when its price changes and removed when it ends without an order.
@@ -467,12 +524,50 @@ redemptions = _owned(
     Column("audience_sub_category_id", Uuid, nullable=False),
     Column("tickets", Integer, nullable=False),
     Column("state", Text, nullable=False, server_default=text("'HELD'")),
+    # For the record of the code's use: the tickets that it covers, whether or not another code counts them already,
+    # what it takes off them, and since when the basket has held it.
+    Column("covered", Integer, nullable=False, server_default=text("0")),
+    Column("discount", BigInteger, nullable=False, server_default=text("0")),
+    _now("held_at"),
     # None where another code of the offer holds the tickets already: limits count them once.
     CheckConstraint("tickets >= 0", "tickets"),
     CheckConstraint("state IN ('HELD', 'USED', 'RETURNED')", "state"),
     Index(None, "organisation_id", "offer_id"),
     Index("redemptions_code_idx", "organisation_id", "code_id", postgresql_where=text("code_id IS NOT NULL")),
     key=("basket_id", "id"),
+)
+# Each use of a code that an order had, or a basket gave back unused; never removed. What baskets hold now stands in the
+# ledger alone. A use is over when it is released, whatever becomes of the code after. Its basket, offer and code are
+# never deleted.
+code_uses = _owned(
+    "code_uses",
+    Column("code_id", Uuid, nullable=False),
+    Column("offer_id", Uuid, nullable=False),
+    Column("holder_id", Uuid, nullable=False, server_default=text(f"'{NIL}'")),
+    Column("basket_id", Uuid, nullable=False),
+    Column("order_id", Uuid),
+    Column("contact_id", Uuid),
+    Column("tickets", Integer, nullable=False),
+    Column("discount", BigInteger, nullable=False),
+    _instant("held_at"),
+    _instant("used_at", nullable=True),
+    _instant("released_at", nullable=True),
+    Column("released_by", Text),
+    Column("release_reason", Text),
+    CheckConstraint("(order_id IS NULL) = (used_at IS NULL)", "used"),
+    CheckConstraint("(released_at IS NULL) = (release_reason IS NULL)", "released"),
+    CheckConstraint("used_at IS NOT NULL OR released_at IS NOT NULL", "kept"),
+    CheckConstraint("held_at <= used_at AND held_at <= released_at", "order"),
+    Index("code_uses_order_idx", "organisation_id", "order_id", postgresql_where=text("order_id IS NOT NULL")),
+    Index(
+        "code_uses_contact_idx",
+        "organisation_id",
+        "contact_id",
+        "id",
+        postgresql_where=text("contact_id IS NOT NULL AND order_id IS NOT NULL"),
+    ),
+    key=("code_id", "id"),
+    in_bulk=True,
 )
 
 # ── Records of who did what ──────────────────────────────────────────────────────────────────────

@@ -82,6 +82,9 @@ async def claim_organisation(connection: AsyncConnection, wanted: Organisation) 
         timezone=wanted.timezone,
         basket_minutes=wanted.basket_minutes,
         basket_maximum_minutes=wanted.basket_maximum_minutes,
+        entry_opens_minutes=wanted.entry_opens_minutes,
+        entry_closes_minutes=wanted.entry_closes_minutes,
+        returns_fees=wanted.returns_fees,
     )
     statement = statement.on_conflict_do_update(index_elements=["code"], set_={"code": statement.excluded.code})
     claimed: UUID = (await connection.execute(statement.returning(tables.organisations.c.id))).scalar_one()
@@ -89,7 +92,10 @@ async def claim_organisation(connection: AsyncConnection, wanted: Organisation) 
 
 
 async def save_organisation(connection: AsyncConnection, organisation: Organisation) -> None:
-    """Its name, time zone and basket time; the version moves, so that every process sees what was loaded."""
+    """Its name, time zone, and what it decides of baskets, entry and fees.
+
+    The version moves, so that every process sees what was loaded.
+    """
     await connection.execute(
         update(tables.organisations)
         .where(tables.organisations.c.id == organisation.id)
@@ -98,6 +104,9 @@ async def save_organisation(connection: AsyncConnection, organisation: Organisat
             timezone=organisation.timezone,
             basket_minutes=organisation.basket_minutes,
             basket_maximum_minutes=organisation.basket_maximum_minutes,
+            entry_opens_minutes=organisation.entry_opens_minutes,
+            entry_closes_minutes=organisation.entry_closes_minutes,
+            returns_fees=organisation.returns_fees,
             catalogue_version=tables.organisations.c.catalogue_version + 1,
         )
     )

@@ -97,6 +97,7 @@ class OfferRow:
     minimum_basket: int
     combinable: bool
     returns_codes: bool
+    cancellation_policy: str
     restriction: StoredRestriction
     version: int
 

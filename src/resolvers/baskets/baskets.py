@@ -14,7 +14,7 @@ from resolvers.offers.offers import Offer, offer_of
 from resolvers.runtime.asked_by_id import AskedById
 from resolvers.runtime.context import Context, Info
 from resolvers.runtime.errors import CodeRefused, Conflict, InvalidInput, NotFound
-from resolvers.runtime.ids import OFFER, Ids, Node, decode, decode_subject, encode
+from resolvers.runtime.ids import OFFER, Ids, Node, decode, encode
 from services.baskets import basket as services
 from services.baskets.basket import BasketState
 from services.baskets.simulation import Simulation
@@ -139,7 +139,7 @@ class BasketsMutation:
         context = info.context
         row, offer = await context.services.baskets.apply_code(
             await context.viewer(),
-            decode_subject(input.basket_id, "Basket", ("basketId",)),
+            decode(input.basket_id, "Basket", path=("basketId",)),
             input.code,
             context.now,
             input.idempotency_key,
@@ -153,7 +153,7 @@ class BasketsMutation:
         context = info.context
         row = await context.services.baskets.remove_code(
             await context.viewer(),
-            decode_subject(input.basket_id, "Basket", ("basketId",)),
+            decode(input.basket_id, "Basket", path=("basketId",)),
             input.code,
             context.now,
             input.idempotency_key,
@@ -175,6 +175,6 @@ class BasketsMutation:
     @strawberry.mutation(description="Ends a basket, which gives back all that it holds.")
     async def cancel_basket(self, info: Info, input: CancelBasketInput) -> CancelBasketResult:  # noqa: A002
         context = info.context
-        basket = decode_subject(input.basket_id, "Basket", ("basketId",))
+        basket = decode(input.basket_id, "Basket", path=("basketId",))
         row = await context.services.baskets.cancel(await context.viewer(), basket, context.now, input.idempotency_key)
         return await Basket.of(row, context)

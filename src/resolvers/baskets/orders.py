@@ -9,36 +9,123 @@ from uuid import UUID
 import strawberry
 
 from resolvers.baskets.pricing import BasketPricing, pricing_of
+from resolvers.catalogue.catalogue import AudienceSubCategory, Performance, Product, SeatCategory
 from resolvers.contacts.contacts import Contact, load_contact
 from resolvers.offers.offers import Advantage, advantage_of
 from resolvers.runtime.asked_by_id import AskedById
 from resolvers.runtime.context import Context, Info
+from resolvers.runtime.enums import CancellationPolicy
 from resolvers.runtime.errors import CodeRefused, Conflict, InvalidInput, NotFound
-from resolvers.runtime.ids import Node, decode, decode_subject, encode
+from resolvers.runtime.ids import Node, decode, encode
 from resolvers.runtime.scalars import Money, money
-from services.access.misses import OF_BARCODES
-from services.baskets import orders as services
+from services.baskets import orders as order_services
+from services.baskets.cancellations import Cancellation as CancellationRow
 from services.baskets.orders import OrderState
+from services.baskets.tickets import Ticket as TicketRow
 from services.catalogue.snapshot import Catalogue
+from services.core.errors import Forbidden
+from services.core.texts import text
+from services.core.viewer import OFFICE
 
 strawberry.enum(OrderState, description="CONFIRMED until it is cancelled as a whole.")
 
 
-@strawberry.type(description="One unit of an order; its barcode is scanned at the entrance.")
+@strawberry.type(
+    description="One unit of an order: what it admits to, and what it cost. Its barcode is scanned at the entrance."
+)
 class Ticket(Node):
     barcode: str
-    price: Money
-    advantage: Advantage | None
-    controlled_at: datetime | None
+    full_price: Money
+    price: Money = strawberry.field(
+        description="What it costs: what was paid for it, or less or more where it was priced anew when others of its "
+        "order were cancelled."
+    )
+    given_back: Money = strawberry.field(description="What was given back for it where it is cancelled.")
+    controlled_at: datetime | None = strawberry.field(description="When it was let in first.")
+    entries: int = strawberry.field(description="How often it was let in.")
+    entries_allowed: int = strawberry.field(description="How often it may be let in: more than once for passes.")
+    cancelled_at: datetime | None = strawberry.field(
+        description="When it was cancelled, alone or with its order; it does not admit since."
+    )
+    row: strawberry.Private[TicketRow]
+    catalogue: strawberry.Private[Catalogue]
+
+    @strawberry.field(description="The advantage that it has.")
+    def advantage(self) -> Advantage | None:
+        return None if self.row.advantage is None else advantage_of(self.row.advantage, self.catalogue)
+
+    @strawberry.field(description="What it admits to.")
+    def product(self) -> Product:
+        return Product.of(self.catalogue.products[self.row.product], self.catalogue)
+
+    @strawberry.field(description="The date that it admits to; null for products of a family without.")
+    def performance(self) -> Performance | None:
+        key = self.row.performance
+        return None if key is None else Performance.of(self.catalogue.performances[key], self.catalogue)
+
+    @strawberry.field(description="Where its place is; null where places are not told apart.")
+    def seat_category(self) -> SeatCategory | None:
+        key = self.row.seat_category
+        return None if key is None else SeatCategory.of(self.catalogue.seat_categories[key])
+
+    @strawberry.field(description="The tariff that it was sold at.")
+    def audience_sub_category(self) -> AudienceSubCategory:
+        return AudienceSubCategory.of(self.catalogue.audience_sub_categories[self.row.audience_sub_category])
+
+    @strawberry.field(description="The order that it is of; refused to whoever may see the ticket alone.")
+    async def order(self, info: Info) -> "Order":
+        found = await load_order(info.context, self.row.order)
+        if found is None:
+            raise Forbidden(text("forbidden_role", roles=", ".join(OFFICE)))
+        return found
+
+    @strawberry.field(description="Who bought it; null where that is not known, or not to you.")
+    async def contact(self, info: Info) -> Contact | None:
+        return await load_contact(info.context, self.row.contact)
 
     @classmethod
-    def of(cls, row: services.Ticket, catalogue: Catalogue) -> Self:
+    def of(cls, row: TicketRow, catalogue: Catalogue) -> Self:
+        currency = catalogue.organisation.currency
         return cls(
             id=encode("Ticket", row.id),
             barcode=row.barcode,
-            price=money(row.price, catalogue.organisation.currency),
-            advantage=None if row.advantage is None else advantage_of(row.advantage, catalogue),
+            full_price=money(row.full_price, currency),
+            price=money(row.price, currency),
+            given_back=money(row.given_back, currency),
             controlled_at=row.controlled_at,
+            entries=row.entries,
+            entries_allowed=row.entries_allowed,
+            cancelled_at=row.cancelled_at,
+            row=row,
+            catalogue=catalogue,
+        )
+
+
+@strawberry.type(description="Tickets of an order that were cancelled together, and what was given back.")
+class Cancellation:
+    cancelled_at: datetime
+    cancelled_by: str
+    reason: str | None
+    policy: CancellationPolicy = strawberry.field(description="What became of the tickets that stayed.")
+    given_back: Money = strawberry.field(description="In all: `forTickets` + `forFees` = `toBalance` + `toPayment`.")
+    for_tickets: Money = strawberry.field(description="Of it for tickets.")
+    for_fees: Money = strawberry.field(description="Of it for fees, which come with the last ticket.")
+    to_balance: Money = strawberry.field(description="Of it to the contact's balance.")
+    to_payment: Money = strawberry.field(description="Of it to be paid back by the way that the rest was paid.")
+
+    @classmethod
+    def of(cls, row: CancellationRow, currency: str) -> Self:
+        total = row.for_tickets + row.for_fees
+        return cls(
+            cancelled_at=row.cancelled_at,
+            cancelled_by=row.cancelled_by,
+            reason=row.reason,
+            policy=CancellationPolicy(row.policy),
+            given_back=money(total, currency),
+            for_tickets=money(row.for_tickets, currency),
+            for_fees=money(row.for_fees, currency),
+            to_balance=money(row.to_balance, currency),
+            to_payment=money(total - row.to_balance, currency),
         )
 
 
@@ -47,19 +134,27 @@ class Order(Node):
     number: str
     state: OrderState
     confirmed_at: datetime
-    pricing: BasketPricing
-    row: strawberry.Private[services.Order]
+    pricing: BasketPricing = strawberry.field(description="What was paid.")
+    row: strawberry.Private[order_services.Order]
 
     @strawberry.field
     async def contact(self, info: Info) -> Contact | None:
         return await load_contact(info.context, self.row.contact)
 
-    @strawberry.field
+    @strawberry.field(description="All of them, those that were cancelled too, in the order of the lines.")
     async def tickets(self, info: Info) -> list[Ticket]:
         return list(await info.context.load(_tickets, self.row.id) or ())
 
+    @strawberry.field(description="What the tickets that are not cancelled cost by now, with the fees that are kept.")
+    async def remaining(self, info: Info) -> BasketPricing:
+        return await pricing_of(info.context, self.row.remaining)
+
+    @strawberry.field(description="What was given back, the first time first.")
+    async def cancellations(self, info: Info) -> list[Cancellation]:
+        return list(await info.context.load(_cancellations, self.row.id) or ())
+
     @classmethod
-    async def of(cls, row: services.Order, context: Context) -> Self:
+    async def of(cls, row: order_services.Order, context: Context) -> Self:
         return cls(
             id=encode("Order", row.id),
             number=row.number,
@@ -82,7 +177,7 @@ async def load_ticket(context: Context, key: UUID) -> Ticket | None:
 
 async def _single_tickets(context: Context, keys: Sequence[UUID]) -> Mapping[UUID, Ticket]:
     catalogue = await context.catalogue()
-    found = await context.services.orders.tickets(await context.viewer(), keys)
+    found = await context.services.tickets.find(await context.viewer(), keys)
     return {key: Ticket.of(row, catalogue) for key, row in found.items()}
 
 
@@ -93,8 +188,14 @@ async def _orders(context: Context, keys: Sequence[UUID]) -> Mapping[UUID, Order
 
 async def _tickets(context: Context, keys: Sequence[UUID]) -> Mapping[UUID, Sequence[Ticket]]:
     catalogue = await context.catalogue()
-    found = await context.services.orders.tickets_of(await context.viewer(), keys)
+    found = await context.services.tickets.of_orders(await context.viewer(), keys)
     return {key: [Ticket.of(row, catalogue) for row in rows] for key, rows in found.items()}
+
+
+async def _cancellations(context: Context, keys: Sequence[UUID]) -> Mapping[UUID, Sequence[Cancellation]]:
+    currency = (await context.catalogue()).organisation.currency
+    found = await context.services.cancellations.of_orders(await context.viewer(), keys)
+    return {key: [Cancellation.of(row, currency) for row in rows] for key, rows in found.items()}
 
 
 @strawberry.type
@@ -121,23 +222,6 @@ ConfirmBasketResult = Annotated[
 ]
 
 
-@strawberry.input
-class CancelOrderInput:
-    order_id: strawberry.ID
-    reason: str | None = None
-    idempotency_key: str | None = None
-
-
-@strawberry.input
-class ControlTicketInput:
-    barcode: str
-    idempotency_key: str | None = None
-
-
-CancelOrderResult = Annotated[Order | InvalidInput | NotFound | Conflict, strawberry.union("CancelOrderResult")]
-ControlTicketResult = Annotated[Ticket | InvalidInput | NotFound | Conflict, strawberry.union("ControlTicketResult")]
-
-
 @strawberry.type
 class OrdersMutation:
     @strawberry.mutation(description="Makes an order of a basket, at the price that the basket held.")
@@ -145,28 +229,10 @@ class OrdersMutation:
         context = info.context
         row = await context.services.orders.confirm(
             await context.viewer(),
-            decode_subject(input.basket_id, "Basket", ("basketId",)),
+            decode(input.basket_id, "Basket", path=("basketId",)),
             input.payment_reference,
             context.now,
             input.idempotency_key,
             input.expected_total,
         )
         return await Order.of(row, context)
-
-    @strawberry.mutation(description="Cancels an order as a whole and gives back what it had used.")
-    async def cancel_order(self, info: Info, input: CancelOrderInput) -> CancelOrderResult:  # noqa: A002
-        context = info.context
-        order = decode(input.order_id, "Order", path=("orderId",))
-        viewer = await context.viewer()
-        row = await context.services.orders.cancel(viewer, order, input.reason, context.now, input.idempotency_key)
-        return await Order.of(row, context)
-
-    @strawberry.mutation(
-        description="Counts a ticket's scan at the entrance; the second says when and where it was.",
-        extensions=[AskedById(OF_BARCODES)],
-    )
-    async def control_ticket(self, info: Info, input: ControlTicketInput) -> ControlTicketResult:  # noqa: A002
-        context = info.context
-        viewer = await context.viewer()
-        row = await context.services.orders.control(viewer, input.barcode, context.now, input.idempotency_key)
-        return Ticket.of(row, await context.catalogue())

@@ -147,6 +147,9 @@ def rate_prices(rates: Iterable[tuple[tuple[UUID | None, UUID], int]], catalogue
 class Product(Named):
     code: str
     family: ProductFamily
+    entries_allowed: int = strawberry.field(
+        description="How often a ticket sold from now on admits: more than once for passes."
+    )
     row: strawberry.Private[services.Product]
     catalogue: strawberry.Private[Catalogue]
 
@@ -180,6 +183,7 @@ class Product(Named):
             names=row.name,
             code=row.code,
             family=row.family,
+            entries_allowed=row.entries_allowed,
             row=row,
             catalogue=catalogue,
         )

@@ -21,6 +21,15 @@ class Organisation:
     basket_maximum_minutes: int = strawberry.field(
         description="How long a basket lives in all, however often it is changed."
     )
+    entry_opens_minutes: int = strawberry.field(
+        description="How long before a performance starts a gate of it lets in."
+    )
+    entry_closes_minutes: int = strawberry.field(
+        description="How long after a performance started a gate of it lets in."
+    )
+    returns_fees: bool = strawberry.field(
+        description="Whether an order's fees are given back with the last of its tickets."
+    )
 
     @classmethod
     def of(cls, row: services.Organisation) -> Self:
@@ -32,6 +41,9 @@ class Organisation:
             languages=list(Language),
             basket_minutes=row.basket_minutes,
             basket_maximum_minutes=row.basket_maximum_minutes,
+            entry_opens_minutes=row.entry_opens_minutes,
+            entry_closes_minutes=row.entry_closes_minutes,
+            returns_fees=row.returns_fees,
         )
 
 

@@ -6,16 +6,18 @@ from typing import Annotated, Self
 from uuid import UUID
 
 import strawberry
+from strawberry import argument
 
 from resolvers.contacts.contacts import Contact, load_contact
 from resolvers.offers.offers import Offer, offer_of
 from resolvers.runtime.asked_by_id import AskedById
+from resolvers.runtime.connections import Connection, connection, window
 from resolvers.runtime.context import Context, Info
 from resolvers.runtime.enums import Language
 from resolvers.runtime.errors import Conflict, InvalidInput, NotFound
 from resolvers.runtime.ids import OFFER, Ids, Node, decode, encode
 from services.codes import batches as services
-from services.codes.batches import BatchRequest, BatchState, DocumentType
+from services.codes.batches import BatchFilter, BatchRequest, BatchState, DocumentType
 from services.codes.imports import ImportRequest, OnDuplicate
 from services.core.errors import NotFound as Missing
 
@@ -41,6 +43,10 @@ class CodeBatch(Node):
     destination: str | None
     sent_at: datetime | None
     created_at: datetime
+    created_by: str = strawberry.field(description="Who asked for it.")
+    document_type: DocumentType = strawberry.field(description="What the contact is sent.")
+    language: Language = strawberry.field(description="That of the mail and the lists.")
+    remark: str | None = strawberry.field(description="What the organisation noted when it asked for the codes.")
     error: str | None
     csv_url: str | None = strawberry.field(
         description="Where the CSV of this batch's codes can be downloaded; the link is signed and expires."
@@ -70,6 +76,10 @@ class CodeBatch(Node):
             destination=row.destination,
             sent_at=row.sent_at,
             created_at=row.created_at,
+            created_by=row.created_by,
+            document_type=row.document_type,
+            language=Language(row.language),
+            remark=row.remark,
             error=row.error,
             csv_url=context.services.batches.csv_url(row, context.now),
             xlsx_url=context.services.batches.xlsx_url(row, context.now),
@@ -93,6 +103,46 @@ class BatchesQuery:
     async def code_batch(self, info: Info, id: strawberry.ID) -> CodeBatch | None:  # noqa: A002
         return await load_batch(info.context, decode(id, "CodeBatch", path=("id",)))
 
+    @strawberry.field(
+        description="Batches, the newest first. For staff who follow codes; partners see their own.",
+    )
+    async def code_batches(
+        self,
+        info: Info,
+        *,
+        offer_id: Annotated[strawberry.ID | None, argument(description="Only codes of this offer.")] = None,
+        contact_id: Annotated[strawberry.ID | None, argument(description="Only codes for this contact.")] = None,
+        state: Annotated[BatchState | None, argument(description="Only batches in this state.")] = None,
+        season_id: Annotated[
+            strawberry.ID | None, argument(description="Only codes of this season's advantages.")
+        ] = None,
+        search: Annotated[
+            str | None,
+            argument(description="A part of the remark, of the address, or of the name of who asked for it."),
+        ] = None,
+        from_: Annotated[
+            datetime | None, argument(name="from", description="Only those asked for from then on.")
+        ] = None,
+        until: Annotated[datetime | None, argument(description="Only those asked for before then.")] = None,
+        first: Annotated[int | None, argument(description="How many: 20 by default, 100 at most.")] = None,
+        after: Annotated[str | None, argument(description="The cursor that the last page ended with.")] = None,
+    ) -> Connection[CodeBatch]:
+        context, ids = info.context, Ids()
+        wanted = BatchFilter(
+            offer=ids.maybe(offer_id, *OFFER, path=("offerId",)),
+            contact=ids.maybe(contact_id, "Contact", path=("contactId",)),
+            season=ids.maybe(season_id, "Season", path=("seasonId",)),
+            states=() if state is None else (state,),
+            since=from_,
+            until=until,
+            search=search,
+        )
+        ids.check()
+        page = window(first, after, UUID)
+        rows = await context.services.batches.page(await context.viewer(), wanted, page.after, page.first + 1)
+        shown = {row.id: await CodeBatch.of(row, context) for row in rows}
+        return connection(rows, page, lambda row: shown[row.id], lambda row: row.id)
+
 
 @strawberry.input(
     description="`offerId`: an advantage whose target is SINGLE_USE_CODE, or a promotional code that takes random "
@@ -111,19 +161,16 @@ class GenerateCodesInput:
     idempotency_key: str | None = None
 
     def read(self) -> BatchRequest:
-        """The request with ids read; raises WrongId with every one that is wrong."""
-        ids = Ids()
-        request = BatchRequest(
-            offer=ids.read(self.offer_id, *OFFER, path=("offerId",)),
-            contact=ids.read(self.contact_id, "Contact", path=("contactId",)),
+        """The request with ids read; raises NotFound."""
+        return BatchRequest(
+            offer=decode(self.offer_id, *OFFER, path=("offerId",)),
+            contact=decode(self.contact_id, "Contact", path=("contactId",)),
             quantity=self.quantity,
             destination=self.destination,
             document_type=self.document_type,
             language=self.language,
             remark=self.remark,
         )
-        ids.check()
-        return request
 
 
 GenerateCodesResult = Annotated[CodeBatch | InvalidInput | NotFound | Conflict, strawberry.union("GenerateCodesResult")]
@@ -148,18 +195,15 @@ class ImportCodesInput:
     idempotency_key: str | None = None
 
     def read(self) -> ImportRequest:
-        """The request with ids read; raises WrongId with every one that is wrong."""
-        ids = Ids()
-        request = ImportRequest(
-            offer=ids.read(self.offer_id, *OFFER, path=("offerId",)),
-            contact=ids.read(self.contact_id, "Contact", path=("contactId",)),
+        """The request with ids read; raises NotFound."""
+        return ImportRequest(
+            offer=decode(self.offer_id, *OFFER, path=("offerId",)),
+            contact=decode(self.contact_id, "Contact", path=("contactId",)),
             remark=self.remark,
             accept_guessable=bool(self.accept_guessable),
             column=self.column,
             on_duplicate=self.on_duplicate,
         )
-        ids.check()
-        return request
 
 
 @strawberry.input

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Annotated, Self
+from typing import Annotated, Final, Self
 from uuid import UUID
 
 import strawberry
@@ -11,7 +11,7 @@ from resolvers.baskets.orders import Order, load_order
 from resolvers.codes.batches import CodeBatch, load_batch
 from resolvers.contacts.contacts import Contact, load_contact
 from resolvers.offers.offers import Offer, offer_of
-from resolvers.runtime.connections import Connection, connection, window
+from resolvers.runtime.connections import Connection, connection, goes_on, window
 from resolvers.runtime.context import Context, Info
 from resolvers.runtime.enums import Language
 from resolvers.runtime.errors import Conflict, InvalidInput, NotFound
@@ -20,10 +20,22 @@ from services.catalogue.snapshot import Catalogue
 from services.codes import tracking as services
 from services.codes.invalidation import InvalidationSelection
 from services.codes.tracking import CodeFilter as Filter
-from services.codes.tracking import CodeStatus, shown
+from services.codes.tracking import CodeKind, CodeStatus, shown
 from services.core.problems import within
 
-strawberry.enum(CodeStatus, description="AVAILABLE → HELD by one basket → USED by one order, or INVALIDATED.")
+strawberry.enum(
+    CodeStatus,
+    description="AVAILABLE → HELD by one basket → USED by one order, or INVALIDATED. A chosen code is HELD or USED "
+    "once as many as may use it do: HELD while one of them is a basket, USED when all are orders.",
+)
+strawberry.enum(CodeKind, description="How a code came into being, and whom it serves.")
+_KINDS: Final = {
+    CodeKind.SINGLE_USE: "Generated or imported in a batch; it serves one order.",
+    CodeKind.CUSTOM: "Chosen for a promotional code; it serves as many orders as its maximum says.",
+    CodeKind.ACCESS: "Chosen for an advantage; it opens that to everybody who was given it.",
+}
+for _each in CodeKind.__strawberry_definition__.values:  # type: ignore[attr-defined]  # strawberry.enum adds it
+    _each.description = _KINDS[_each.value]
 
 
 @strawberry.type(description="A code that opens an offer; a random one serves one order.")
@@ -35,6 +47,12 @@ class AdvantageCode(Node):
     invalidated_at: datetime | None
     invalidated_by: str | None
     invalidation_reason: str | None
+    kind: CodeKind = strawberry.field(description="How it came into being, and whom it serves.")
+    uses: int = strawberry.field(description="Orders that use it now; cancelled ones do not.")
+    uses_held: int = strawberry.field(description="Baskets that hold it now.")
+    max_uses: int | None = strawberry.field(
+        description="How many orders and baskets may use it at a time; null where that is without limit."
+    )
     row: strawberry.Private[services.Code]
 
     @strawberry.field(description="The run that made it.")
@@ -64,6 +82,10 @@ class AdvantageCode(Node):
             invalidated_at=row.invalidated_at,
             invalidated_by=row.invalidated_by,
             invalidation_reason=row.invalidation_reason,
+            kind=row.kind,
+            uses=row.uses,
+            uses_held=row.held,
+            max_uses=row.max_uses,
             row=row,
         )
 
@@ -93,6 +115,25 @@ class CodeFilter:
     code: str | None = None
     used_from: datetime | None = None
     used_until: datetime | None = None
+    part: str | None = strawberry.field(
+        default=None, description="Four characters or more that stand anywhere in the code, in any spelling."
+    )
+    buyer_id: strawberry.ID | None = strawberry.field(
+        default=None, description="A contact who bought with it, orders that were cancelled since included."
+    )
+    order_number: str | None = strawberry.field(
+        default=None, description="The number printed on an order that it was used for, cancelled ones included."
+    )
+    invalidated_by: str | None = strawberry.field(default=None, description="A part of the name of who invalidated it.")
+    invalidated_from: datetime | None = strawberry.field(
+        default=None, description="Only codes that were invalidated, then or later."
+    )
+    invalidated_until: datetime | None = strawberry.field(
+        default=None, description="Only codes that were invalidated, before then."
+    )
+    invalidation_reason: str | None = strawberry.field(
+        default=None, description="A part of the reason for which it was invalidated."
+    )
 
     def read(self) -> Filter:
         """The filter with ids read; raises WrongId with every one that is wrong."""
@@ -106,6 +147,13 @@ class CodeFilter:
             code=self.code,
             used_from=self.used_from,
             used_until=self.used_until,
+            part=self.part,
+            buyer=ids.maybe(self.buyer_id, "Contact", path=("filter", "buyerId")),
+            order_number=self.order_number,
+            invalidated_by=self.invalidated_by,
+            invalidated_from=self.invalidated_from,
+            invalidated_until=self.invalidated_until,
+            invalidation_reason=self.invalidation_reason,
         )
         ids.check()
         return wanted
@@ -113,7 +161,10 @@ class CodeFilter:
 
 @strawberry.type
 class CodesQuery:
-    @strawberry.field(description="In the order of their making. For staff who follow codes; partners see their own.")
+    @strawberry.field(
+        description="In the order of their making. For staff who follow codes; partners see their own. Where millions "
+        "of codes have to be looked through for what is asked, a page can end before it is full: `endCursor` goes on."
+    )
     async def codes(
         self,
         info: Info,
@@ -126,7 +177,8 @@ class CodesQuery:
         wanted = Filter() if filter is None else filter.read()
         rows = await context.services.codes.page(await context.viewer(), wanted, page.after, page.first + 1)
         catalogue = await context.catalogue()
-        return connection(rows, page, lambda row: AdvantageCode.of(row, catalogue), lambda row: row.id)
+        found = connection(rows, page, lambda row: AdvantageCode.of(row, catalogue), lambda row: row.id)
+        return found if rows.looked_until is None else goes_on(found, rows.looked_until)
 
     @strawberry.field(
         description="Where the list of these codes can be downloaded as CSV, with `&separator=,` for commas; the link "
@@ -179,8 +231,8 @@ class CodesSelectionInput:
     codes: list[str] | None = strawberry.UNSET
 
     def read(self) -> InvalidationSelection:
-        """The selection with ids read; raises WrongId."""
-        if isinstance(self.batch_id, str):
+        """The selection with ids read; raises NotFound for a batch, WrongId for a filter."""
+        if self.batch_id:
             return InvalidationSelection(batch=decode(self.batch_id, "CodeBatch", path=("selection", "batchId")))
         if self.filter:
             with within("selection"):

@@ -20,7 +20,7 @@ from resolvers.offers.part_inputs import (
     as_is,
     given,
 )
-from resolvers.runtime.enums import ProductFamily
+from resolvers.runtime.enums import CancellationPolicy, ProductFamily
 from resolvers.runtime.ids import Ids
 from services.core.unset import Given
 from services.offers.forms import (
@@ -53,6 +53,7 @@ class _Shared(TypedDict):
     scope: Given[ScopeDraft]
     limits: Given[LimitsDraft]
     returns_codes: Given[bool]
+    cancellation_policy: Given[CancellationPolicy]
 
 
 @strawberry.input
@@ -72,6 +73,11 @@ class OfferInput:
     returns_codes: bool | None = strawberry.field(
         default=strawberry.UNSET,
         description="Whether its single-use codes are available again when their order is cancelled; they are where "
+        "nothing is said.",
+    )
+    cancellation_policy: CancellationPolicy | None = strawberry.field(
+        default=strawberry.UNSET,
+        description="What becomes of the tickets that stay where others of their order are cancelled; KEEP where "
         "nothing is said.",
     )
     idempotency_key: str | None = strawberry.field(default=None, description=_KEY)
@@ -181,6 +187,7 @@ def _shared(
         scope=given(given_input.scope, lambda scope: scope.read(ids)),
         limits=given(given_input.limits, lambda limits: limits.read(ids)),
         returns_codes=given(given_input.returns_codes, as_is),
+        cancellation_policy=given(given_input.cancellation_policy, as_is),
     )
 
 

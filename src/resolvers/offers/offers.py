@@ -30,7 +30,7 @@ from resolvers.offers.target_and_benefit import (
 )
 from resolvers.runtime.connections import Connection, window
 from resolvers.runtime.context import Context, Info
-from resolvers.runtime.enums import Language, OfferState, ProductFamily, TargetType
+from resolvers.runtime.enums import CancellationPolicy, Language, OfferState, ProductFamily, TargetType
 from resolvers.runtime.ids import Node, encode
 from resolvers.runtime.scalars import Money, money
 from services.catalogue import snapshot as services
@@ -53,6 +53,9 @@ class Offer(Node):
     version: int = strawberry.field(description="Grows with every change, for `expectedVersion`.")
     returns_codes: bool = strawberry.field(
         description="Whether its single-use codes are available again when their order is cancelled."
+    )
+    cancellation_policy: CancellationPolicy = strawberry.field(
+        description="What becomes of the tickets that stay where others of their order are cancelled."
     )
     details: strawberry.Private[OfferDetails]
     catalogue: strawberry.Private[Catalogue]
@@ -209,6 +212,7 @@ class Advantage(Offer):
             picture=details.picture,
             version=details.version,
             returns_codes=details.returns_codes,
+            cancellation_policy=details.cancellation_policy,
             details=details,
             catalogue=catalogue,
             family=offer.family,
@@ -259,6 +263,7 @@ class PromotionalCode(Offer):
             picture=details.picture,
             version=details.version,
             returns_codes=details.returns_codes,
+            cancellation_policy=details.cancellation_policy,
             details=details,
             catalogue=catalogue,
             minimum_basket=money(minimum, catalogue.organisation.currency) if minimum else None,

@@ -8,7 +8,7 @@ edges stand in the list's own order. ``hasPreviousPage`` of a page forwards says
 from base64 import b64decode, urlsafe_b64encode
 from bisect import bisect_left, bisect_right
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Generic, TypeVar
 
 import strawberry
@@ -128,6 +128,13 @@ def connection(
             end_cursor=edges[-1].cursor if edges else None,
         ),
         count=count,
+    )
+
+
+def goes_on(page: Connection[N], after: object) -> Connection[N]:
+    """The page, of which the next one comes after this key: further things have not been looked at."""
+    return Connection(
+        edges=page.edges, page_info=replace(page.page_info, has_next_page=True, end_cursor=_cursor(after))
     )
 
 

@@ -13,12 +13,16 @@ from resolvers.runtime.loaders import BatchLoader, Shared
 from services.access.audit import Audit
 from services.access.credentials import Credentials, UnknownCredentials
 from services.access.misses import OF_CREDENTIALS, Misses
+from services.baskets.cancellations import Cancellations
+from services.baskets.entrance import Entrance
 from services.baskets.lifecycle import Baskets
 from services.baskets.orders import Orders
+from services.baskets.tickets import Tickets
 from services.catalogue.catalogues import Catalogues
 from services.catalogue.snapshot import Catalogue
 from services.codes.batches import Batches
 from services.codes.custom_codes import CustomCodes
+from services.codes.history import CodeHistory
 from services.codes.imports import Imports
 from services.codes.invalidation import Invalidation
 from services.codes.tracking import Codes
@@ -51,10 +55,14 @@ class Services:
     eligibility: Eligibility
     baskets: Baskets
     orders: Orders
+    tickets: Tickets
+    entrance: Entrance
+    cancellations: Cancellations
     counts: Counts
     dashboards: Dashboards
     batches: Batches
     codes: Codes
+    code_history: CodeHistory
     imports: Imports
     invalidation: Invalidation
     tracking_lists: TrackingLists
@@ -83,7 +91,8 @@ class Context:
     """Made for each operation inside the running loop; a subscription renews it for each of its events.
 
     ``connection_params`` is what a WebSocket client sent with ``connection_init``: ``Authorization`` and ``language``
-    there go before the headers of the handshake, because browsers cannot set those.
+    there go before the headers of the handshake, because browsers cannot set those. A shop's own server says for whom
+    it asks in ``Sesame-Customer``, and shows in ``Sesame-Server-Key`` that it may.
     """
 
     def __init__(self, services: Services, clock: Clock, headers: Mapping[str, str], address: str = "") -> None:
@@ -120,11 +129,11 @@ class Context:
     @property
     def authorization(self) -> str | None:
         """The credentials as they were sent."""
-        return self._param("authorization") or self._headers.get("authorization")
+        return self._param("authorization")
 
     @property
     def language(self) -> Language:
-        return negotiated(self._param("language") or self._headers.get("accept-language"))
+        return negotiated(self._sent("language") or self._headers.get("accept-language"))
 
     async def load(self, batch: Callable[["Context", Sequence[K]], Awaitable[Mapping[K, V]]], key: K) -> V | None:
         """One value out of a batch with all others asked of ``batch`` in this turn of the loop; None where it has none.
@@ -137,12 +146,16 @@ class Context:
         return await cast("BatchLoader[K, V]", loader).load(key)
 
     async def _viewer(self) -> Viewer:
+        credentials = self.services.credentials
         try:
-            viewer = await self.services.credentials.viewer(self.authorization, self.now)
+            viewer = replace(await credentials.viewer(self.authorization, self.now), address=self.address)
+            customer, server_key = self._param("sesame-customer"), self._param("sesame-server-key")
+            if not customer or not server_key:
+                return viewer
+            return credentials.on_behalf(viewer, customer, server_key, self.now)
         except UnknownCredentials:
             await self._count_miss()
             raise
-        return replace(viewer, address=self.address)
 
     async def _count_miss(self) -> None:
         """Raises Unauthenticated, with when to come back, where too many bad credentials came from here."""
@@ -162,6 +175,10 @@ class Context:
         return context
 
     def _param(self, name: str) -> str | None:
+        """What the client sent by this name, with the connection or in a header."""
+        return self._sent(name) or self._headers.get(name)
+
+    def _sent(self, name: str) -> str | None:
         for key, value in self.connection_params.items():
             if key.lower() == name and isinstance(value, str):
                 return value

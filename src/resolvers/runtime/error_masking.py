@@ -31,6 +31,7 @@ from services.core.errors import (
     Unauthenticated,
     is_outage,
 )
+from services.core.failure_codes import INPUT_RULES, InputRule
 from services.core.texts import Language, text
 from services.offers.refusal_texts import message
 from services.pricing.facts.refusals import RefusalCode
@@ -54,6 +55,13 @@ _ARGUMENT = re.compile(r"Argument '(\w+)' has invalid value(?: at ((?:\.\w+|\[\d
 _STEP = re.compile(r"\w+")
 _MISSING_FIELD = re.compile(r"to include required field '(\w+)'")
 _UNKNOWN_FIELD = re.compile(r"not to include unknown field '(\w+)'")
+_RULES: Final = (
+    (InputRule.UNKNOWN_FIELD, _UNKNOWN_FIELD),
+    (InputRule.CHOOSE_ONE, re.compile(r"exactly one field must be specified")),
+    (InputRule.MISSING, re.compile(r"to include required field|non-null type '.*' (?:not to be None|to be provided)")),
+    (InputRule.OUT_OF_RANGE, re.compile(r"non 32-bit signed integer")),
+)
+"""How graphql-core says which rule a value broke."""
 
 
 def told(errors: Sequence[GraphQLError], document: DocumentNode | None, language: Language) -> list[GraphQLError]:
@@ -82,17 +90,19 @@ def _failure(error: GraphQLError, failure: Failure, language: Language) -> Graph
     said = failure.text.in_language(language)
     match failure:
         case InvalidInput():
-            problems = [_problem(each.path, each.text.in_language(language)) for each in failure.problems]
+            problems = [_problem(each.path, each.text.in_language(language), each.rule) for each in failure.problems]
             return _copy(error, said, code="BAD_USER_INPUT", problems=problems, problemCount=failure.count)
         case NotFound():
-            return _copy(error, said, code="BAD_USER_INPUT", problems=[_problem(failure.path, said)])
+            rule = INPUT_RULES.get(failure.text.key, InputRule.UNKNOWN_REFERENCE)
+            problem = _problem(failure.path, said, rule)
+            return _copy(error, said, code="BAD_USER_INPUT", problems=[problem])
         case Unauthenticated():
             return _copy(error, said, code=UNAUTHENTICATED)
         case Forbidden():
             return _copy(error, said, code="FORBIDDEN")
         case Conflict():
             code = RefusalCode.TOO_MANY_ATTEMPTS.value if isinstance(failure, TooMany) else "CONFLICT"
-            return _copy(error, said, code=code)
+            return _copy(error, said, code=code, failure=failure.code)
         case CodeRefused():
             refusals = [{"code": each.code, "message": message(each, language)} for each in failure.refusals]
             return _copy(error, said, code=failure.code, refusals=refusals)
@@ -109,11 +119,11 @@ def _request_error(error: GraphQLError, places: InputPlaces) -> GraphQLError:
         path = [*places.of_variable(name, error.nodes[0] if error.nodes else None), *_STEP.findall(at or "")]
         if field := _MISSING_FIELD.search(wrong) or _UNKNOWN_FIELD.search(wrong):
             path.append(field[1])
-        return _copy(error, said, code="BAD_USER_INPUT", problems=[_problem(shortened(path), wrong)])
+        return _copy(error, said, code="BAD_USER_INPUT", problems=[_problem(shortened(path), wrong, _rule(wrong))])
     if _wrong_value(error) and error.nodes and (path := places.of_literal(error.nodes[0])):
         if field := _MISSING_FIELD.search(said):
             path = [*path, field[1]]
-        return _copy(error, said, code="BAD_USER_INPUT", problems=[_problem(shortened(path), said)])
+        return _copy(error, said, code="BAD_USER_INPUT", problems=[_problem(shortened(path), said, _rule(said))])
     return _copy(error, said, code="GRAPHQL_VALIDATION_FAILED")
 
 
@@ -123,7 +133,7 @@ def _of_argument(said: str) -> list[dict[str, object]]:
     if found is None:
         return []
     name, at, wrong = found.groups()
-    return [_problem(shortened([name, *_STEP.findall(at or "")]), _shortened(wrong))]
+    return [_problem(shortened([name, *_STEP.findall(at or "")]), _shortened(wrong), _rule(wrong))]
 
 
 def masked(
@@ -167,8 +177,13 @@ def _copy(error: GraphQLError, said: str, **extensions: object) -> GraphQLError:
     return GraphQLError(said, error.nodes, error.source, error.positions, error.path, extensions=extensions)
 
 
-def _problem(path: Sequence[str], said: str) -> dict[str, object]:
-    return {"path": list(path), "message": said}
+def _problem(path: Sequence[str], said: str, rule: InputRule) -> dict[str, object]:
+    return {"path": list(path), "message": said, "code": rule.value}
+
+
+def _rule(said: str) -> InputRule:
+    """The rule behind what graphql-core says of a value."""
+    return next((rule for rule, words in _RULES if words.search(said)), InputRule.MALFORMED)
 
 
 def _wrong_value(error: GraphQLError) -> bool:

@@ -4,19 +4,20 @@ A failure whose type is a member of the mutation's result union becomes that mem
 error with a ``code``. Whatever is no failure is a fault: the log has it in full, the client gets its id.
 """
 
-from collections.abc import Sequence
+from datetime import datetime
+from typing import Self
 
 import strawberry
 
 from resolvers.runtime.context import Context, Info
-from resolvers.runtime.enums import FailureCode, Language, RefusalCode
+from resolvers.runtime.enums import FailureCode, InputRule, Language
 from resolvers.runtime.ids import WrongId, encode
+from resolvers.runtime.refusals import Reader, Refusal, refusals
 from resolvers.runtime.scalars import Money, money
 from services.catalogue.snapshot import Catalogue
 from services.core import errors
-from services.core.texts import Text
-from services.offers.refusal_texts import message, retry_after, shown
-from services.pricing.facts import refusals as refusal_facts
+from services.core.texts import Text, localised
+from services.offers.refusal_texts import retry_after
 
 
 @strawberry.interface(
@@ -32,15 +33,24 @@ class Failure:
     _text: strawberry.Private[Text]
     _language: strawberry.Private[Language]
 
-    @strawberry.field(description="What is wrong and what to do about it.")
+    @strawberry.field(
+        description="What is wrong and what to do about it, in the language asked for, else in that of the request."
+    )
     def message(self, language: Language | None = None) -> str:
         return self._text.in_language(language or self._language)
 
 
-@strawberry.type
+@strawberry.type(description="One thing that is wrong with the input.")
 class InputProblem:
-    path: list[str]
-    message: str
+    path: list[str] = strawberry.field(description='The field at fault, as in `["lines", "0", "quantity"]`.')
+    code: str = strawberry.field(description="Which rule was broken, for programs: the name of one of `InputRule`.")
+    rule: InputRule = strawberry.field(description="The same as `code`, as an enum.")
+    _text: strawberry.Private[Text]
+    _language: strawberry.Private[Language]
+
+    @strawberry.field(description="What is wrong, in the language asked for, else in that of the request.")
+    def message(self, language: Language | None = None) -> str:
+        return self._text.in_language(language or self._language)
 
 
 @strawberry.type(
@@ -57,28 +67,76 @@ class NotFound(Failure):
     path: list[str]
 
 
+strawberry.enum(
+    errors.EntryRefusal,
+    description="Why a ticket does not admit, or is not cancelled: of several reasons the one that no other gate and "
+    "no other hour would mend.",
+)
+
+
+@strawberry.type(description="What a gate shows of a ticket that it does not let in.")
+class RefusedTicket:
+    ticket_id: strawberry.ID
+    reason: errors.EntryRefusal
+    product_id: strawberry.ID = strawberry.field(description="What it admits to.")
+    product: str = strawberry.field(description="The name of that, in the language of the request.")
+    performance_id: strawberry.ID | None = strawberry.field(
+        description="The performance that it admits to; null for a product without."
+    )
+    starts_at: datetime | None = strawberry.field(description="When that performance starts.")
+    entry_opens_at: datetime | None = strawberry.field(description="From when on a gate of it lets in.")
+    entry_closes_at: datetime | None = strawberry.field(description="Until when a gate of it lets in.")
+    entries: int = strawberry.field(description="How often it was let in so far.")
+    entries_allowed: int = strawberry.field(description="How often it may be let in.")
+    controlled_at: datetime | None = strawberry.field(description="When it was let in last.")
+    controlled_by: str | None = strawberry.field(description="By whom that was.")
+    controlled_at_point_of_sale_id: strawberry.ID | None = strawberry.field(description="Where that was.")
+    controlled_at_point_of_sale: str | None = strawberry.field(
+        description="The name of that, in the language of the request."
+    )
+    cancelled_at: datetime | None = strawberry.field(description="When it was cancelled.")
+
+    @classmethod
+    def of(cls, facts: errors.RefusedTicket, catalogue: Catalogue, language: Language) -> Self:
+        performance = None if facts.performance is None else catalogue.performances[facts.performance]
+        place = facts.controlled_at_point_of_sale
+        return cls(
+            ticket_id=encode("Ticket", facts.ticket),
+            reason=facts.reason,
+            product_id=encode("Product", facts.product),
+            product=localised(catalogue.products[facts.product].name, language),
+            performance_id=None if performance is None else encode("Performance", performance.id),
+            starts_at=None if performance is None else performance.starts_at,
+            entry_opens_at=facts.opens_at,
+            entry_closes_at=facts.closes_at,
+            entries=facts.entries,
+            entries_allowed=facts.entries_allowed,
+            controlled_at=facts.controlled_at,
+            controlled_by=facts.controlled_by,
+            controlled_at_point_of_sale_id=None if place is None else encode("PointOfSale", place),
+            controlled_at_point_of_sale=None
+            if place is None
+            else localised(catalogue.points_of_sale[place].name, language),
+            cancelled_at=facts.cancelled_at,
+        )
+
+
 @strawberry.type(
     description="The state of the thing does not allow it: a basket that is no longer open, "
     "a code that is already used."
 )
 class Conflict(Failure):
     total: Money | None = strawberry.field(description="What the basket costs by now, where the code is TOTAL_CHANGED.")
-
-
-@strawberry.type(description="One thing that stands in the way, with what was required and what was found.")
-class Refusal:
-    code: RefusalCode
-    required: str | None
-    actual: str | None
-    basket_id: strawberry.ID | None = strawberry.field(
-        description="The basket that holds the code, where it is the same contact's: to be gone on with, or cancelled."
+    current_version: int | None = strawberry.field(
+        description="The version that the offer has by now, where the code is VERSION_CLASH: read it again."
     )
-    _found: strawberry.Private[refusal_facts.Refusal]
-    _language: strawberry.Private[Language]
-
-    @strawberry.field(description="Why, and what to do about it.")
-    def message(self, language: Language | None = None) -> str:
-        return message(self._found, language or self._language)
+    state: str | None = strawberry.field(
+        description="The state that does not allow it, of the basket, order, offer or code, as its enum has it; null "
+        "for what has no states."
+    )
+    ticket: RefusedTicket | None = strawberry.field(
+        default=None, description="The ticket that does not admit, or is not cancelled, and why."
+    )
 
 
 @strawberry.type(description="A code does not apply, with every reason.")
@@ -86,26 +144,14 @@ class CodeRefused(Failure):
     refusals: list[Refusal]
 
 
-def refusals(found: Sequence[refusal_facts.Refusal], catalogue: Catalogue, language: Language) -> list[Refusal]:
-    """Refusals as the contract shows them, their findings in ``language`` and in the organisation's money and time."""
-    return [
-        Refusal(
-            code=each.code,
-            required=None if each.required is None else shown(each.required, catalogue, language),
-            actual=None if each.actual is None else shown(each.actual, catalogue, language),
-            basket_id=None if each.basket is None else encode("Basket", each.basket),
-            _found=each,
-            _language=language,
-        )
-        for each in found
-    ]
-
-
 class _InvalidInputHandler(strawberry.ExceptionHandler[errors.InvalidInput, InvalidInput]):
     def handle(self, exception: errors.InvalidInput, *, field: object, info: Info) -> InvalidInput:
         language = info.context.language
         problems = [
-            InputProblem(path=list(each.path), message=each.text.in_language(language)) for each in exception.problems
+            InputProblem(
+                path=list(each.path), code=each.rule.value, rule=each.rule, _text=each.text, _language=language
+            )
+            for each in exception.problems
         ]
         return InvalidInput(
             code=exception.code,
@@ -132,15 +178,20 @@ class _NotFoundHandler(strawberry.ExceptionHandler[errors.NotFound | WrongId, No
 class _ConflictHandler(strawberry.ExceptionHandler[errors.Conflict, Conflict]):
     async def handle(self, exception: errors.Conflict, *, field: object, info: Info) -> Conflict:
         context: Context = info.context
-        total = None
+        total = ticket = None
         if isinstance(exception, errors.TotalChanged):
             total = money(exception.total, (await context.catalogue()).organisation.currency)
+        elif isinstance(exception, errors.TicketRefused):
+            ticket = RefusedTicket.of(exception.refused, await context.catalogue(), context.language)
         return Conflict(
             code=exception.code,
             retry_after=exception.retry_after,
             _text=exception.text,
             _language=context.language,
             total=total,
+            current_version=exception.version if isinstance(exception, errors.VersionClash) else None,
+            state=exception.state,
+            ticket=ticket,
         )
 
 
@@ -152,7 +203,7 @@ class _CodeRefusedHandler(strawberry.ExceptionHandler[errors.CodeRefused, CodeRe
             retry_after=retry_after(exception.refusals, context.now),
             _text=exception.text,
             _language=context.language,
-            refusals=refusals(exception.refusals, await context.catalogue(), context.language),
+            refusals=refusals(exception.refusals, await Reader.of(context)),
         )
 
 

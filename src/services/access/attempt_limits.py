@@ -235,12 +235,12 @@ def _counted(viewer: Viewer, *, in_basket: bool) -> tuple[tuple[Counted, ...], C
     """Where the codes of this caller are counted before they are looked up, and where only those that fail are.
 
     The latter is an address, behind which there may be many with good codes at the same moment. Who is known by
-    nothing else is counted there beforehand.
+    nothing else is counted there beforehand; who is known pays for nobody else's flood.
     """
     organisation = viewer.organisation_id
     if viewer.audience is Audience.PARTNER:
         return (OF_PARTNER.of(organisation, viewer.actor),), None
-    address = OF_ADDRESS.of(organisation, network(viewer.address))
     if viewer.audience in {Audience.CONTACT, Audience.STAFF}:
-        return (OF_CUSTOMER.of(organisation, viewer.actor),), address
+        return (OF_CUSTOMER.of(organisation, viewer.actor),), None
+    address = OF_ADDRESS.of(organisation, network(viewer.address))
     return ((), address) if in_basket else ((address,), None)

@@ -34,7 +34,6 @@ from services.core.sent import Sent
 from services.core.texts import text
 from services.core.transactions import Overtaken, Transaction, Transactions
 from services.core.viewer import Viewer
-from services.pricing.facts.refusals import RefusalCode
 from services.pricing.result import PricedCode, Pricing
 from services.pricing.values import value
 
@@ -279,9 +278,8 @@ async def _keep(transaction: Transaction, entries: Sequence[CodeEntry], answers:
 
 
 def _is_too_early(answer: Answer) -> bool:
-    """Whether a code was not looked up for now."""
-    codes = [each.code for each in answer.refusals] if isinstance(answer, CodeRefused) else []
-    return RefusalCode.TOO_MANY_ATTEMPTS in codes
+    """Whether waiting mends it."""
+    return isinstance(answer, Failure) and answer.passes
 
 
 async def _carry_out(transaction: Transaction, changes: Sequence[_Change]) -> list[Basket]:

@@ -166,7 +166,7 @@ class Baskets:
         connection, now = transaction.connection, transaction.now
         quote = await self._quotes.quote(connection, Priceable(viewer, content, now, CodeTries(), held=held(row)))
         accept(row, content, quote.pricing)
-        await hold(transaction, [(Holder(row.id, content.contact), quote)])
+        await hold(transaction, [(Holder(row.id, content.contact), quote)], by=viewer.actor)
         pricing = stored_pricing.dump(quote.pricing, quote.single_use_codes)
         expires_at = await db.save(connection, row.organisation, row.id, content, pricing, quote.lifespan)
         return Basket(row.id, BasketState.OPEN, content.contact, expires_at, quote.pricing, None)
@@ -189,7 +189,8 @@ class Baskets:
 
     async def _cancel(self, transaction: Transaction, viewer: Viewer, basket: UUID) -> Done[None]:
         row = await self.locked(transaction, viewer, basket)
-        transaction.changed.update(await claims.release(transaction.connection, row.organisation, [basket]))
+        changed = await claims.release(transaction.connection, row.organisation, [basket], by=viewer.actor)
+        transaction.changed.update(changed)
         await db.end(transaction.connection, row.organisation, [basket], BasketState.CANCELLED)
         await audit_sale(transaction, viewer, "cancelBasket", "Basket", basket, {})
         return Done({"basket": basket})

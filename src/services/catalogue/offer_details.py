@@ -1,6 +1,7 @@
 """An offer as it was configured: what pricing is told of it, and what people are."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 from uuid import UUID
 
 from db.offers.offers import OfferKind
@@ -18,11 +19,23 @@ from services.pricing.facts.offers import (
 )
 
 
+class CancellationPolicy(StrEnum):
+    """What becomes of the tickets that stay where others of their order are cancelled.
+
+    KEEP: their prices stay. ANEW: they are priced once more, at the order's own instant and terms (docs/domain.md,
+    Cancelling tickets).
+    """
+
+    KEEP = "KEEP"
+    ANEW = "ANEW"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OfferDetails:
     """All that was configured about an offer: ``offer`` is what pricing is told, the rest what people are.
 
-    ``returns_codes``: its single-use codes are available again when their order is cancelled.
+    ``returns_codes``: its single-use codes are available again when none of their order's tickets is left.
+    ``cancellation_policy`` says what becomes of the tickets that stay.
     """
 
     offer: Advantage | PromotionalCode
@@ -30,6 +43,7 @@ class OfferDetails:
     public_name: dict[str, str]
     picture: str | None = None
     returns_codes: bool = True
+    cancellation_policy: CancellationPolicy = CancellationPolicy.KEEP
     version: int = 1
 
     @property

@@ -15,7 +15,7 @@ from db.offers.offers import (
     StoredRestriction,
     StoredScope,
 )
-from services.catalogue.offer_details import OfferDetails
+from services.catalogue.offer_details import CancellationPolicy, OfferDetails
 from services.pricing.facts.offers import (
     Advantage,
     AdvantageBenefit,
@@ -64,6 +64,7 @@ def from_rows(
             public_name=row.public_name,
             picture=row.picture,
             returns_codes=row.returns_codes,
+            cancellation_policy=CancellationPolicy(row.cancellation_policy),
             version=row.version,
         )
         for row in rows
@@ -98,14 +99,14 @@ def _offer(
         channels=frozenset(row.channel_ids),
         points_of_sale=frozenset(row.point_of_sale_ids),
         delivery_modes=frozenset(row.delivery_mode_ids),
-        scope=_scope(row.scope),
+        scope=scope_of(row.scope),
         limits=limits,
         element_limits=element_limits,
     )
     if row.kind is OfferKind.PROMOTIONAL_CODE:
         return PromotionalCode(
             **shared,
-            benefit=_promotion_benefit(row.benefit),
+            benefit=promotion_benefit(row.benefit),
             minimum_basket=row.minimum_basket,
             combinable=row.combinable,
             restriction=_restriction(row.restriction),
@@ -115,12 +116,12 @@ def _offer(
         family=ProductFamily(row.family or ""),
         season=row.season_id,
         target=_target(row, campaigns),
-        benefit=_advantage_benefit(row.benefit),
+        benefit=advantage_benefit(row.benefit),
         sale_end_tolerance=row.sale_end_tolerance,
     )
 
 
-def _scope(stored: StoredScope) -> Scope:
+def scope_of(stored: StoredScope) -> Scope:
     return Scope(
         products=_ids(stored.get("products")),
         performances=_ids(stored.get("performances")),
@@ -145,7 +146,7 @@ def _target(row: OfferRow, campaigns: Mapping[UUID, Campaign]) -> Target:
             raise ValueError(f"advantage {row.id} has no complete target")
 
 
-def _advantage_benefit(stored: StoredBenefit) -> AdvantageBenefit:
+def advantage_benefit(stored: StoredBenefit) -> AdvantageBenefit:
     if "rates" in stored:
         return Rates(
             {(_id(rate["seatCategory"]), UUID(rate["audienceSubCategory"])): rate["price"] for rate in stored["rates"]}
@@ -157,7 +158,7 @@ def _advantage_benefit(stored: StoredBenefit) -> AdvantageBenefit:
     return PercentOff(stored["percentOff"])
 
 
-def _promotion_benefit(stored: StoredBenefit) -> PromotionBenefit:
+def promotion_benefit(stored: StoredBenefit) -> PromotionBenefit:
     if "amountOffPerTicket" in stored:
         return AmountOffPerTicket(stored["amountOffPerTicket"])
     if "amountOff" in stored:
@@ -206,8 +207,8 @@ def to_row(details: OfferDetails) -> OfferRow:
         channel_ids=sorted(offer.channels),
         point_of_sale_ids=sorted(offer.points_of_sale),
         delivery_mode_ids=sorted(offer.delivery_modes),
-        scope=_stored_scope(offer.scope),
-        benefit=_stored_benefit(offer.benefit),
+        scope=stored_scope(offer.scope),
+        benefit=stored_benefit(offer.benefit),
         season_id=details.season_id,
         family=advantage.family if advantage else None,
         target_type=details.target_type,
@@ -219,6 +220,7 @@ def to_row(details: OfferDetails) -> OfferRow:
         minimum_basket=promotion.minimum_basket if promotion else 0,
         combinable=promotion.combinable if promotion else False,
         returns_codes=details.returns_codes,
+        cancellation_policy=details.cancellation_policy,
         restriction=_stored_restriction(promotion.restriction) if promotion else {},
         version=details.version,
     )
@@ -235,7 +237,7 @@ def _limit_row(offer: UUID, element: Element | None, limits: Limits) -> LimitRow
     return LimitRow(offer, key, kind, limits.quota, limits.per_order, limits.per_contact)
 
 
-def _stored_scope(scope: Scope) -> StoredScope:
+def stored_scope(scope: Scope) -> StoredScope:
     return {
         "products": _texts(scope.products),
         "performances": _texts(scope.performances),
@@ -244,7 +246,7 @@ def _stored_scope(scope: Scope) -> StoredScope:
     }
 
 
-def _stored_benefit(benefit: AdvantageBenefit | PromotionBenefit) -> StoredBenefit:
+def stored_benefit(benefit: AdvantageBenefit | PromotionBenefit) -> StoredBenefit:
     match benefit:
         case Rates(prices):
             return {

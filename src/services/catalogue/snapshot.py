@@ -69,13 +69,17 @@ class SalesChannel:
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """``performances`` from the earliest to the latest, none in families without."""
+    """``performances`` from the earliest to the latest, none in families without.
+
+    ``entries_allowed``: how often a ticket that is sold from now on admits.
+    """
 
     id: UUID
     code: str
     name: Mapping[str, str]
     season_id: UUID
     family: ProductFamily
+    entries_allowed: int
     performances: tuple[Performance, ...]
 
 
@@ -184,6 +188,7 @@ def build(rows: CatalogueRows, offer_rows: list[OfferRow], limit_rows: list[Limi
             row.name,
             row.season_id,
             ProductFamily(row.family),
+            row.entries_allowed,
             tuple(performances.get(row.id, ())),
         )
         for row in rows.products

@@ -1,7 +1,7 @@
 """Batches: asking for codes to be made, and watching them being made (docs/domain.md, Codes)."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -9,23 +9,23 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.codes import batches as db
-from db.codes.batches import Batch, BatchState, DocumentType
+from db.codes.batches import Batch, BatchFilter, BatchState, DocumentType
 from db.core.ids import next_id
 from db.core.queue import enqueue, is_queued
 from db.core.sessions import Sessions
 from services.access.audit import record
-from services.access.permissions import may_follow, share_of
+from services.access.permissions import may_follow, require_follower, share_of
 from services.codes.checks import MOST_CODES, CodeReceiver, destination, receiver, remark_problems
 from services.codes.download_links import DownloadLinks
 from services.codes.lists import workbook
-from services.core.errors import Conflict, FailureCode, InvalidInput, NotFound
+from services.core.errors import Conflict, InvalidInput, NotFound
 from services.core.problems import Problems
 from services.core.retries.idempotency import IdempotentRequest
 from services.core.texts import Language, text
 from services.core.transactions import Done, Transaction, Transactions
 from services.core.viewer import StaffRole, Viewer
 
-__all__ = ["Batch", "BatchRequest", "BatchState", "Batches", "DocumentType", "place", "set_going"]
+__all__ = ["Batch", "BatchFilter", "BatchRequest", "BatchState", "Batches", "DocumentType", "place", "set_going"]
 
 MAKING: Final = "batch"
 """The queue's name for making a batch's codes. The payload is the organisation's and the batch's id."""
@@ -78,6 +78,20 @@ class Batches:
         once = IdempotentRequest(viewer, key, "resendCodeBatch", (batch, to))
         return (await self._transactions.once(once, now, _resend, viewer, batch, to)).answer["batch"]
 
+    async def page(self, viewer: Viewer, wanted: BatchFilter, before: UUID | None, most: int) -> list[Batch]:
+        """The ``most`` newest batches older than the one ``before`` that the filter lets through.
+
+        A partner sees its own. Raises Forbidden.
+        """
+        require_follower(viewer)
+        own = share_of(viewer)
+        if own is not None and wanted.contact not in {None, own}:
+            return []
+        if own is not None:
+            wanted = replace(wanted, contact=own)
+        async with self._sessions.reading() as connection:
+            return await db.page(connection, viewer.organisation_id, wanted, before, most)
+
     async def find(self, viewer: Viewer, ids: Collection[UUID]) -> dict[UUID, Batch]:
         """The batches among ``ids`` that the viewer may see: of a partner its own, of shoppers and contacts none."""
         if not may_follow(viewer):
@@ -126,11 +140,11 @@ async def _resend(transaction: Transaction, viewer: Viewer, batch: UUID, to: str
     connection, organisation = transaction.connection, transaction.organisation
     row = await db.lock(connection, organisation, batch, wait=False)
     if row is None and await db.get(connection, organisation, [batch]):
-        raise Conflict(text("batch_under_way"), FailureCode.BUSY, retry_after=5)
+        raise Conflict(text("batch_under_way"), retry_after=5)
     if row is None:
         raise NotFound(("batchId",), text("unknown_batch"))
     if row.state in JOBS and await is_queued(connection, set(JOBS.values()), _payload(organisation, batch)):
-        raise Conflict(text("batch_under_way"), FailureCode.BUSY, retry_after=5)
+        raise Conflict(text("batch_under_way"), retry_after=5)
     again = await _taken_up(connection, row, to)
     await db.take_up(connection, organisation, batch, again)
     details: dict[str, object] = {"destination": again.destination, "state": again.state}

@@ -46,7 +46,7 @@ class CodeReceiver:
     def check_open(self) -> None:
         """Raises Conflict where the offer is CLOSED; in any other state it takes codes, which work once it runs."""
         if self.offer.state == OfferState.CLOSED:
-            raise Conflict(text("offer_closed"))
+            raise Conflict(text("offer_closed"), state=self.offer.state)
 
 
 async def receiver(connection: AsyncConnection, organisation: UUID, offer: UUID, contact: UUID) -> CodeReceiver:

@@ -108,6 +108,7 @@ async def _add(transaction: Transaction, viewer: Viewer, offer: UUID, code: str,
     )
     if not await db.add(transaction.connection, transaction.organisation, chosen):
         raise Overtaken
+    transaction.changed.add(offer)
     await _record(transaction, viewer, "addCustomCode", chosen)
     return Done({"offer": offer})
 
@@ -123,6 +124,7 @@ async def _update(
         wanted = replace(wanted, max_uses=max_uses)
     if wanted != stored.chosen:
         await db.save(transaction.connection, transaction.organisation, [wanted])
+        transaction.changed.add(offer)
         await _record(transaction, viewer, "updateCustomCode", wanted)
     return Done({"offer": offer})
 
@@ -133,7 +135,7 @@ async def _lock(transaction: Transaction, offer: UUID) -> None:
     if found is None or found[0].kind is not OfferKind.PROMOTIONAL_CODE:
         raise NotFound(("promotionalCodeId",), text("unknown_offer"))
     if found[0].state == OfferState.CLOSED:
-        raise Conflict(text("offer_closed"))
+        raise Conflict(text("offer_closed"), state=found[0].state)
 
 
 async def _check_new(transaction: Transaction, offer: UUID, code: str, max_uses: int | None) -> None:
@@ -179,7 +181,7 @@ def _switched(code: ChosenCode, active: bool | None, viewer: Viewer, now: dateti
     if active:
         reason = check_alive(_text(code), code)
         if reason is not None:
-            raise Conflict(reason)
+            raise Conflict(reason, state=code.status)
         return replace(code, status=CodeStatus.AVAILABLE, invalidated_at=None, invalidated_by=None)
     return replace(code, status=CodeStatus.INVALIDATED, invalidated_at=now, invalidated_by=viewer.actor)
 

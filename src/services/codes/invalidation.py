@@ -22,7 +22,7 @@ from services.access.audit import record
 from services.access.permissions import share_of
 from services.codes.format import check_entered, normalise
 from services.codes.tracking import checked_reason, narrowed, require_invalidator, settle
-from services.core.errors import Conflict, FailureCode, InvalidInput, NotFound, Problem
+from services.core.errors import Conflict, InvalidInput, NotFound, Problem
 from services.core.problems import within
 from services.core.texts import text
 from services.core.transactions import Transaction, Transactions
@@ -134,7 +134,7 @@ class Invalidation:
         if batch not in found:
             raise NotFound(("batchId",), text("unknown_batch"))
         if found[batch].state in {BatchState.PENDING, BatchState.GENERATING}:
-            raise Conflict(text("batch_under_way"), FailureCode.BUSY, retry_after=5)
+            raise Conflict(text("batch_under_way"), retry_after=5)
 
     async def _pages(self, viewer: Viewer, wanted: CodeFilter) -> AsyncIterator[Sequence[UUID]]:
         status = tuple(each for each in _OPEN if each in (wanted.status or _OPEN))
@@ -183,7 +183,7 @@ async def _invalidate(
     )
     if done and details is not None:
         await record(transaction, viewer.actor, "invalidateCodes", "AdvantageCodes", subject, details)
-    await settle(transaction, done)
+    await settle(transaction, viewer, done)
     return done
 
 

@@ -1,6 +1,6 @@
 """Codes: following what became of them, and invalidating them (docs/domain.md, Codes)."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final, NoReturn
@@ -12,6 +12,7 @@ from db.baskets import claims
 from db.codes import codes as db
 from db.codes import pages as code_pages
 from db.codes.codes import Code, CodeFilter, CodeKind, CodeStatus, Invalidated
+from db.codes.standing import as_they_stand
 from db.counts import counts
 from db.counts.counts import Key, RedemptionCounts
 from services.access.audit import record
@@ -19,6 +20,7 @@ from services.access.permissions import may_follow, require_follower, share_of
 from services.codes.format import check_entered, display, is_mistyped, normalise
 from services.core.errors import Conflict, InvalidInput, NotFound, Problem
 from services.core.expiry import HeldNow
+from services.core.problems import Problems
 from services.core.text_checks import is_writable
 from services.core.texts import text
 from services.core.transactions import Overtaken, Transaction, Transactions
@@ -27,6 +29,13 @@ from services.core.viewer import Audience, StaffRole, Viewer
 __all__ = ["Code", "CodeFilter", "CodeKind", "CodeStatus", "Codes", "shown"]
 
 LONGEST_REASON: Final = 500
+LEAST_PART: Final = 4
+"""Characters by which a code is looked for in part: with fewer, every list of codes has many that fit."""
+LONGEST_PART: Final = 64
+MOST_LOOKS: Final = 20
+"""Statements that look through codes for one page: two million codes, in about a second."""
+ORDER_DIGITS: Final = 8
+"""Of the number that is printed on an order, zeros in front included."""
 
 
 class Codes:
@@ -36,25 +45,28 @@ class Codes:
         self._held_now = held_now
         self._transactions = transactions
 
-    async def page(self, viewer: Viewer, wanted: CodeFilter, after: UUID | None, most: int) -> list[Code]:
+    async def page(self, viewer: Viewer, wanted: CodeFilter, after: UUID | None, most: int) -> "CodePage":
         """The ``most`` codes after a code's id that the filter lets through, in order of id, which is that of creation.
 
-        The filter's ``code`` is a whole code in any spelling; an empty ``status`` means all. A partner sees its own
-        codes. Raises Forbidden, InvalidInput.
+        The filter's ``code`` is a whole code in any spelling, its ``part`` four characters or more of it; an empty
+        ``status`` means all. A partner sees its own codes, and by buyer or order those that it bought with itself.
+        Raises Forbidden, InvalidInput.
         """
         require_follower(viewer)
         own = narrowed(viewer, wanted)
         if own is None:
-            return []
+            return CodePage()
         async with self._held_now.reading(viewer.organisation_id) as connection:
-            return await code_pages.page(connection, viewer.organisation_id, own, after, most)
+            if code_pages.is_sought(own):
+                return await _looked_through(connection, viewer.organisation_id, own, after, most)
+            return CodePage(await code_pages.page(connection, viewer.organisation_id, own, after, most))
 
     async def find(self, viewer: Viewer, ids: Collection[UUID]) -> dict[UUID, Code]:
         """The codes among ``ids`` that the viewer may see: of a partner its own, of shoppers and contacts none."""
         if not may_follow(viewer):
             return {}
         async with self._held_now.reading(viewer.organisation_id) as connection:
-            return await db.get(connection, viewer.organisation_id, ids, contact=share_of(viewer))
+            return await _found(connection, viewer.organisation_id, ids, share_of(viewer))
 
     async def tickets_controlled(self, viewer: Viewer, ids: Collection[UUID]) -> dict[UUID, int]:
         """The scanned tickets of each code's order, as far as the code covers them and the viewer may see the code."""
@@ -92,10 +104,21 @@ class Codes:
         if done is None:
             await _explain(transaction.connection, viewer, code)
         found, before = done
-        details: dict[str, object] = {"reason": reason, "statusBefore": before}
+        details: dict[str, object] = {"reason": reason, "statusBefore": before.before}
         await record(transaction, viewer.actor, "invalidateCode", "AdvantageCode", found.id, details)
-        await settle(transaction, [Invalidated(found.id, found.kind, found.offer, found.contact, before)])
+        await settle(transaction, viewer, [before])
+        [found] = await as_they_stand(transaction.connection, transaction.organisation, [found])
         return found
+
+
+class CodePage(list[Code]):
+    """A page of codes. ``looked_until`` is the id of the last code looked at, where the page ends before it is full
+    because so many codes have been looked through: the next ones are to be asked for after that.
+    """
+
+    def __init__(self, codes: Iterable[Code] = (), looked_until: UUID | None = None) -> None:
+        super().__init__(codes)
+        self.looked_until = looked_until
 
 
 def shown(code: Code) -> str:
@@ -104,19 +127,56 @@ def shown(code: Code) -> str:
 
 
 def narrowed(viewer: Viewer, wanted: CodeFilter) -> CodeFilter | None:
-    """The filter with its code normalised, a partner's with its own codes alone; None where it asks for others'.
+    """The filter with its texts as they are kept, a partner's with its own codes alone; None where it asks for others'.
 
-    Raises InvalidInput.
+    Who bought with a partner's codes is the organisation's business: what a partner finds by a buyer or an order are
+    those that it bought itself. Raises InvalidInput with every problem.
     """
+    problems = Problems()
     if wanted.code is not None:
-        problem = check_entered(wanted.code)
-        if problem is not None:
-            raise InvalidInput([Problem(("filter", "code"), problem)])
-        wanted = replace(wanted, code=normalise(wanted.code))
+        problems.refuse(("filter", "code"), check_entered(wanted.code))
+    part = None if wanted.part is None else normalise(wanted.part)
+    if part is not None and not LEAST_PART <= len(part) <= LONGEST_PART:
+        problems.add(("filter", "part"), text("part_of_code", least=LEAST_PART, most=LONGEST_PART))
+    problems.check()
+    number = wanted.order_number
     own = share_of(viewer)
+    wanted = replace(
+        wanted,
+        code=None if wanted.code is None else normalise(wanted.code),
+        part=part,
+        order_number=None if number is None else number.strip().zfill(ORDER_DIGITS),
+    )
     if own is None:
         return wanted
-    return replace(wanted, contact=own) if wanted.contact in {None, own} else None
+    if wanted.contact not in {None, own} or wanted.buyer not in {None, own}:
+        return None
+    return replace(wanted, contact=own, buyer=wanted.buyer if number is None else own)
+
+
+async def _looked_through(
+    connection: AsyncConnection, organisation: UUID, wanted: CodeFilter, after: UUID | None, most: int
+) -> CodePage:
+    """A page of codes that no index leads to: some statements look through so many codes each, and no more of them
+    than nobody has to wait for.
+    """
+    found: list[UUID] = []
+    last = after
+    for _ in range(MOST_LOOKS):
+        ids, last = await code_pages.search(connection, organisation, wanted, last, most - len(found))
+        found += ids
+        if last is None or len(found) >= most:
+            break
+    by_id = await _found(connection, organisation, found, None)
+    is_whole = last is None or len(found) >= most
+    return CodePage([by_id[key] for key in found], None if is_whole else last)
+
+
+async def _found(
+    connection: AsyncConnection, organisation: UUID, ids: Collection[UUID], own: UUID | None
+) -> dict[UUID, Code]:
+    rows = await db.get(connection, organisation, ids, contact=own)
+    return {code.id: code for code in await as_they_stand(connection, organisation, list(rows.values()))}
 
 
 def require_invalidator(viewer: Viewer) -> None:
@@ -133,23 +193,23 @@ def checked_reason(reason: str) -> str:
     return reason
 
 
-async def settle(transaction: Transaction, done: Sequence[Invalidated]) -> None:
-    """Moves what the invalidation of single-use codes changes besides themselves: baskets, limits, counts."""
+async def settle(transaction: Transaction, viewer: Viewer, done: Sequence[Invalidated]) -> None:
+    """Moves what the invalidation of codes changes besides themselves: baskets, limits, counts."""
     connection, organisation = transaction.connection, transaction.organisation
     transaction.changed.update(code.offer for code in done)
     changes: dict[Key, RedemptionCounts] = {}
     held = []
     for code in done:
-        if code.kind is not CodeKind.SINGLE_USE:
+        if code.kind is CodeKind.ACCESS:
             continue
         was_held = code.before is CodeStatus.HELD
         if was_held:
             held.append(code.id)
         key = (code.offer, code.contact)
-        change = RedemptionCounts(invalidated=1, held=-was_held)
+        change = RedemptionCounts(invalidated=code.uses_left, held=-was_held)
         changes[key] = changes.get(key, RedemptionCounts()) + change
     if held:
-        await claims.release_codes(connection, organisation, held)
+        await claims.release_codes(connection, organisation, held, by=viewer.actor)
     if changes:
         await counts.move(connection, organisation, changes)
 
@@ -160,10 +220,10 @@ async def _explain(connection: AsyncConnection, viewer: Viewer, code: str) -> No
     if found is None:
         raise NotFound(("code",), text("mistyped_code" if is_mistyped(code) else "unknown_code"))
     if found.status is CodeStatus.USED:
-        raise Conflict(text("code_used_already", at=_instant(found.used_at)))
+        raise Conflict(text("code_used_already", at=_instant(found.used_at)), state=found.status)
     if found.status is CodeStatus.INVALIDATED:
         by, at = found.invalidated_by, _instant(found.invalidated_at)
-        raise Conflict(text("code_invalidated_already", by=by, at=at))
+        raise Conflict(text("code_invalidated_already", by=by, at=at), state=found.status)
     raise Overtaken
 
 

@@ -40,6 +40,8 @@ _COLUMNS: Final = (
     "invalidated_at",
     "invalidated_by",
     "invalidation_reason",
+    "uses",
+    "max_uses",
 )
 
 
@@ -135,4 +137,6 @@ class TrackingList:
             local_or_empty(code.invalidated_at, self.zone),
             code.invalidated_by or "",
             code.invalidation_reason or "",
+            str(code.uses),
+            "" if code.max_uses is None else str(code.max_uses),
         )

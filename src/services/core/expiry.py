@@ -61,13 +61,15 @@ class Sweeper:
                 _log.info("expired baskets ended", organisation=str(organisation))
 
 
-async def claim(transaction: Transaction, claims_wanted: Sequence[Claim], expired: Sequence[UUID]) -> None:
+async def claim(
+    transaction: Transaction, claims_wanted: Sequence[Claim], expired: Sequence[UUID], *, by: str | None = None
+) -> None:
     """Makes each basket hold what it claims and nothing else, and ends the ``expired`` ones, which are locked.
 
     What these held is given back first, in the same statement, so that it can be claimed. Raises Overtaken where some
     of what is claimed is gone.
     """
-    claimed = await claims.claim(transaction.connection, transaction.organisation, claims_wanted, expired)
+    claimed = await claims.claim(transaction.connection, transaction.organisation, claims_wanted, expired, by=by)
     if not claimed.complete:
         raise Overtaken
     await baskets.end(transaction.connection, transaction.organisation, expired, BasketState.EXPIRED)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from db.counts import counts as db
-from db.counts.counts import RedemptionCounts
+from db.counts.counts import Key, RedemptionCounts
 from services.access.permissions import require_follower, share_of
 from services.catalogue.catalogues import Catalogues
 from services.core.errors import NotFound
@@ -40,7 +40,7 @@ class Dashboards:
         self._catalogues = catalogues
 
     async def of_season(self, viewer: Viewer, season: UUID, *, by_contact: bool) -> Dashboard:
-        """The offers of a season that codes were made for; a partner sees what is its own.
+        """The offers of a season that codes were made for, and custom codes that are in use; a partner sees its own.
 
         Promotional codes belong to no season and show in each. Without detail by contact there is one row an offer,
         and no subtotal. Raises Forbidden, NotFound.
@@ -50,7 +50,7 @@ class Dashboards:
             raise NotFound(("seasonId",))
         async with self._held_now.reading(viewer.organisation_id) as connection:
             found = await db.read(connection, viewer.organisation_id, holder=share_of(viewer), season=season)
-        with_codes = {key: counts for key, counts in found.items() if counts.generated}
+        with_codes = {key: counts for key, counts in found.items() if _is_shown(key, counts)}
         rows: dict[tuple[UUID | None, UUID | None], RedemptionCounts] = {}
         subtotals: dict[UUID | None, RedemptionCounts] = {}
         for (offer, contact), counts in with_codes.items():
@@ -62,3 +62,9 @@ class Dashboards:
             tuple(DashboardRow(contact, None, counts) for contact, counts in subtotals.items()) if by_contact else (),
             sum(with_codes.values(), _NOTHING),
         )
+
+
+def _is_shown(key: Key, counts: RedemptionCounts) -> bool:
+    """Codes that were made for somebody; of custom ones, which are made for nobody, those that somebody has."""
+    _, contact = key
+    return bool(counts.generated if contact is not None else counts.held or counts.used)

@@ -1,6 +1,6 @@
 """The data file's catalogue and contacts, object by object. Every field is checked on its own here."""
 
-from typing import Annotated, Self
+from typing import Annotated, Final, Self
 from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, Field, model_validator
@@ -24,6 +24,12 @@ from services.dataset.fields import (
     wrong,
 )
 from services.pricing.facts.tickets import ProductFamily
+
+LONGEST_ENTRY: Final = 366 * 24 * 60
+"""The most minutes that a gate may let in before a performance starts, and after it did: a year."""
+
+MOST_ENTRIES: Final = 1_000_000
+"""By one ticket."""
 
 Named = Field(strict=False)
 """An enum value, which JSON can only give by its name."""
@@ -67,6 +73,9 @@ class OrganisationItem(Item):
     timezone: Annotated[str, AfterValidator(_time_zone)]
     basket_minutes: Annotated[int, Field(ge=1, le=24 * 60)] = 15
     basket_maximum_minutes: Annotated[int, Field(ge=1, le=24 * 60)] | None = None
+    entry_opens_minutes: Annotated[int, Field(ge=0, le=LONGEST_ENTRY)] = 180
+    entry_closes_minutes: Annotated[int, Field(ge=0, le=LONGEST_ENTRY)] = 24 * 60
+    returns_fees: bool = True
 
     @property
     def basket_minutes_in_all(self) -> int:
@@ -139,6 +148,7 @@ class ProductItem(Item):
     season: SeasonRef
     family: Annotated[ProductFamily, Named]
     name: NameItem
+    entries_allowed: Annotated[int, Field(ge=1, le=MOST_ENTRIES)] = 1
     performances: list[PerformanceItem] = Field(default_factory=list)
     prices: list[PriceItem] = Field(default_factory=list)
 

@@ -6,6 +6,7 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from db.codes.batches import DocumentType
+from services.catalogue.offer_details import CancellationPolicy
 from services.codes.checks import MOST_CODES
 from services.core.texts import Language
 from services.dataset.fields import (
@@ -111,6 +112,7 @@ class OfferItem(Item):
     scope: ScopeItem = ScopeItem()
     limits: LimitsItem = LimitsItem()
     returns_codes: bool = True
+    cancellation_policy: Annotated[CancellationPolicy, Named] = CancellationPolicy.KEEP
 
 
 class TargetItem(Item):

@@ -80,6 +80,7 @@ class OfferRows:
             public_name=item.public_name.by_language(),
             picture=item.picture,
             returns_codes=item.returns_codes,
+            cancellation_policy=item.cancellation_policy,
         )
 
     def _shared(self, section: str, item: form.OfferItem) -> SharedFields:

@@ -125,6 +125,7 @@ class Writer:
                 each.name.by_language(),
                 ids("seasons", each.season),
                 each.family,
+                each.entries_allowed,
             )
             for each in items(self._document.products)
         ]

@@ -10,7 +10,7 @@ from services.catalogue.catalogues import Catalogues
 from services.catalogue.offer_details import OfferDetails
 from services.catalogue.snapshot import Catalogue
 from services.codes.access_codes import AccessCodeExchange
-from services.core.errors import Conflict, FailureCode, NotFound
+from services.core.errors import Conflict, NotFound
 from services.core.expiry import end_holding
 from services.core.problems import Problems
 from services.core.retries.idempotency import IdempotentRequest
@@ -198,10 +198,11 @@ async def _change_state(
     change = OfferChange(transaction, viewer, catalogue)
     before = await change.lock(offer, expected_version, ("offerId",))
     if before.state is OfferState.CLOSED:
-        raise Conflict(text("offer_closed"))
+        raise Conflict(text("offer_closed"), state=before.state)
     if state not in FOLLOWING[before.state]:
         following = ", ".join(sorted(FOLLOWING[before.state]))
-        raise Conflict(text("state_does_not_follow", now=before.state, state=state, following=following))
+        said = text("state_does_not_follow", now=before.state, state=state, following=following)
+        raise Conflict(said, state=before.state)
     if state in NEEDS_TO_BE_COMPLETE:
         problems = Problems()
         problems.extend(missing(before, catalogue, await change.readiness(before), transaction.now))
@@ -214,9 +215,9 @@ async def _change_state(
 def _check_state(before: OfferDetails, after: OfferDetails, exchange: AccessCodeExchange) -> None:
     """Raises Conflict where the state that the offer is in does not allow the change."""
     if before.state is OfferState.CLOSED:
-        raise Conflict(text("offer_closed"))
+        raise Conflict(text("offer_closed"), state=before.state)
     fixed = fixed_changes(before, after)
     if not exchange.is_nothing and "target" not in fixed:
         fixed.append("target")
     if before.state is OfferState.RUNNING and fixed:
-        raise Conflict(text("suspend_first", fields=", ".join(fixed)), FailureCode.SUSPEND_FIRST)
+        raise Conflict(text("suspend_first", fields=", ".join(fixed)), state=before.state)

@@ -7,7 +7,7 @@ from typing import Final, TypeVar
 from uuid import UUID
 
 from services.catalogue.checks import check_period
-from services.catalogue.offer_details import OfferDetails
+from services.catalogue.offer_details import CancellationPolicy, OfferDetails
 from services.catalogue.snapshot import Catalogue
 from services.core.errors import Path
 from services.core.problems import Problems
@@ -135,6 +135,9 @@ class Editor:
             ),
             picture=_merged(draft.picture, details.picture, None, self._picture),
             returns_codes=_merged(draft.returns_codes, details.returns_codes, True, bool),
+            cancellation_policy=_merged(
+                draft.cancellation_policy, details.cancellation_policy, CancellationPolicy.KEEP, CancellationPolicy
+            ),
         )
 
     def _required(self, path: Path, given: Given[Draft], stored: Value, read: Callable[[Draft], Value]) -> Value:

@@ -9,6 +9,7 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
+from services.catalogue.offer_details import CancellationPolicy
 from services.core.errors import Problem
 from services.core.unset import UNSET, Given
 from services.pricing.facts.offers import Limits
@@ -122,6 +123,7 @@ class OfferDraft:
     limits: Given[LimitsDraft] = UNSET
     benefit: Given[BenefitDraft] = UNSET
     returns_codes: Given[bool] = UNSET
+    cancellation_policy: Given[CancellationPolicy] = UNSET
     unread: tuple[Problem, ...] = ()
 
 

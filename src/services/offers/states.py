@@ -71,7 +71,8 @@ def fixed_changes(before: OfferDetails, after: OfferDetails) -> list[str]:
         for name, field in _FIXED_WHILE_RUNNING.items()
         if getattr(before.offer, name, None) != getattr(after.offer, name, None)
     ]
-    return changed + ["returnsCodes"] * (before.returns_codes != after.returns_codes)
+    changed += ["returnsCodes"] * (before.returns_codes != after.returns_codes)
+    return changed + ["cancellationPolicy"] * (before.cancellation_policy != after.cancellation_policy)
 
 
 def missing(details: OfferDetails, catalogue: Catalogue, ready: Readiness, now: datetime) -> list[Problem]:

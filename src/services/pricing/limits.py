@@ -21,7 +21,7 @@ class Bound:
     detail: str | None = None
 
     def covers(self, kind: TicketKind) -> bool:
-        return self.element is None or _id_of(self.element.kind, kind) == self.element.id
+        return self.element is None or is_of(self.element, kind)
 
     def refusal(self, wanted: int) -> Refusal:
         """Says that at most ``most`` tickets are required where ``wanted`` were found."""
@@ -57,8 +57,14 @@ def exceeded(limits: Sequence[Bound], wanted: Sequence[tuple[TicketKind, int]]) 
 
 def is_counted(offer: Offer) -> bool:
     """Whether any limit of the offer counts tickets of other baskets and orders."""
-    every = (offer.limits, *(each.limits for each in offer.element_limits))
-    return any(limits.quota is not None or limits.per_contact is not None for limits in every)
+    return bool(counted(offer))
+
+
+def counted(offer: Offer) -> list[Element | None]:
+    """Of what tickets of other baskets and orders are counted: of the offer as a whole, None, or of an element."""
+    every: list[tuple[Element | None, Limits]] = [(None, offer.limits)]
+    every += [(each.element, each.limits) for each in offer.element_limits]
+    return [element for element, limits in every if limits.quota is not None or limits.per_contact is not None]
 
 
 def _left(offer: UUID, element: Element | None, limits: Limits, sale: Sale, taken: Taken) -> list[Bound]:
@@ -74,6 +80,11 @@ def _left(offer: UUID, element: Element | None, limits: Limits, sale: Sale, take
         left = limits.per_contact - taken.get(LimitKey(offer, element, of_contact=True), 0)
         found.append(Bound(element, max(0, left), RefusalCode.CONTACT_LIMIT_EXCEEDED))
     return found
+
+
+def is_of(element: Element, kind: TicketKind) -> bool:
+    """Whether tickets of this kind are the element's."""
+    return _id_of(element.kind, kind) == element.id
 
 
 def _id_of(element: ElementKind, kind: TicketKind) -> UUID | None:

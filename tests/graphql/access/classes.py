@@ -18,8 +18,8 @@ from resolvers.schema import schema
 SCHEMA: GraphQLSchema = schema._schema
 
 OPEN = {
-    "Advantage": "id code state validFrom validUntil quota picture version returnsCodes internalName publicName publicNames "
-    "remaining channels everyChannel pointsOfSale deliveryModes scope limits family targetType season target benefit saleEnd",
+    "Advantage": "id code state validFrom validUntil quota picture version returnsCodes cancellationPolicy internalName "
+    "publicName publicNames remaining channels everyChannel pointsOfSale deliveryModes scope limits family targetType season target benefit saleEnd",
     "AdvantageCodeApplied": "basket offer",
     "AmountOff": "amount",
     "AmountOffPerTicket": "amount",
@@ -29,11 +29,11 @@ OPEN = {
     "amountDue",
     "CodeRefused": "message code retryAfter refusals",
     "CodesInvalidated": "invalidated held used alreadyInvalidated unknown dryRun",
-    "Conflict": "message code retryAfter total",
+    "Conflict": "message code retryAfter total currentVersion state ticket",
     "DeliveryMode": "id name code fee",
     "ElementLimit": "quota perOrder perContact element",
     "FixedPrice": "price",
-    "InputProblem": "path message",
+    "InputProblem": "path message code rule",
     "InvalidInput": "message code retryAfter problems problemCount",
     "LocalizedText": "fr en de es it",
     "Money": "amount currency",
@@ -41,20 +41,22 @@ OPEN = {
     "OfferEligibility": "offer eligible refusals",
     "OfferLimits": "quota perOrder perContact elements",
     "OfferStateChanged": "offer",
-    "Organisation": "code name currency timeZone languages basketMinutes basketMaximumMinutes",
+    "Organisation": "code name currency timeZone languages basketMinutes basketMaximumMinutes entryOpensMinutes "
+    "entryClosesMinutes returnsFees",
     "PageInfo": "hasNextPage hasPreviousPage startCursor endCursor",
     "PercentOff": "percent",
     "Performance": "id code startsAt venue product prices",
     "PointOfSale": "id name code url channel",
     "PricedLine": "seatCategory audienceSubCategory product performance quantity total tickets",
     "PricedTicket": "fullPrice advantage advantagePrice promotionShare price",
-    "Product": "id name code family season performances prices",
-    "PromotionalCode": "id code state validFrom validUntil quota picture version returnsCodes internalName publicName "
-    "publicNames remaining channels everyChannel pointsOfSale deliveryModes scope limits minimumBasket combinable benefit",
+    "Product": "id name code family season performances prices entriesAllowed",
+    "PromotionalCode": "id code state validFrom validUntil quota picture version returnsCodes cancellationPolicy internalName "
+    "publicName publicNames remaining channels everyChannel pointsOfSale deliveryModes scope limits minimumBasket combinable benefit",
     "PublicTarget": "public",
     "RatePrice": "seatCategory audienceSubCategory price",
     "RateSubTable": "prices",
-    "Refusal": "code required actual basketId message",
+    "Refusal": "code required actual requiredValue actualValue retryAfter basketId message",
+    "RefusalValue": "money number instant text",
     "SaleEnd": "toleranceMinutes",
     "SalesChannel": "id name code kind processingFee pointsOfSale",
     "Scope": "products performances seatCategories audienceSubCategories",
@@ -71,6 +73,9 @@ RECORDS = {
     "AuditFact": "name before after",
     "Basket": "id state expiresAt pricing contact order",
     "Campaign": "id name code startsAt endsAt contacts contactCount offers",
+    "Cancellation": "cancelledAt cancelledBy reason policy givenBack forTickets forFees toBalance toPayment",
+    "CancellationPreview": "order policy tickets staying remaining givenBack forTickets forFees toBalance toPayment "
+    "codesReturned",
     "CampaignTarget": "campaign",
     "Contact": "id code kind name email balance hasAdvantages",
     "CustomCode": "code active maxUses uses",
@@ -79,25 +84,38 @@ RECORDS = {
     "IndicatorLevel": "indicator level",
     "IndicatorTarget": "indicator level",
     "OfferLimits": "taken remaining",
-    "Order": "id number state confirmedAt pricing contact tickets",
+    "Order": "id number state confirmedAt pricing contact tickets remaining cancellations",
     "PartnerTarget": "accessCode",
     "PromotionRestriction": "indicator hasOrdered newsletter counterProfiles contacts",
     "PromotionalCode": "internalNames counts restrictedTo customCodes",
     "RedemptionCounts": "generated available held used invalidated ticketsHeld ticketsSold ticketsControlled version",
     "RedemptionCountsUpdate": "offer contact counts",
+    "Ticket": "order contact",
+    "TicketToCancel": "ticket givenBack",
+    "TicketToKeep": "ticket price",
 }
 """What staff read to whom the records are open; others their own, and of a sale without a contact whoever knows its id."""
 
 FOLLOWED = {
     "AdvantageCode": "id code status offer usedAt invalidatedAt invalidatedBy invalidationReason batch usedBy order "
+    "ticketsControlled kind uses usesHeld maxUses",
+    "CodeBatch": "id state offer quantity generated destination sentAt createdAt createdBy documentType language remark error "
+    "csvUrl xlsxUrl skipped contact",
+    "CodeEvent": "at kind by reason releaseReason destination order contact ticket",
+    "CodeLife": "code uses events",
+    "CodeUse": "id code offer order contact tickets discount heldAt usedAt releasedAt releasedBy releaseReason "
     "ticketsControlled",
-    "CodeBatch": "id state offer quantity generated destination sentAt createdAt error csvUrl xlsxUrl skipped contact",
     "CodeDashboard": "rows subtotals total",
     "CodeDashboardRow": "offer counts contact",
 }
 """What staff read who follow codes, and partners of what is theirs."""
 
-TICKETS = {"Ticket": "id barcode price advantage controlledAt"}
+TICKETS = {
+    "RefusedTicket": "ticketId reason productId product performanceId startsAt entryOpensAt entryClosesAt entries "
+    "entriesAllowed controlledAt controlledBy controlledAtPointOfSaleId controlledAtPointOfSale cancelledAt",
+    "Ticket": "id barcode fullPrice price givenBack advantage product performance seatCategory audienceSubCategory "
+    "controlledAt entries entriesAllowed cancelledAt",
+}
 """What staff read who control tickets too."""
 
 _Way: TypeAlias = tuple[tuple[str, str], ...]
@@ -121,11 +139,12 @@ def of_schema() -> frozenset[str]:
     )
 
 
-def ways_to(wanted: Iterable[str], root: GraphQLField, arguments: str) -> Iterator[str]:
+def ways_to(wanted: Iterable[str], root: GraphQLField, arguments: str, closed: Iterable[str] = ()) -> Iterator[str]:
     """A field of a root with its arguments, and what leads from it to the wanted fields: one document a type of theirs.
 
     A type is come to by each field that has it, once. Each field has an alias that says what it is, so that the answer
-    shows by itself what was read.
+    shows by itself what was read. ``closed`` are fields that are no way on: where one that is never null is refused, so
+    is all that leads to it.
     """
     by_type: dict[str, list[str]] = {}
     for each in wanted:
@@ -135,6 +154,8 @@ def ways_to(wanted: Iterable[str], root: GraphQLField, arguments: str) -> Iterat
     for kind, names in sorted(by_type.items()):
         tree: _Tree = {}
         for way in _ways_into(kind, root, ways):
+            if any(".".join(step) in closed for step in way):
+                continue
             for name in names:
                 _add(tree, (*way, (kind, name)))
         if tree:

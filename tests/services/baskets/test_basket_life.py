@@ -37,7 +37,8 @@ UNITS, USES = 2, 5
 COUPON_CODE = "FIVE-USES-CODE"
 
 _RESET = (
-    "TRUNCATE redemptions, tickets, orders, contact_limits, audit_entries, idempotency_keys, baskets",
+    "TRUNCATE redemptions, code_uses, tickets, cancellations, orders, contact_limits, audit_entries, idempotency_keys, "
+    "baskets",
     "UPDATE codes SET status = 'AVAILABLE', basket_id = NULL, order_id = NULL, uses = 0, used_at = NULL",
     "UPDATE offer_limits SET taken = 0",
     "UPDATE redemption_counts SET held = 0, used = 0, invalidated = 0, tickets_held = 0, tickets_sold = 0",
@@ -216,7 +217,7 @@ class Life(RuleBasedStateMachine):
     def cancel_order(self, sale: Sale) -> None:
         if sale.order is None:
             return
-        doing = self.world.services.orders.cancel(self.world.staff, sale.order, None, NOW)
+        doing = self.world.services.cancellations.cancel_order(self.world.staff, sale.order, None, NOW)
         if sale.state == "RETURNED":
             self._refused(doing, Conflict)
             return

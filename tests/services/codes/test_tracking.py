@@ -195,10 +195,10 @@ async def test_a_code_is_invalidated_once(house: House) -> None:
     assert (await house.counts()).invalidated == 1
 
 
-async def test_a_chosen_code_is_invalidated_without_touching_the_counts(house: House) -> None:
+async def test_a_chosen_code_without_a_maximum_is_counted_once_when_it_is_invalidated(house: House) -> None:
     code = await invalidate(house, "COUPON3%")
     assert code.status is CodeStatus.INVALIDATED
-    assert (await house.counts()).invalidated == 0
+    assert (await house.counts()).invalidated == 1
 
 
 async def test_an_unknown_code_is_told_from_a_typing_error(house: House) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 from db.migrations.scripts import run_script
 
 revision = "0017"
-down_revision = "0009"
+down_revision = "0011"
 
 
 def upgrade() -> None:

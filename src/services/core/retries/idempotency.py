@@ -15,13 +15,15 @@ from services.core.errors import (
     CodeRefused,
     Conflict,
     Failure,
-    FailureCode,
     Forbidden,
     InvalidInput,
     NotFound,
     Path,
     Problem,
+    RefusedTicket,
+    TicketRefused,
     TotalChanged,
+    VersionClash,
 )
 from services.core.retries import unversioned_fingerprints
 from services.core.retries.fingerprints import fingerprint
@@ -52,8 +54,10 @@ class _StoredAnswer:
     problems: tuple[tuple[Path, _Text], ...] = ()
     problem_count: int = 0
     refusals: tuple[Refusal, ...] = ()
-    code: FailureCode = FailureCode.STATE_DOES_NOT_ALLOW
     total: int | None = None
+    version: int | None = None
+    state: str | None = None
+    refused: RefusedTicket | None = None
 
 
 _TOLD: Final = TypeAdapter(_StoredAnswer)
@@ -125,7 +129,7 @@ class IdempotentRequest:
     def told(self, effect: db.StoredEffect) -> Answer | Failure:
         """What was told under the key before: Conflict where it came with another input."""
         if not self._is_of(effect.fingerprint):
-            return Conflict(text("idempotency_key_reused"), FailureCode.IDEMPOTENCY_KEY_REUSED)
+            return Conflict(text("idempotency_key_reused"))
         told = _TOLD.validate_python(effect.answer)
         return _failure(told) if told.made is None else told.made
 
@@ -188,11 +192,20 @@ def _told(failure: Failure) -> _StoredAnswer:
             return _StoredAnswer(failure="NotFound", said=_kept(failure.text), path=path)
         case CodeRefused(refusals=refusals):
             return _StoredAnswer(failure="CodeRefused", said=_kept(failure.text), refusals=refusals)
-        case TotalChanged(total=total):
-            return _StoredAnswer(failure="Conflict", said=_kept(failure.text), code=failure.code, total=total)
-        case Conflict(code=code):
-            return _StoredAnswer(failure="Conflict", said=_kept(failure.text), code=code)
+        case Conflict():
+            return _told_conflict(failure)
     return _StoredAnswer(failure=type(failure).__name__, said=_kept(failure.text))
+
+
+def _told_conflict(failure: Conflict) -> _StoredAnswer:
+    return _StoredAnswer(
+        failure="Conflict",
+        said=_kept(failure.text),
+        total=failure.total if isinstance(failure, TotalChanged) else None,
+        version=failure.version if isinstance(failure, VersionClash) else None,
+        state=failure.state,
+        refused=failure.refused if isinstance(failure, TicketRefused) else None,
+    )
 
 
 def _failure(told: _StoredAnswer) -> Failure:
@@ -207,7 +220,17 @@ def _failure(told: _StoredAnswer) -> Failure:
             return CodeRefused(told.refusals)
         case "Forbidden":
             return Forbidden(said)
-    return Conflict(said, told.code) if told.total is None else TotalChanged(said, told.total)
+    return _conflict(said, told)
+
+
+def _conflict(said: Text, told: _StoredAnswer) -> Conflict:
+    if told.refused is not None:
+        return TicketRefused(said, told.refused)
+    if told.total is not None:
+        return TotalChanged(said, told.total)
+    if told.version is not None:
+        return VersionClash(said, told.version)
+    return Conflict(said, state=told.state)
 
 
 def _kept(said: Text) -> _Text:

@@ -1,0 +1,209 @@
+"""The life of one code: each of its uses, and all that happened to it, by whom and why (docs/domain.md, Codes)."""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from db.baskets.code_uses import ReleaseReason
+from db.codes import batches as db_batches
+from db.codes import codes as db_codes
+from db.codes import history as db
+from db.codes.batches import Batch
+from db.codes.codes import Code, CodeKind
+from db.codes.history import CodeUse
+from db.codes.standing import as_they_stand
+from services.access.permissions import may_follow, require_follower, share_of
+from services.codes.format import check_entered, normalise
+from services.core.errors import InvalidInput, Problem
+from services.core.expiry import HeldNow
+from services.core.texts import text
+from services.core.viewer import Viewer
+
+__all__ = ["CodeEvent", "CodeEventKind", "CodeHistory", "CodeLife", "CodeUse", "ReleaseReason"]
+
+MOST_USES: Final = 1_000
+"""Uses that one answer has. Of a custom code that has more, the older ones are asked for apart."""
+
+UseKey = tuple[UUID, UUID]
+"""A code, and an order that uses it or did."""
+
+
+class CodeEventKind(StrEnum):
+    """What can happen to a code."""
+
+    GENERATED = "GENERATED"
+    IMPORTED = "IMPORTED"
+    CHOSEN = "CHOSEN"
+    MAILED = "MAILED"
+    HELD = "HELD"
+    USED = "USED"
+    TICKET_CONTROLLED = "TICKET_CONTROLLED"
+    RELEASED = "RELEASED"
+    CHANGED = "CHANGED"
+    SWITCHED_OFF = "SWITCHED_OFF"
+    SWITCHED_ON = "SWITCHED_ON"
+    INVALIDATED = "INVALIDATED"
+
+
+@dataclass(frozen=True, slots=True)
+class CodeEvent:
+    """Something that happened to a code: when, ``by`` whom where somebody did it, and why where a reason was given.
+
+    ``order``, ``contact`` and ``ticket`` are those that it concerns; ``destination`` is where it was mailed.
+    """
+
+    at: datetime
+    kind: CodeEventKind
+    by: str | None = None
+    order: UUID | None = None
+    contact: UUID | None = None
+    ticket: UUID | None = None
+    release: ReleaseReason | None = None
+    reason: str | None = None
+    destination: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CodeLife:
+    """A code with its newest uses, and, where that was asked for, what happened to it; the newest first."""
+
+    code: Code
+    uses: Sequence[CodeUse]
+    events: Sequence[CodeEvent] = ()
+
+
+class CodeHistory:
+    """Reads the lives of codes. For staff who follow codes, and partners with codes of their own."""
+
+    def __init__(self, held_now: HeldNow) -> None:
+        self._held_now = held_now
+
+    async def uses(self, viewer: Viewer, entered: str, before: UUID | None, most: int | None) -> CodeLife | None:
+        """The uses of a code in any spelling, the newest first, cancelled and expired ones and those that go on too.
+
+        At most 1,000, or ``most``, older than the one ``before``; None where there is no such code, or it is not a
+        partner's own. Raises Forbidden, InvalidInput.
+        """
+        require_follower(viewer)
+        if most is not None and not 1 <= most <= MOST_USES:
+            raise InvalidInput([Problem(("first",), text("first_out_of_range", most=MOST_USES))])
+        async with self._held_now.reading(viewer.organisation_id) as connection:
+            code = await _find(connection, viewer, entered)
+            if code is None:
+                return None
+            return CodeLife(code, await _uses(connection, viewer, code, before, most or MOST_USES))
+
+    async def life(self, viewer: Viewer, entered: str) -> CodeLife | None:
+        """All that is known of a code in any spelling; None where there is none, or it is not a partner's own.
+
+        Of codes with very many uses the 1,000 newest, and as many scans. Raises Forbidden.
+        """
+        require_follower(viewer)
+        organisation = viewer.organisation_id
+        async with self._held_now.reading(organisation) as connection:
+            code = await _find(connection, viewer, entered)
+            if code is None:
+                return None
+            uses = await _uses(connection, viewer, code, None, MOST_USES)
+            scans = await db.scans(connection, organisation, code.id, MOST_USES)
+            beginning = await _beginning(connection, organisation, code)
+        told = [*beginning, *_of_uses(uses), *_of_scans(scans, viewer), *_end(code)]
+        return CodeLife(code, uses, sorted(told, key=lambda event: event.at, reverse=True))
+
+    async def controlled(self, viewer: Viewer, uses: Collection[UseKey]) -> Mapping[UseKey, int]:
+        """The scanned tickets of uses that the viewer has been given; those without any are left out."""
+        if not may_follow(viewer):
+            return {}
+        async with self._held_now.reading(viewer.organisation_id) as connection:
+            return await db.scanned(connection, viewer.organisation_id, uses)
+
+
+async def _find(connection: AsyncConnection, viewer: Viewer, entered: str) -> Code | None:
+    if check_entered(entered) is not None:
+        return None
+    found = await db_codes.find(connection, viewer.organisation_id, normalise(entered), contact=share_of(viewer))
+    if found is None:
+        return None
+    [code] = await as_they_stand(connection, viewer.organisation_id, [found])
+    return code
+
+
+async def _uses(
+    connection: AsyncConnection, viewer: Viewer, code: Code, before: UUID | None, most: int
+) -> list[CodeUse]:
+    found = await db.uses(connection, viewer.organisation_id, code.id, before, most)
+    return [replace(use, released_by=_told(use.released_by, viewer)) for use in found]
+
+
+def _told(actor: str | None, viewer: Viewer) -> str | None:
+    """Who did something to a sale, which is the organisation's business: a partner hears of what it did itself."""
+    return actor if viewer.is_staff or actor == viewer.actor else None
+
+
+async def _beginning(connection: AsyncConnection, organisation: UUID, code: Code) -> list[CodeEvent]:
+    """How the code came into being, and what staff did to a custom one since."""
+    if code.batch is not None:
+        [batch] = (await db_batches.get(connection, organisation, [code.batch])).values()
+        return list(_of_batch(batch, is_import=await db.was_imported(connection, organisation, batch.id)))
+    changes = []
+    if code.kind is CodeKind.CUSTOM and code.shown is not None:
+        changes = await db.custom_code_changes(connection, organisation, code.offer, code.shown, MOST_USES)
+    return list(_of_choice(code, changes))
+
+
+def _of_batch(batch: Batch, *, is_import: bool) -> Iterator[CodeEvent]:
+    kind = CodeEventKind.IMPORTED if is_import else CodeEventKind.GENERATED
+    yield CodeEvent(batch.created_at, kind, by=batch.created_by, contact=batch.contact, reason=batch.remark)
+    if batch.sent_at is not None:
+        yield CodeEvent(batch.sent_at, CodeEventKind.MAILED, contact=batch.contact, destination=batch.destination)
+
+
+def _of_choice(code: Code, changes: Sequence[db.CustomCodeChange]) -> Iterator[CodeEvent]:
+    """A chosen code's changes. One of a data file has no record of its making: its key tells when that was."""
+    was_active = True
+    for change in reversed(changes):
+        if change.made:
+            yield CodeEvent(change.at, CodeEventKind.CHOSEN, by=change.by)
+        elif change.active is was_active:
+            yield CodeEvent(change.at, CodeEventKind.CHANGED, by=change.by)
+        else:
+            kind = CodeEventKind.SWITCHED_ON if change.active else CodeEventKind.SWITCHED_OFF
+            yield CodeEvent(change.at, kind, by=change.by)
+        was_active = change.active
+    if not any(change.made for change in changes):
+        milliseconds = code.id.int >> 80
+        yield CodeEvent(datetime.fromtimestamp(milliseconds / 1_000, UTC), CodeEventKind.CHOSEN)
+
+
+def _of_uses(uses: Sequence[CodeUse]) -> Iterator[CodeEvent]:
+    for use in uses:
+        yield CodeEvent(use.held_at, CodeEventKind.HELD, contact=use.contact)
+        if use.used_at is not None:
+            yield CodeEvent(use.used_at, CodeEventKind.USED, order=use.order, contact=use.contact)
+        if use.released_at is not None and use.reason is not None:
+            yield CodeEvent(
+                use.released_at,
+                CodeEventKind.RELEASED,
+                by=use.released_by,
+                order=use.order,
+                contact=use.contact,
+                release=ReleaseReason(use.reason),
+            )
+
+
+def _of_scans(scans: Sequence[db.Scan], viewer: Viewer) -> Iterator[CodeEvent]:
+    for scan in scans:
+        kind = CodeEventKind.TICKET_CONTROLLED
+        yield CodeEvent(scan.at, kind, by=_told(scan.by, viewer), order=scan.order, ticket=scan.ticket)
+
+
+def _end(code: Code) -> Iterator[CodeEvent]:
+    """Its invalidation for good, which has a reason; a custom code that is switched off has none."""
+    if code.invalidated_at is not None and (code.invalidation_reason is not None or code.kind is not CodeKind.CUSTOM):
+        kind = CodeEventKind.SWITCHED_OFF if code.invalidation_reason is None else CodeEventKind.INVALIDATED
+        yield CodeEvent(code.invalidated_at, kind, by=code.invalidated_by, reason=code.invalidation_reason)
