@@ -136,10 +136,11 @@ class AttemptLimits:
             if clock.time() - self._calm[look.flooding] < _CALM_SECONDS:
                 return True
             del self._calm[look.flooding]
-        counts = await self._counts.add(dict.fromkeys(_all(look), 0), look.now)
-        if any(2 * counts[each].number >= each.limit.most for each in _all(look)):
+        asked = _asked(look)
+        counts = await self._counts.add(dict.fromkeys(asked, 0), look.now)
+        if any(2 * counts[each].number >= each.limit.most for each in asked):
             return False
-        if look.flooding is not None:
+        if not look.counted and look.flooding is not None:
             if len(self._calm) >= _MOST_CALM:
                 self._calm.clear()
             self._calm[look.flooding] = clock.time()
@@ -158,13 +159,13 @@ class AttemptLimits:
                 other.reserving.append(counting)
                 asked[each] += len(other.codes)
         try:
-            counts = await self._counts.add(asked if look.flooding is None else {**asked, look.flooding: 0}, look.now)
+            counts = await self._counts.add(dict.fromkeys(_asked(look), 0) | asked, look.now)
         finally:
             counting.set_result(None)
         # How many may be looked up, and until when that is so.
         rooms = [(each.limit.most - (counts[each].number - number), counts[each].until) for each in look.counted]
-        if look.flooding is not None and counts[look.flooding].number >= look.flooding.limit.most:
-            rooms.append((0, counts[look.flooding].until))
+        if not look.counted:
+            rooms = [(each.limit.most - counts[each].number, counts[each].until) for each in _asked(look)]
         until = max((until for room, until in rooms if room < number), default=None)
         return _allowed(look, max(0, min(number, *(room for room, _ in rooms))), until)
 
@@ -220,8 +221,9 @@ class AttemptLimits:
             _log.warning("tried codes were not counted anew", reason=error)
 
 
-def _all(look: _Look) -> tuple[Counted, ...]:
-    return look.counted if look.flooding is None else (*look.counted, look.flooding)
+def _asked(look: _Look) -> tuple[Counted, ...]:
+    """What stands against a look: who is known by something else pays for nobody's flood."""
+    return look.counted if look.counted or look.flooding is None else (look.flooding,)
 
 
 def _allowed(look: _Look, number: int, until: datetime | None) -> CodeTries:
@@ -235,12 +237,12 @@ def _counted(viewer: Viewer, *, in_basket: bool) -> tuple[tuple[Counted, ...], C
     """Where the codes of this caller are counted before they are looked up, and where only those that fail are.
 
     The latter is an address, behind which there may be many with good codes at the same moment. Who is known by
-    nothing else is counted there beforehand; who is known pays for nobody else's flood.
+    nothing else is counted there beforehand.
     """
     organisation = viewer.organisation_id
     if viewer.audience is Audience.PARTNER:
         return (OF_PARTNER.of(organisation, viewer.actor),), None
-    if viewer.audience in {Audience.CONTACT, Audience.STAFF}:
-        return (OF_CUSTOMER.of(organisation, viewer.actor),), None
     address = OF_ADDRESS.of(organisation, network(viewer.address))
+    if viewer.audience in {Audience.CONTACT, Audience.STAFF}:
+        return (OF_CUSTOMER.of(organisation, viewer.actor),), address
     return ((), address) if in_basket else ((address,), None)

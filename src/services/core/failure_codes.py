@@ -63,7 +63,7 @@ class InputRule(StrEnum):
 
 
 _FAILURES: Final[Mapping[FailureCode, str]] = {
-    FailureCode.INVALID_INPUT: "invalid_input bad_idempotency_key",
+    FailureCode.INVALID_INPUT: "invalid_input",
     FailureCode.NOT_FOUND: "not_found",
     FailureCode.CODE_REFUSED: "code_refused",
     FailureCode.BASKET_EXPIRED: "basket_expired",
@@ -128,7 +128,7 @@ _PROBLEMS: Final[Mapping[InputRule, str]] = {
     InputRule.TAKEN: """
         code_known code_known_alike code_taken codes_all_known custom_code_exists offer_code_taken
         """,
-    InputRule.CHOOSE_ONE: "exactly_one_of performance_or_product public_is_true",
+    InputRule.CHOOSE_ONE: "exactly_one_of first_and_last named_twice performance_or_product public_is_true",
     InputRule.CONTRADICTION: "ends_before_begins performance_not_of_product",
     InputRule.NOT_SOLD: "combination_not_sold",
     InputRule.NOT_YOURS_TO_SAY: "other_contact other_point_of_sale",
