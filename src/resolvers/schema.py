@@ -7,6 +7,7 @@ import strawberry
 
 from resolvers.access.audit import AuditQuery
 from resolvers.baskets.baskets import BasketsMutation, BasketsQuery
+from resolvers.baskets.order_lists import OrderListsQuery
 from resolvers.baskets.orders import OrdersMutation, OrdersQuery
 from resolvers.catalogue.catalogue import CatalogueQuery
 from resolvers.catalogue.organisation import OrganisationQuery
@@ -36,6 +37,7 @@ class Query(
     EligibilityQuery,
     BasketsQuery,
     OrdersQuery,
+    OrderListsQuery,
     DashboardQuery,
     CodesQuery,
     BatchesQuery,

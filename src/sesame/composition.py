@@ -16,6 +16,7 @@ from services.access.flood_alarm import FloodAlarm
 from services.access.misses import Misses
 from services.baskets.allowances import Allowance, Allowances
 from services.baskets.lifecycle import Baskets
+from services.baskets.order_search import OrderSearch
 from services.baskets.orders import Orders
 from services.baskets.pricing_facts import FactsReader
 from services.baskets.quotes import Quotes
@@ -105,6 +106,7 @@ def build_services(own: House) -> Services:
         eligibility=Eligibility(sessions, catalogues, facts, own.attempts),
         baskets=baskets,
         orders=Orders(sessions, catalogues, transactions, baskets),
+        order_search=OrderSearch(sessions),
         counts=Counts(held_now),
         dashboards=Dashboards(held_now, catalogues),
         batches=batches,

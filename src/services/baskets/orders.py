@@ -40,14 +40,26 @@ __all__ = ["Order", "OrderState", "Orders", "Ticket"]
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """A concluded sale; ``pricing`` is what was paid, as the basket had held it."""
+    """A concluded sale; ``pricing`` is what was paid, as the basket had held it.
+
+    ``advantages`` alone were to be considered, None for all of them. Who cancelled it (``cancelled_by``) is for those
+    who read the records, and for whoever did so.
+    """
 
     id: UUID
     number: str
     state: OrderState
     contact: UUID | None
+    point_of_sale: UUID
+    delivery_mode: UUID | None
+    use_balance: bool
+    advantages: tuple[UUID, ...] | None
+    payment_reference: str | None
     confirmed_at: datetime
     pricing: Pricing
+    cancelled_at: datetime | None
+    cancelled_by: str | None
+    cancellation_reason: str | None
 
 
 class Orders:
@@ -122,18 +134,7 @@ class Orders:
         """The orders among ``ids`` that the viewer may see."""
         async with self._sessions.reading() as connection:
             rows = await db.get(connection, viewer.organisation_id, ids)
-        return {
-            row.id: Order(
-                row.id,
-                row.number,
-                row.state,
-                row.contact,
-                row.confirmed_at,
-                stored_pricing.load(row.pricing).pricing,
-            )
-            for row in rows.values()
-            if may_see(viewer, row.contact)
-        }
+        return {row.id: order_seen(viewer, row) for row in rows.values() if may_see(viewer, row.contact)}
 
     async def tickets_of(self, viewer: Viewer, orders: Sequence[UUID]) -> dict[UUID, tuple[Ticket, ...]]:
         """The tickets of orders that the viewer has been given."""
@@ -182,7 +183,7 @@ class Orders:
             raise Conflict(text("order_cancelled"))
         if await db.is_controlled(connection, row.organisation, order):
             raise Conflict(text("order_controlled"))
-        await db.cancel(connection, row.organisation, order, reason)
+        await db.cancel(connection, row.organisation, order, viewer.actor, reason)
         used = stored_pricing.load(row.pricing).pricing.balance_used
         if row.contact is not None:
             await db.take_back(connection, row.organisation, row.contact, used)
@@ -203,6 +204,26 @@ class Orders:
             transaction.changed.update(offer for offer, _ in ticket.redeemed)
         await audit_sale(transaction, viewer, "controlTicket", "Ticket", ticket.id, {})
         return Done({"ticket": ticket.id})
+
+
+def order_seen(viewer: Viewer, row: db.Order) -> Order:
+    """An order as somebody sees it who may."""
+    return Order(
+        id=row.id,
+        number=row.number,
+        state=row.state,
+        contact=row.contact,
+        point_of_sale=row.point_of_sale,
+        delivery_mode=row.delivery_mode,
+        use_balance=row.use_balance,
+        advantages=row.advantages,
+        payment_reference=row.payment_reference,
+        confirmed_at=row.confirmed_at,
+        pricing=stored_pricing.load(row.pricing).pricing,
+        cancelled_at=row.cancelled_at,
+        cancelled_by=row.cancelled_by if viewer.reads_records or row.cancelled_by == viewer.actor else None,
+        cancellation_reason=row.cancellation_reason,
+    )
 
 
 async def _conclude(

@@ -27,6 +27,9 @@ UNION ALL
 SELECT 'index', tablename, indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'
 UNION ALL
 SELECT 'sequence', sequencename, data_type::text, increment_by::text FROM pg_sequences WHERE schemaname = 'public'
+UNION ALL
+SELECT 'function', proname, pg_get_functiondef(oid), '' FROM pg_proc
+WHERE pronamespace = 'public'::regnamespace AND proname NOT LIKE '%pgqueuer%'
 """)
 
 
