@@ -38,6 +38,7 @@ class AuditQuery:
     async def audit_log(
         self, info: Info, subject_id: strawberry.ID | None = None, first: int | None = None, after: str | None = None
     ) -> Connection[AuditEntry]:
+        await info.context.catalogue()  # For the offset of its instants.
         page = window(first, after, UUID)
         subject = None if subject_id is None else decode_any(subject_id, ("subjectId",))[1]
         rows = await info.context.services.audit.page(await info.context.viewer(), subject, page.after, page.first + 1)

@@ -10,7 +10,7 @@ from resolvers.catalogue.catalogue import AudienceSubCategory, Performance, Prod
 from resolvers.offers.offers import Advantage, Offer, advantage_of, offer_of
 from resolvers.runtime.context import Context
 from resolvers.runtime.errors import Refusal, refusals
-from resolvers.runtime.ids import Ids
+from resolvers.runtime.ids import Ids, encode
 from resolvers.runtime.scalars import Money, money
 from services.baskets.basket_input import MAXIMUM_LINES, BasketChange, BasketRequest, LineRequest
 from services.catalogue.snapshot import Catalogue
@@ -128,6 +128,11 @@ class BasketPricing:
 async def pricing_of(context: Context, pricing: result.Pricing) -> BasketPricing:
     """A price with the names of what it mentions."""
     return BasketPricing.of(pricing, await context.catalogue(), context.language)
+
+
+def advantage_ids(chosen: Sequence[UUID] | None) -> list[strawberry.ID] | None:
+    """The advantages that alone are considered, as ids; None for all of them."""
+    return None if chosen is None else [encode("Advantage", key) for key in chosen]
 
 
 @strawberry.input

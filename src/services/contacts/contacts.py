@@ -8,15 +8,15 @@ from db.contacts import contacts as db
 from db.contacts.contacts import Contact, ContactKind
 from db.core.sessions import Sessions
 from services.catalogue.snapshot import Catalogue
-from services.core.errors import InvalidInput, NotFound, Problem
+from services.core.errors import NotFound
+from services.core.problems import Problems
+from services.core.text_checks import check_search
 from services.core.texts import text
 from services.core.viewer import Viewer
 from services.pricing.facts.offers import Advantage, CampaignTarget, IndicatorTarget, OfferState
 from services.pricing.rules import is_over
 
 __all__ = ["Contact", "ContactKind", "Contacts"]
-
-_LONGEST_SEARCH = 200
 
 
 class Contacts:
@@ -27,7 +27,7 @@ class Contacts:
 
     async def find(self, viewer: Viewer, ids: Sequence[UUID]) -> dict[UUID, Contact]:
         """The contacts among ``ids`` that the viewer may see: staff all, everybody else themselves."""
-        visible = [contact for contact in ids if viewer.reads_records or contact == viewer.contact]
+        visible = _visible(viewer, ids)
         if not visible:
             return {}
         async with self._sessions.reading() as connection:
@@ -38,8 +38,9 @@ class Contacts:
     ) -> list[Contact]:
         """Contacts with ``part`` in their name, e-mail address or code. Raises Forbidden for all but staff."""
         viewer.require_role()
-        if part is not None and (len(part) > _LONGEST_SEARCH or not part.isprintable()):
-            raise InvalidInput([Problem(("search",), text("bad_search", maximum=_LONGEST_SEARCH))])
+        problems = Problems()
+        problems.refuse(("search",), None if part is None else check_search(part))
+        problems.check()
         async with self._sessions.reading() as connection:
             return await db.search(connection, viewer.organisation_id, part, kind, after=after, limit=limit)
 
@@ -52,6 +53,13 @@ class Contacts:
             raise NotFound(("contact",), text("unknown_contact"))
         return found
 
+    async def indicators(self, viewer: Viewer, ids: Sequence[UUID]) -> dict[UUID, dict[UUID, str]]:
+        """The level of each indicator of the contacts among ``ids`` that the viewer may see, by the indicator's id."""
+        visible = _visible(viewer, ids)
+        async with self._sessions.reading() as connection:
+            found = await db.levels(connection, viewer.organisation_id, visible)
+        return {contact: found.get(contact, {}) for contact in visible}
+
     async def have_advantages(self, catalogue: Catalogue, ids: Sequence[UUID], now: datetime) -> dict[UUID, bool]:
         """Which contacts have a running advantage reserved for them, by a campaign or by an indicator's level."""
         async with self._sessions.reading() as connection:
@@ -62,6 +70,10 @@ class Contacts:
             or not reserved_levels.isdisjoint(indicators.get(contact, {}).items())
             for contact in ids
         }
+
+
+def _visible(viewer: Viewer, ids: Sequence[UUID]) -> list[UUID]:
+    return [contact for contact in ids if viewer.reads_records or contact == viewer.contact]
 
 
 def _reserved(catalogue: Catalogue, now: datetime) -> tuple[set[UUID], set[tuple[UUID, str]]]:

@@ -9,6 +9,7 @@ from services.core.texts import Text, text
 LONGEST_NAME: Final = 500
 LONGEST_LABEL: Final = 100
 LONGEST_URL: Final = 2_000
+LONGEST_SEARCH: Final = 200
 
 _UNREADABLE: Final = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _URL: Final = re.compile(r"https?://[^\s/]+\S*")
@@ -52,6 +53,13 @@ def is_writable(written: str, *, least: int = 0, most: int) -> bool:
     return least <= len(written) <= most and all(
         letter in "\n\r\t" or unicodedata.category(letter) not in _UNWRITABLE for letter in written
     )
+
+
+def check_search(written: str) -> Text | None:
+    """A part of a text, as somebody looks for it: printable, and not longer than any that there is to be found."""
+    if len(written) > LONGEST_SEARCH or not written.isprintable():
+        return text("bad_search", maximum=LONGEST_SEARCH)
+    return None
 
 
 def scanned(barcode: str) -> str:
