@@ -12,6 +12,7 @@ from db.core.sessions import Sessions
 from services.baskets.orders import Order, OrderState, order_seen
 from services.codes.format import check_entered, normalise
 from services.core.errors import Forbidden
+from services.core.instants import in_calendar
 from services.core.problems import Problems
 from services.core.text_checks import check_search, scanned
 from services.core.texts import text
@@ -117,8 +118,8 @@ class OrderSearch:
             contact=asked.contact,
             offer=asked.offer,
             codes=None if asked.code is None else await self._codes(viewer, asked.code),
-            since=asked.since,
-            until=asked.until,
+            since=None if asked.since is None else in_calendar(asked.since),
+            until=None if asked.until is None else in_calendar(asked.until),
             state=asked.state,
         )
 

@@ -1,10 +1,12 @@
 """Instants as people read them: one way for lists, mails and messages, and one for programs."""
 
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 _MINUTE = timedelta(minutes=1)
+_BEGINNING = datetime(1, 1, 1, tzinfo=UTC)
+_END = datetime(9999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)
 
 
 def at_home(instant: datetime, zone: ZoneInfo) -> datetime:
@@ -19,6 +21,14 @@ def at_home(instant: datetime, zone: ZoneInfo) -> datetime:
         if offset is not None and not offset % _MINUTE:
             return there
     return instant
+
+
+def in_calendar(instant: datetime) -> datetime:
+    """The same instant in UTC; where the calendar has it at its own offset alone, the nearest that UTC has."""
+    try:
+        return instant.astimezone(UTC)
+    except OverflowError:
+        return _BEGINNING if instant.year == 1 else _END
 
 
 def local(instant: datetime, zone: ZoneInfo) -> str:
