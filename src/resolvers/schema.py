@@ -9,6 +9,7 @@ from resolvers.access.audit import AuditQuery
 from resolvers.baskets.baskets import BasketsMutation, BasketsQuery
 from resolvers.baskets.cancellations import CancellationsMutation, CancellationsQuery
 from resolvers.baskets.entrance import EntranceMutation
+from resolvers.baskets.order_lists import OrderListsQuery
 from resolvers.baskets.orders import OrdersMutation, OrdersQuery
 from resolvers.catalogue.catalogue import CatalogueQuery
 from resolvers.catalogue.organisation import OrganisationQuery
@@ -41,6 +42,7 @@ class Query(
     BasketsQuery,
     OrdersQuery,
     CancellationsQuery,
+    OrderListsQuery,
     DashboardQuery,
     CodesQuery,
     CodeHistoryQuery,

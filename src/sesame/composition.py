@@ -18,6 +18,7 @@ from services.baskets.allowances import Allowance, Allowances
 from services.baskets.cancellations import Cancellations
 from services.baskets.entrance import Entrance
 from services.baskets.lifecycle import Baskets
+from services.baskets.order_search import OrderSearch
 from services.baskets.orders import Orders
 from services.baskets.pricing_facts import FactsReader
 from services.baskets.quotes import Quotes
@@ -113,6 +114,7 @@ def build_services(own: House) -> Services:
         tickets=tickets,
         entrance=Entrance(catalogues, transactions, tickets),
         cancellations=Cancellations(sessions, catalogues, transactions),
+        order_search=OrderSearch(sessions),
         counts=Counts(held_now),
         dashboards=Dashboards(held_now, catalogues),
         batches=batches,

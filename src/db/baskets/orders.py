@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Row, func, select, text, update
+from sqlalchemy import Row, func, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.core.tables import orders
@@ -25,7 +25,8 @@ class Order:
     """A concluded sale; ``pricing`` is the price that was paid, as it was written for the basket.
 
     ``remaining`` is what the tickets that stay cost, None until one is cancelled; ``terms`` are the offers that it has
-    as they were, None where no price is made anew.
+    as they were, None where no price is made anew. What the basket asked for is its own: the delivery mode, whether the
+    balance was to pay, and the ``advantages`` that alone were to be considered, None for all of them.
     """
 
     id: UUID
@@ -35,20 +36,44 @@ class Order:
     basket: UUID
     contact: UUID | None
     point_of_sale: UUID
+    delivery_mode: UUID | None
+    use_balance: bool
+    advantages: tuple[UUID, ...] | None
+    payment_reference: str | None
     pricing: str
     remaining: str | None
     terms: str | None
     confirmed_at: datetime
     cancelled_at: datetime | None
+    cancelled_by: str | None
+    cancellation_reason: str | None
 
 
+COLUMNS: Final = "o.*, b.delivery_mode_id, b.use_balance, b.advantage_ids"
+"""What an order is made of, where ``o`` is its row and ``b`` its basket's."""
+WITH_BASKET: Final = "JOIN baskets b ON (b.organisation_id, b.id) = (o.organisation_id, o.basket_id)"
+
+# With the offers and codes by which it is found: what its basket holds at this moment.
 _ADD = text("""
-INSERT INTO orders (organisation_id, id, number, basket_id, contact_id, point_of_sale_id, payment_reference, pricing,
-    terms)
-SELECT organisation_id, :id, lpad(nextval('order_numbers')::text, 8, '0'), id, contact_id, point_of_sale_id,
-    :payment_reference, pricing, :terms
-FROM baskets WHERE organisation_id = :organisation AND id = :basket
+WITH next AS (SELECT CAST(nextval('order_numbers') AS text) AS number), made AS (
+    INSERT INTO orders
+        (organisation_id, id, number, basket_id, contact_id, point_of_sale_id, payment_reference, pricing,
+        terms)
+    SELECT organisation_id, :id, lpad(number, greatest(8, length(number)), '0'), id, contact_id, point_of_sale_id,
+        :payment_reference, pricing, :terms
+    FROM baskets CROSS JOIN next WHERE organisation_id = :organisation AND id = :basket
+    RETURNING organisation_id, basket_id, id, confirmed_at
+)
+INSERT INTO order_subjects (organisation_id, subject_id, confirmed_at, order_id)
+SELECT DISTINCT made.organisation_id, subjects.id, made.confirmed_at, made.id
+FROM made
+JOIN redemptions r ON (r.organisation_id, r.basket_id) = (made.organisation_id, made.basket_id)
+CROSS JOIN LATERAL (VALUES (r.offer_id), (r.code_id)) subjects(id)
+WHERE subjects.id IS NOT NULL
 """)
+_ORDERS: Final = f"SELECT {COLUMNS} FROM orders o {WITH_BASKET} WHERE o.organisation_id = :organisation AND"
+_GET: Final = text(f"{_ORDERS} o.id = ANY(:ids)")
+_LOCK: Final = text(f"{_ORDERS} o.id = :id FOR UPDATE OF o")
 _PAY = text("""
 UPDATE contacts SET balance = balance - :amount, has_ordered = true
 WHERE organisation_id = :organisation AND id = :contact AND balance >= :amount
@@ -92,9 +117,8 @@ async def pay_from_balance(connection: AsyncConnection, organisation: UUID, cont
 
 async def lock(connection: AsyncConnection, organisation: UUID, order: UUID) -> Order | None:
     """The order, kept from all other changes and its tickets from being scanned until the transaction ends."""
-    statement = select(orders).where(orders.c.organisation_id == organisation, orders.c.id == order)
-    row = (await connection.execute(statement.with_for_update(key_share=False))).one_or_none()
-    return None if row is None else _order(row)
+    row = (await connection.execute(_LOCK, {"organisation": organisation, "id": order})).one_or_none()
+    return None if row is None else order_of(row)
 
 
 async def keep(connection: AsyncConnection, organisation: UUID, order: UUID, remaining: str) -> None:
@@ -104,12 +128,13 @@ async def keep(connection: AsyncConnection, organisation: UUID, order: UUID, rem
     )
 
 
-async def cancel(connection: AsyncConnection, organisation: UUID, order: UUID, reason: str | None) -> None:
-    """Marks an order CANCELLED, now."""
+async def cancel(connection: AsyncConnection, organisation: UUID, order: UUID, actor: str, reason: str | None) -> None:
+    """Marks an order CANCELLED, now, by ``actor``."""
+    marked = {"state": OrderState.CANCELLED, "cancelled_at": func.now()}
     await connection.execute(
         update(orders)
         .where(orders.c.organisation_id == organisation, orders.c.id == order)
-        .values(state=OrderState.CANCELLED, cancelled_at=func.now(), cancellation_reason=reason)
+        .values(**marked, cancelled_by=actor, cancellation_reason=reason)
     )
 
 
@@ -125,11 +150,12 @@ async def forget(connection: AsyncConnection, organisation: UUID, contact: UUID)
 
 async def get(connection: AsyncConnection, organisation: UUID, ids: Sequence[UUID]) -> dict[UUID, Order]:
     """Orders by id."""
-    statement = select(orders).where(orders.c.organisation_id == organisation, orders.c.id.in_(ids))
-    return {row.id: _order(row) for row in await connection.execute(statement)}
+    rows = await connection.execute(_GET, {"organisation": organisation, "ids": list(ids)})
+    return {row.id: order_of(row) for row in rows}
 
 
-def _order(row: Row[Any]) -> Order:
+def order_of(row: Row[Any]) -> Order:
+    """The order that a row with the ``COLUMNS`` of one holds."""
     return Order(
         id=row.id,
         organisation=row.organisation_id,
@@ -138,9 +164,15 @@ def _order(row: Row[Any]) -> Order:
         basket=row.basket_id,
         contact=row.contact_id,
         point_of_sale=row.point_of_sale_id,
+        delivery_mode=row.delivery_mode_id,
+        use_balance=row.use_balance,
+        advantages=None if row.advantage_ids is None else tuple(row.advantage_ids),
+        payment_reference=row.payment_reference,
         pricing=row.pricing,
         remaining=row.remaining,
         terms=row.terms,
         confirmed_at=row.confirmed_at,
         cancelled_at=row.cancelled_at,
+        cancelled_by=row.cancelled_by,
+        cancellation_reason=row.cancellation_reason,
     )

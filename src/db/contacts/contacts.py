@@ -22,7 +22,7 @@ class ContactKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Contact:
-    """A customer. ``balance`` is in minor units."""
+    """A customer. ``balance`` is in minor units; ``has_ordered`` here, or in the system that they come from."""
 
     id: UUID
     code: str
@@ -30,6 +30,8 @@ class Contact:
     name: str
     email: str | None
     balance: int
+    newsletter: bool
+    has_ordered: bool
 
 
 async def find(connection: AsyncConnection, organisation: UUID, ids: Sequence[UUID]) -> dict[UUID, Contact]:
@@ -81,15 +83,20 @@ async def targeting(
     )
     for contact, campaign in rows:
         campaigns.setdefault(contact, set()).add(campaign)
+    return campaigns, await levels(connection, organisation, ids)
+
+
+async def levels(connection: AsyncConnection, organisation: UUID, ids: Sequence[UUID]) -> dict[UUID, dict[UUID, str]]:
+    """The level of each of the contacts' indicators, by the indicator's id."""
     indicators: dict[UUID, dict[UUID, str]] = {}
-    rows_of_levels = await connection.execute(
+    rows = await connection.execute(
         select(contact_indicators.c.contact_id, contact_indicators.c.indicator_id, contact_indicators.c.level).where(
             contact_indicators.c.organisation_id == organisation, contact_indicators.c.contact_id.in_(ids)
         )
     )
-    for contact, indicator, level in rows_of_levels:
+    for contact, indicator, level in rows:
         indicators.setdefault(contact, {})[indicator] = level
-    return campaigns, indicators
+    return indicators
 
 
 _TARGETS: Final = text("""
@@ -134,4 +141,6 @@ async def target_sizes(
 
 def contact_of(row: Row[Any]) -> Contact:
     """The contact that a row of its table holds."""
-    return Contact(row.id, row.code, ContactKind(row.kind), row.name, row.email, row.balance)
+    return Contact(
+        row.id, row.code, ContactKind(row.kind), row.name, row.email, row.balance, row.newsletter, row.has_ordered
+    )

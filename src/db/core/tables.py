@@ -6,9 +6,11 @@ lower-case language. Keys are UUIDv7, made by the program.
 """
 
 from collections.abc import Sequence
+from typing import Final
 
 from sqlalchemy import (
     ARRAY,
+    DDL,
     BigInteger,
     Boolean,
     CheckConstraint,
@@ -26,6 +28,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     Uuid,
+    event,
     func,
     schema,
     text,
@@ -42,6 +45,23 @@ metadata = MetaData(
         "ix": "%(table_name)s_%(column_0_N_name)s_idx",
     }
 )
+
+_PIECES: Final = """
+CREATE FUNCTION pieces_of(owner uuid, written text) RETURNS text[]
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
+    SELECT coalesce(array_agg(DISTINCT right(owner::text, 12) || substr(low, place, size)), '{}')
+    FROM (SELECT lower(written) AS low) written_low
+    CROSS JOIN (VALUES (1), (2)) sizes(size) CROSS JOIN LATERAL generate_series(1, length(low) - size + 1) places(place)
+$$
+"""
+"""What a text of an organisation is indexed by for searches of a part of it: its letters, alone and two by two."""
+# DDL has no types of its own.
+event.listen(metadata, "before_create", DDL(_PIECES))  # type: ignore[no-untyped-call]
+event.listen(metadata, "after_drop", DDL("DROP FUNCTION pieces_of"))  # type: ignore[no-untyped-call]
+
+_CONTACT_TEXT: Final = "name || E'\\n' || coalesce(email, '')"
+_CONTACT_PIECES: Final = f"pieces_of(organisation_id, {_CONTACT_TEXT})"
+_ORDER_PIECES: Final = "pieces_of(organisation_id, number)"
 
 NIL = "00000000-0000-0000-0000-000000000000"
 """Stands in keys where there is no element or no contact, because a primary key takes no NULL."""
@@ -192,6 +212,7 @@ contacts = _owned(
     Column("has_ordered", Boolean, nullable=False, server_default=text("false")),
     Column("ordered_elsewhere", Boolean, nullable=False, server_default=text("false")),
     CheckConstraint("balance >= 0", "balance"),
+    Index("contacts_pieces_idx", text(_CONTACT_PIECES), postgresql_using="gin"),
 )
 contact_indicators = _owned(
     "contact_indicators",
@@ -439,6 +460,7 @@ orders = _owned(
     Column("pricing", Text, nullable=False),
     _now("confirmed_at"),
     _instant("cancelled_at", nullable=True),
+    Column("cancelled_by", Text),
     Column("cancellation_reason", Text),
     # The offers that it has as they were, where one of them has the tickets that stay priced anew; as
     # services.baskets.order_terms writes them.
@@ -448,7 +470,19 @@ orders = _owned(
     UniqueConstraint("organisation_id", "number"),
     UniqueConstraint("organisation_id", "basket_id"),
     CheckConstraint("state IN ('CONFIRMED', 'CANCELLED')", "state"),
-    Index(None, "organisation_id", "contact_id"),
+    # Each list of orders has the last one first.
+    Index("orders_latest_idx", "organisation_id", "confirmed_at", "id"),
+    Index("orders_of_state_idx", "organisation_id", "state", "confirmed_at", "id"),
+    Index("orders_of_contact_idx", "organisation_id", "contact_id", "confirmed_at", "id"),
+    Index("orders_pieces_idx", text(_ORDER_PIECES), postgresql_using="gin"),
+)
+# The offers and codes that an order used, by which it is found, for good: what it is cancelled of stays its past.
+_owned(
+    "order_subjects",
+    Column("subject_id", Uuid, nullable=False),
+    _instant("confirmed_at"),
+    *_reference("order_id", "orders"),
+    key=("subject_id", "confirmed_at", "order_id"),
 )
 tickets = _owned(
     "tickets",

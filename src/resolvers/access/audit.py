@@ -96,6 +96,7 @@ class AuditQuery:
         last: int | None = None,
         before: str | None = None,
     ) -> Connection[AuditEntry]:
+        await info.context.catalogue()  # For the offset of its instants.
         page = window(first, after, UUID, last=last, before=before)
         ids = Ids()
         offer = ids.maybe(offer_id, *OFFER, path=("offerId",))

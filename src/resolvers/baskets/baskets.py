@@ -8,7 +8,15 @@ from uuid import UUID
 import strawberry
 
 from resolvers.baskets.orders import Order, load_order
-from resolvers.baskets.pricing import BasketInput, BasketPricing, CreateBasketInput, UpdateBasketInput, pricing_of
+from resolvers.baskets.pricing import (
+    BasketInput,
+    BasketPricing,
+    CreateBasketInput,
+    UpdateBasketInput,
+    advantage_ids,
+    pricing_of,
+)
+from resolvers.catalogue.catalogue import DeliveryMode, PointOfSale
 from resolvers.contacts.contacts import Contact, load_contact
 from resolvers.offers.offers import Offer, offer_of
 from resolvers.runtime.asked_by_id import AskedById
@@ -27,11 +35,19 @@ class Basket(Node):
     state: BasketState
     expires_at: datetime
     pricing: BasketPricing
+    point_of_sale: PointOfSale = strawberry.field(description="Where it was opened.")
+    delivery_mode: DeliveryMode | None = strawberry.field(
+        description="How the tickets are to reach the customer; null where that is not chosen."
+    )
+    use_balance: bool = strawberry.field(description="Whether the contact's balance is to pay, up to the total.")
+    advantage_ids: list[strawberry.ID] | None = strawberry.field(
+        description="Only these advantages are considered; null where all of them are."
+    )
     row: strawberry.Private[services.Basket]
 
     @strawberry.field
     async def contact(self, info: Info) -> Contact | None:
-        return await load_contact(info.context, self.row.contact)
+        return await load_contact(info.context, self.row.content.contact)
 
     @strawberry.field(description="The order that it became.")
     async def order(self, info: Info) -> Order | None:
@@ -39,11 +55,17 @@ class Basket(Node):
 
     @classmethod
     async def of(cls, row: services.Basket, context: Context) -> Self:
+        content, catalogue = row.content, await context.catalogue()
+        mode = content.delivery_mode
         return cls(
             id=encode("Basket", row.id),
             state=row.state,
             expires_at=row.expires_at,
             pricing=await pricing_of(context, row.pricing),
+            point_of_sale=PointOfSale.of(catalogue.points_of_sale[content.point_of_sale], catalogue),
+            delivery_mode=None if mode is None else DeliveryMode.of(catalogue.delivery_modes[mode], catalogue),
+            use_balance=content.use_balance,
+            advantage_ids=advantage_ids(content.advantages),
             row=row,
         )
 

@@ -5,13 +5,13 @@ from uuid import UUID
 
 import strawberry
 
-from resolvers.baskets.orders import Order, Ticket, load_order
+from resolvers.baskets.orders import Order, Ticket, load_order, order_named
 from resolvers.baskets.pricing import BasketPricing, pricing_of
 from resolvers.runtime.asked_by_id import AskedById
 from resolvers.runtime.context import Context, Info
 from resolvers.runtime.enums import CancellationPolicy
 from resolvers.runtime.errors import Conflict, InvalidInput, NotFound
-from resolvers.runtime.ids import decode, decode_all
+from resolvers.runtime.ids import decode_all
 from resolvers.runtime.scalars import Money, money
 from services.baskets import cancellations as services
 
@@ -91,7 +91,7 @@ class CancellationsQuery:
         self, info: Info, order_id: strawberry.ID, ticket_ids: list[strawberry.ID] | None = None
     ) -> CancellationPreview:
         context = info.context
-        order = decode(order_id, "Order", path=("orderId",))
+        order = await order_named(context, order_id, ("orderId",))
         tickets = None if ticket_ids is None else decode_all(ticket_ids, "Ticket", path=("ticketIds",))
         row = await context.services.cancellations.preview(await context.viewer(), order, tickets)
         return await CancellationPreview.of(row, context)
@@ -99,14 +99,16 @@ class CancellationsQuery:
 
 @strawberry.input
 class CancelOrderInput:
-    order_id: strawberry.ID
+    order_id: strawberry.ID = strawberry.field(description="The order's id, or its number as it is printed.")
     reason: str | None = None
     idempotency_key: str | None = None
 
 
 @strawberry.input(description="Some tickets of one order; the order is cancelled with the last of them.")
 class CancelTicketsInput:
-    order_id: strawberry.ID = strawberry.field(description="The order that has them.")
+    order_id: strawberry.ID = strawberry.field(
+        description="The id of the order that has them, or its number as it is printed."
+    )
     ticket_ids: list[strawberry.ID] = strawberry.field(description="At least one; one named twice is named once.")
     reason: str | None = strawberry.field(default=None, description="Why, for the records: up to 500 characters.")
     idempotency_key: str | None = strawberry.field(
@@ -126,7 +128,7 @@ class CancellationsMutation:
     )
     async def cancel_order(self, info: Info, input: CancelOrderInput) -> CancelOrderResult:  # noqa: A002
         context = info.context
-        order = decode(input.order_id, "Order", path=("orderId",))
+        order = await order_named(context, input.order_id, ("orderId",))
         await context.services.cancellations.cancel_order(
             await context.viewer(), order, input.reason, context.now, input.idempotency_key
         )
@@ -138,7 +140,7 @@ class CancellationsMutation:
     )
     async def cancel_tickets(self, info: Info, input: CancelTicketsInput) -> CancelTicketsResult:  # noqa: A002
         context = info.context
-        order = decode(input.order_id, "Order", path=("orderId",))
+        order = await order_named(context, input.order_id, ("orderId",))
         tickets = decode_all(input.ticket_ids, "Ticket", path=("ticketIds",))
         await context.services.cancellations.cancel_tickets(
             await context.viewer(), order, tickets, input.reason, context.now, input.idempotency_key

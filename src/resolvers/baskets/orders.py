@@ -8,8 +8,15 @@ from uuid import UUID
 
 import strawberry
 
-from resolvers.baskets.pricing import BasketPricing, pricing_of
-from resolvers.catalogue.catalogue import AudienceSubCategory, Performance, Product, SeatCategory
+from resolvers.baskets.pricing import BasketPricing, advantage_ids, pricing_of
+from resolvers.catalogue.catalogue import (
+    AudienceSubCategory,
+    DeliveryMode,
+    Performance,
+    PointOfSale,
+    Product,
+    SeatCategory,
+)
 from resolvers.contacts.contacts import Contact, load_contact
 from resolvers.offers.offers import Advantage, advantage_of
 from resolvers.runtime.asked_by_id import AskedById
@@ -20,10 +27,12 @@ from resolvers.runtime.ids import Node, decode, encode
 from resolvers.runtime.scalars import Money, money
 from services.baskets import orders as order_services
 from services.baskets.cancellations import Cancellation as CancellationRow
+from services.baskets.order_search import printed_number
 from services.baskets.orders import OrderState
 from services.baskets.tickets import Ticket as TicketRow
 from services.catalogue.snapshot import Catalogue
-from services.core.errors import Forbidden
+from services.core.errors import Forbidden, Path
+from services.core.errors import NotFound as NotFoundFailure
 from services.core.texts import text
 from services.core.viewer import OFFICE
 
@@ -131,10 +140,30 @@ class Cancellation:
 
 @strawberry.type(description="A concluded sale with its tickets.")
 class Order(Node):
-    number: str
+    number: str = strawberry.field(
+        description="As it is printed; it is taken for the order's id wherever an order is named."
+    )
     state: OrderState
     confirmed_at: datetime
     pricing: BasketPricing = strawberry.field(description="What was paid.")
+    point_of_sale: PointOfSale = strawberry.field(description="Where it was sold.")
+    delivery_mode: DeliveryMode | None = strawberry.field(
+        description="How the tickets reach the customer; null where that was not chosen."
+    )
+    use_balance: bool = strawberry.field(description="Whether the contact's balance was to pay, up to the total.")
+    advantage_ids: list[strawberry.ID] | None = strawberry.field(
+        description="Only these advantages were considered; null where all of them were. Those that tickets got stand "
+        "in its pricing."
+    )
+    payment_reference: str | None = strawberry.field(
+        description="Under which the shop knows the payment, as it was said with the confirmation."
+    )
+    cancelled_at: datetime | None = strawberry.field(description="Null for as long as it is not cancelled.")
+    cancelled_by: str | None = strawberry.field(
+        description='As the audit has it ("staff:ada", "partner:TYD"); for staff who read the records, and for whoever '
+        "did it."
+    )
+    cancellation_reason: str | None = strawberry.field(description="As it was given with the cancellation.")
     row: strawberry.Private[order_services.Order]
 
     @strawberry.field
@@ -155,14 +184,37 @@ class Order(Node):
 
     @classmethod
     async def of(cls, row: order_services.Order, context: Context) -> Self:
+        catalogue, mode = await context.catalogue(), row.delivery_mode
         return cls(
             id=encode("Order", row.id),
             number=row.number,
             state=row.state,
             confirmed_at=row.confirmed_at,
             pricing=await pricing_of(context, row.pricing),
+            point_of_sale=PointOfSale.of(catalogue.points_of_sale[row.point_of_sale], catalogue),
+            delivery_mode=None if mode is None else DeliveryMode.of(catalogue.delivery_modes[mode], catalogue),
+            use_balance=row.use_balance,
+            advantage_ids=advantage_ids(row.advantages),
+            payment_reference=row.payment_reference,
+            cancelled_at=row.cancelled_at,
+            cancelled_by=row.cancelled_by,
+            cancellation_reason=row.cancellation_reason,
             row=row,
         )
+
+
+async def order_named(context: Context, written: str, path: Path) -> UUID:
+    """The key of the order that a client names by its id, or by its number as it is printed.
+
+    Raises WrongId for what is neither, NotFound where the viewer may ask for no order by that number.
+    """
+    number = printed_number(written)
+    if number is None:
+        return decode(written, "Order", path=path)
+    order = await context.services.order_search.numbered(await context.viewer(), number)
+    if order is None:
+        raise NotFoundFailure(path, text("unknown_order"))
+    return order
 
 
 async def load_order(context: Context, key: UUID) -> Order | None:
@@ -200,9 +252,18 @@ async def _cancellations(context: Context, keys: Sequence[UUID]) -> Mapping[UUID
 
 @strawberry.type
 class OrdersQuery:
-    @strawberry.field(extensions=[AskedById()])
+    @strawberry.field(
+        description="By its id or, for staff and for whose order it is, by its number as it is printed; null where "
+        "there is none that you may see.",
+        extensions=[AskedById()],
+    )
     async def order(self, info: Info, id: strawberry.ID) -> Order | None:  # noqa: A002
-        return await load_order(info.context, decode(id, "Order", path=("id",)))
+        context = info.context
+        try:
+            key = await order_named(context, id, ("id",))
+        except NotFoundFailure:
+            return None
+        return await load_order(context, key)
 
 
 @strawberry.input

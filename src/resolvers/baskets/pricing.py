@@ -9,7 +9,7 @@ import strawberry
 from resolvers.catalogue.catalogue import AudienceSubCategory, Performance, Product, SeatCategory
 from resolvers.offers.offers import Advantage, Offer, advantage_of, offer_of
 from resolvers.runtime.context import Context
-from resolvers.runtime.ids import Ids, decode
+from resolvers.runtime.ids import Ids, decode, encode
 from resolvers.runtime.refusals import Reader, Refusal, refusals
 from resolvers.runtime.scalars import Money, money
 from services.baskets.basket_input import MAXIMUM_LINES, BasketChange, BasketRequest, LineRequest
@@ -130,6 +130,11 @@ class BasketPricing:
 async def pricing_of(context: Context, pricing: result.Pricing) -> BasketPricing:
     """A price with the names of what it mentions."""
     return BasketPricing.of(pricing, await Reader.of(context))
+
+
+def advantage_ids(chosen: Sequence[UUID] | None) -> list[strawberry.ID] | None:
+    """The advantages that alone are considered, as ids; None for all of them."""
+    return None if chosen is None else [encode("Advantage", key) for key in chosen]
 
 
 @strawberry.input

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import strawberry
 
-from resolvers.runtime.connections import Connection, connection_in_memory, window
+from resolvers.runtime.connections import Connection, InstantAndKey, connection_in_memory, window
 from resolvers.runtime.context import Info
 from resolvers.runtime.enums import Language, ProductFamily
 from resolvers.runtime.ids import Ids, Node, encode
@@ -167,9 +167,9 @@ class Product(Named):
     ) -> Connection["Performance"]:
         return connection_in_memory(
             self.row.performances,
-            window(first, after, _start_and_key, last=last, before=before),
+            window(first, after, InstantAndKey.read, last=last, before=before),
             lambda row: Performance.of(row, self.catalogue),
-            lambda row: StartAndKey(row.starts_at, row.id),
+            lambda row: InstantAndKey(row.starts_at, row.id),
         )
 
     @strawberry.field(description="Of families without performances.")
@@ -215,23 +215,6 @@ class Performance(Node):
             row=row,
             catalogue=catalogue,
         )
-
-
-class StartAndKey(tuple[datetime, UUID]):
-    """The place of a performance among its product's: its start, then its key."""
-
-    __slots__ = ()
-
-    def __new__(cls, start: datetime, key: UUID) -> Self:
-        return super().__new__(cls, (start, key))
-
-    def __str__(self) -> str:
-        return f"{self[0].isoformat()} {self[1]}"
-
-
-def _start_and_key(cursor: str) -> StartAndKey:
-    start, _, key = cursor.rpartition(" ")
-    return StartAndKey(datetime.fromisoformat(start), UUID(key))
 
 
 @strawberry.type

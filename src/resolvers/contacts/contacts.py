@@ -9,13 +9,30 @@ import strawberry
 from resolvers.catalogue.catalogue import PointOfSale
 from resolvers.runtime.connections import Connection, Window, connection, window
 from resolvers.runtime.context import Context, Info
-from resolvers.runtime.enums import Audience, StaffRole
+from resolvers.runtime.enums import Audience, Language, StaffRole
 from resolvers.runtime.ids import Node, encode
 from resolvers.runtime.scalars import Money, money
+from services.catalogue.snapshot import Indicator
 from services.contacts import contacts as services
 from services.contacts.contacts import ContactKind
+from services.core.texts import localised
 
 strawberry.enum(ContactKind)
+
+
+@strawberry.type(description="A figure kept on a contact, whose level serves to target offers.")
+class ContactIndicator:
+    indicator: str = strawberry.field(description="Its code.")
+    level: str = strawberry.field(description="One of the levels of the indicator.")
+    names: strawberry.Private[Mapping[str, str]]
+
+    @strawberry.field(description="The indicator's, in the language asked for, else the request's, else French.")
+    def name(self, info: Info, language: Language | None = None) -> str:
+        return localised(self.names, language or info.context.language)
+
+    @classmethod
+    def of(cls, indicator: Indicator, level: str) -> Self:
+        return cls(indicator=indicator.code, level=level, names=indicator.name)
 
 
 @strawberry.type(description="A customer: an individual, or a structure such as a company, a school, a partner.")
@@ -25,7 +42,18 @@ class Contact(Node):
     name: str
     email: str | None
     balance: Money
+    newsletter: bool | None = strawberry.field(description="Whether they have subscribed to it.")
+    has_ordered: bool | None = strawberry.field(
+        description="Whether they have an order that is not cancelled, here or in the system that they come from."
+    )
     key: strawberry.Private[UUID]
+
+    @strawberry.field(description="The figures kept on them, each with its level now, in the order of their codes.")
+    async def indicators(self, info: Info) -> list[ContactIndicator] | None:
+        levels = await info.context.load(_levels, self.key) or {}
+        indicators = (await info.context.catalogue()).indicators
+        found = [ContactIndicator.of(indicators[key], level) for key, level in levels.items()]
+        return sorted(found, key=lambda each: each.indicator)
 
     @strawberry.field(
         description="True where at least one advantage is reserved for this contact: the gift icon at the box office."
@@ -42,6 +70,8 @@ class Contact(Node):
             name=row.name,
             email=row.email,
             balance=money(row.balance, currency),
+            newsletter=row.newsletter,
+            has_ordered=row.has_ordered,
             key=row.id,
         )
 
@@ -55,6 +85,10 @@ async def _contacts(context: Context, keys: Sequence[UUID]) -> Mapping[UUID, Con
     currency = (await context.catalogue()).organisation.currency
     rows = await context.services.contacts.find(await context.viewer(), keys)
     return {key: Contact.of(row, currency) for key, row in rows.items()}
+
+
+async def _levels(context: Context, keys: Sequence[UUID]) -> Mapping[UUID, Mapping[UUID, str]]:
+    return await context.services.contacts.indicators(await context.viewer(), keys)
 
 
 async def _has_advantages(context: Context, keys: Sequence[UUID]) -> Mapping[UUID, bool]:

@@ -9,7 +9,9 @@ from base64 import b64decode, urlsafe_b64encode
 from bisect import bisect_left, bisect_right
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final, Generic, TypeVar
+from datetime import datetime
+from typing import Any, Final, Generic, Self, TypeVar
+from uuid import UUID
 
 import strawberry
 
@@ -55,6 +57,27 @@ class Connection(Generic[N]):
     )
     async def total_count(self) -> int | None:
         return None if self.count is None else await self.count()
+
+
+class InstantAndKey(tuple[datetime, UUID]):
+    """The place of a thing in a list by instants: its own, then its key, which tells things of one instant apart."""
+
+    __slots__ = ()
+
+    def __new__(cls, instant: datetime, key: UUID) -> Self:
+        return super().__new__(cls, (instant, key))
+
+    @classmethod
+    def read(cls, cursor: str) -> Self:
+        """The place that was written as a cursor. Raises ValueError where it is none."""
+        instant, _, key = cursor.rpartition(" ")
+        place = cls(datetime.fromisoformat(instant), UUID(key))
+        if place[0].tzinfo is None:
+            raise ValueError("no instant without an offset")
+        return place
+
+    def __str__(self) -> str:
+        return f"{self[0].isoformat()} {self[1]}"
 
 
 @dataclass(frozen=True, slots=True)

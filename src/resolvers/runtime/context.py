@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, TypeVar, cast
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import strawberry
 
@@ -16,10 +17,11 @@ from services.access.misses import OF_CREDENTIALS, Misses
 from services.baskets.cancellations import Cancellations
 from services.baskets.entrance import Entrance
 from services.baskets.lifecycle import Baskets
+from services.baskets.order_search import OrderSearch
 from services.baskets.orders import Orders
 from services.baskets.tickets import Tickets
 from services.catalogue.catalogues import Catalogues
-from services.catalogue.snapshot import Catalogue
+from services.catalogue.snapshot import Catalogue, Organisation
 from services.codes.batches import Batches
 from services.codes.custom_codes import CustomCodes
 from services.codes.history import CodeHistory
@@ -58,6 +60,7 @@ class Services:
     tickets: Tickets
     entrance: Entrance
     cancellations: Cancellations
+    order_search: OrderSearch
     counts: Counts
     dashboards: Dashboards
     batches: Batches
@@ -102,6 +105,7 @@ class Context:
         self._clock = clock
         self._headers = headers
         self._shared_by: Viewer | None = None
+        self._organisation: Organisation | None = None
         self.feed = Feed()
         self.renew()
 
@@ -113,6 +117,8 @@ class Context:
         self.now = self._clock()
         self.viewer = Shared(self._viewer, self._shared_by)
         self.catalogue = Shared(self._catalogue, catalogue)
+        if catalogue is not None:
+            self._organisation = catalogue.organisation
         self._loaders: dict[object, BatchLoader[Any, Any]] = {}
 
     def fresh(self) -> "Context":
@@ -130,6 +136,11 @@ class Context:
     def authorization(self) -> str | None:
         """The credentials as they were sent."""
         return self._param("authorization")
+
+    @property
+    def zone(self) -> ZoneInfo | None:
+        """Where the organisation is; None for as long as nobody has asked for its catalogue."""
+        return None if self._organisation is None else ZoneInfo(self._organisation.timezone)
 
     @property
     def language(self) -> Language:
@@ -167,7 +178,9 @@ class Context:
             raise refused from None
 
     async def _catalogue(self) -> Catalogue:
-        return await self.services.catalogues.seen_by(await self.viewer())
+        catalogue = await self.services.catalogues.seen_by(await self.viewer())
+        self._organisation = catalogue.organisation
+        return catalogue
 
     def _copy(self) -> "Context":
         context = Context(self.services, self._clock, self._headers, self.address)

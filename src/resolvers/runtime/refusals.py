@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Self
+from zoneinfo import ZoneInfo
 
 import strawberry
 
@@ -12,7 +13,8 @@ from resolvers.runtime.enums import Language, RefusalCode
 from resolvers.runtime.ids import encode
 from resolvers.runtime.scalars import Money, money
 from services.catalogue.snapshot import Catalogue
-from services.offers.refusal_texts import in_its_zone, message, retry_after, shown, told
+from services.core.instants import at_home
+from services.offers.refusal_texts import message, retry_after, shown, told
 from services.pricing.facts import refusals as facts
 
 
@@ -50,7 +52,11 @@ class RefusalValue:
             case facts.Tickets(count):
                 return cls(number=count, _finding=finding, _reader=reader)
             case facts.Instant(at):
-                return cls(instant=in_its_zone(at, reader.catalogue), _finding=finding, _reader=reader)
+                return cls(
+                    instant=at_home(at, ZoneInfo(reader.catalogue.organisation.timezone)),
+                    _finding=finding,
+                    _reader=reader,
+                )
         return cls(_finding=finding, _reader=reader)
 
     @strawberry.field(

@@ -1,7 +1,11 @@
-"""Execution in slices: whoever has a large answer made keeps nobody else waiting for it."""
+"""Execution in slices: whoever has a large answer made keeps nobody else waiting for it.
+
+And instants are told with the offset of whoever they are told by.
+"""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from itertools import chain
 from typing import Any
 
@@ -10,7 +14,9 @@ from graphql.pyutils import AwaitableOrValue, Path, gather_with_cancel
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 from strawberry.schema.schema_converter import GraphQLCoreConverter
 
-from graphql import GraphQLOutputType, GraphQLResolveInfo
+from graphql import GraphQLLeafType, GraphQLOutputType, GraphQLResolveInfo
+from resolvers.runtime.context import Context
+from services.core.instants import at_home
 from services.core.pacing import Pacer
 
 
@@ -28,12 +34,22 @@ class _List:
 
 
 class SlicedExecution(StrawberryGraphQLCoreExecutionContext):
-    """Completes lists as graphql-core does, but goes on in another turn of the loop where it has taken its share."""
+    """Completes lists as graphql-core does, but goes on in another turn of the loop where it has taken its share.
+
+    Instants come in UTC, as the database has them, and leave with the organisation's offset.
+    """
 
     @property
     def _pacer(self) -> Pacer:
         pacer: Pacer = self.schema.extensions[GraphQLCoreConverter.DEFINITION_BACKREF].pacer
         return pacer
+
+    # graphql-core's own is static, for it needs nothing of the operation.
+    def complete_leaf_value(self, return_type: GraphQLLeafType, result: Any) -> Any:  # type: ignore[override]
+        if isinstance(result, datetime) and result.tzinfo is not None and isinstance(self.context_value, Context):
+            zone = self.context_value.zone
+            result = result if zone is None else at_home(result, zone)
+        return super().complete_leaf_value(return_type, result)
 
     def complete_iterable_value(
         self,

@@ -26,7 +26,7 @@ class Basket:
 
     id: UUID
     state: BasketState
-    contact: UUID | None
+    content: BasketContent
     expires_at: datetime
     pricing: Pricing
     order: UUID | None

@@ -256,7 +256,7 @@ class Cancellations:
         held_codes = plan.before.held_codes - plan.let_go
         await db_orders.keep(connection, order.organisation, order.id, stored_pricing.dump(plan.rest, held_codes))
         if plan.is_whole:
-            await db_orders.cancel(connection, order.organisation, order.id, reason)
+            await db_orders.cancel(connection, order.organisation, order.id, viewer.actor, reason)
         if order.contact is not None:
             await db_orders.pay_back(connection, order.organisation, order.contact, back.to_balance)
             if plan.is_whole:

@@ -306,7 +306,7 @@ async def _carry_out(transaction: Transaction, changes: Sequence[_Change]) -> li
         Basket(
             change.basket.id,
             BasketState.OPEN,
-            change.content.contact,
+            change.content,
             expiry[change.basket.id],
             change.quote.pricing,
             None,

@@ -169,7 +169,7 @@ class Baskets:
         await hold(transaction, [(Holder(row.id, content.contact), quote)], by=viewer.actor)
         pricing = stored_pricing.dump(quote.pricing, quote.single_use_codes)
         expires_at = await db.save(connection, row.organisation, row.id, content, pricing, quote.lifespan)
-        return Basket(row.id, BasketState.OPEN, content.contact, expires_at, quote.pricing, None)
+        return Basket(row.id, BasketState.OPEN, content, expires_at, quote.pricing, None)
 
     async def _create(
         self, transaction: Transaction, viewer: Viewer, content: BasketContent, tries: CodeTries
@@ -184,7 +184,7 @@ class Baskets:
         if quote.pricing.holds:
             await hold(transaction, [(Holder(basket, content.contact), quote)])
         await audit_sale(transaction, viewer, "createBasket", "Basket", basket, {})
-        made = Basket(basket, BasketState.OPEN, content.contact, expires_at, quote.pricing, None)
+        made = Basket(basket, BasketState.OPEN, content, expires_at, quote.pricing, None)
         return Done({"basket": basket}, made)
 
     async def _cancel(self, transaction: Transaction, viewer: Viewer, basket: UUID) -> Done[None]:
@@ -220,7 +220,7 @@ class Baskets:
         if row.state is BasketState.OPEN and not stored.held_codes <= row.held_codes:
             wanted = Priceable(viewer, row.content, now, CodeTries(), held=held(row))
             pricing = (await self._quotes.quote(connection, wanted)).pricing
-        return Basket(row.id, row.state, row.content.contact, row.expires_at, pricing, row.order)
+        return Basket(row.id, row.state, row.content, row.expires_at, pricing, row.order)
 
 
 def anything(before: db.LockedBasket, content: BasketContent, after: Pricing) -> None:

@@ -35,16 +35,26 @@ __all__ = ["Order", "OrderState", "Orders"]
 class Order:
     """A concluded sale; ``pricing`` is what was paid, as the basket had held it.
 
-    ``remaining`` is what the tickets that stay cost by now, with the fees that are kept.
+    ``remaining`` is what the tickets that stay cost by now, with the fees that are kept. ``advantages`` alone were to
+    be considered, None for all of them. Who cancelled it (``cancelled_by``) is for those who read the records, and for
+    whoever did so.
     """
 
     id: UUID
     number: str
     state: OrderState
     contact: UUID | None
+    point_of_sale: UUID
+    delivery_mode: UUID | None
+    use_balance: bool
+    advantages: tuple[UUID, ...] | None
+    payment_reference: str | None
     confirmed_at: datetime
     pricing: Pricing
     remaining: Pricing
+    cancelled_at: datetime | None
+    cancelled_by: str | None
+    cancellation_reason: str | None
 
 
 class Orders:
@@ -88,19 +98,7 @@ class Orders:
         """The orders among ``ids`` that the viewer may see."""
         async with self._sessions.reading() as connection:
             rows = await db.get(connection, viewer.organisation_id, ids)
-        return {
-            row.id: Order(
-                row.id,
-                row.number,
-                row.state,
-                row.contact,
-                row.confirmed_at,
-                stored_pricing.load(row.pricing).pricing,
-                remaining_price(row),
-            )
-            for row in rows.values()
-            if may_see(viewer, row.contact)
-        }
+        return {row.id: order_seen(viewer, row) for row in rows.values() if may_see(viewer, row.contact)}
 
     async def _confirm(
         self,
@@ -128,6 +126,27 @@ class Orders:
         order = await _conclude(transaction, row, stored, payment_reference, catalogue)
         await audit_sale(transaction, viewer, "confirmBasket", "Order", order, {"basket": str(basket)})
         return Done({"order": order})
+
+
+def order_seen(viewer: Viewer, row: db.Order) -> Order:
+    """An order as somebody sees it who may."""
+    return Order(
+        id=row.id,
+        number=row.number,
+        state=row.state,
+        contact=row.contact,
+        point_of_sale=row.point_of_sale,
+        delivery_mode=row.delivery_mode,
+        use_balance=row.use_balance,
+        advantages=row.advantages,
+        payment_reference=row.payment_reference,
+        confirmed_at=row.confirmed_at,
+        pricing=stored_pricing.load(row.pricing).pricing,
+        remaining=remaining_price(row),
+        cancelled_at=row.cancelled_at,
+        cancelled_by=row.cancelled_by if viewer.reads_records or row.cancelled_by == viewer.actor else None,
+        cancellation_reason=row.cancellation_reason,
+    )
 
 
 async def _conclude(

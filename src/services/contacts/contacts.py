@@ -27,7 +27,7 @@ class Contacts:
 
     async def find(self, viewer: Viewer, ids: Sequence[UUID]) -> dict[UUID, Contact]:
         """The contacts among ``ids`` that the viewer may see: staff all, everybody else themselves."""
-        visible = [contact for contact in ids if viewer.reads_records or contact == viewer.contact]
+        visible = _visible(viewer, ids)
         if not visible:
             return {}
         async with self._sessions.reading() as connection:
@@ -70,6 +70,13 @@ class Contacts:
             raise NotFound(("contact",), text("unknown_contact"))
         return found
 
+    async def indicators(self, viewer: Viewer, ids: Sequence[UUID]) -> dict[UUID, dict[UUID, str]]:
+        """The level of each indicator of the contacts among ``ids`` that the viewer may see, by the indicator's id."""
+        visible = _visible(viewer, ids)
+        async with self._sessions.reading() as connection:
+            found = await db.levels(connection, viewer.organisation_id, visible)
+        return {contact: found.get(contact, {}) for contact in visible}
+
     async def have_advantages(self, catalogue: Catalogue, ids: Sequence[UUID], now: datetime) -> dict[UUID, bool]:
         """Which contacts have a running advantage reserved for them, by a campaign or by an indicator's level."""
         async with self._sessions.reading() as connection:
@@ -80,6 +87,10 @@ class Contacts:
             or not reserved_levels.isdisjoint(indicators.get(contact, {}).items())
             for contact in ids
         }
+
+
+def _visible(viewer: Viewer, ids: Sequence[UUID]) -> list[UUID]:
+    return [contact for contact in ids if viewer.reads_records or contact == viewer.contact]
 
 
 def _reserved(catalogue: Catalogue, now: datetime) -> tuple[set[UUID], set[tuple[UUID, str]]]:

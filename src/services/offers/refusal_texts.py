@@ -9,6 +9,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from services.catalogue.snapshot import Catalogue
+from services.core.instants import at_home
 from services.core.money import to_decimal
 from services.core.texts import Language, localised, text
 from services.pricing.facts.refusals import Amount, Finding, Instant, Refusal, Things, Tickets, over_at
@@ -66,7 +67,7 @@ def shown(finding: Finding, catalogue: Catalogue, language: Language) -> str:
         case Tickets(count):
             return str(count)
         case Instant(at):
-            return in_its_zone(at, catalogue).isoformat()
+            return at_home(at, ZoneInfo(catalogue.organisation.timezone)).isoformat()
         case Things(ids):
             names = [localised(dict(_names(thing, catalogue)), language) for thing in ids]
             return ", ".join(name for name in names if name) or _none(language)
@@ -77,16 +78,6 @@ def _names(thing: UUID, catalogue: Catalogue) -> Mapping[str, str]:
     """The names of what a refusal can ask for; nothing for what is gone since."""
     kinds = (catalogue.sales_channels, catalogue.points_of_sale, catalogue.delivery_modes)
     return next((kind[thing].name for kind in kinds if thing in kind), {})
-
-
-def in_its_zone(at: datetime, catalogue: Catalogue) -> datetime:
-    """An instant in the organisation's time zone; as it is where the calendar has no such day there, at the ends of
-    time.
-    """
-    try:
-        return at.astimezone(ZoneInfo(catalogue.organisation.timezone))
-    except OverflowError:
-        return at
 
 
 def _none(language: Language) -> str:

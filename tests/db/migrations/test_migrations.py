@@ -27,6 +27,9 @@ UNION ALL
 SELECT 'index', tablename, indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'
 UNION ALL
 SELECT 'sequence', sequencename, data_type::text, increment_by::text FROM pg_sequences WHERE schemaname = 'public'
+UNION ALL
+SELECT 'function', proname, pg_get_functiondef(oid), '' FROM pg_proc
+WHERE pronamespace = 'public'::regnamespace AND proname NOT LIKE '%pgqueuer%'
 """)
 
 
@@ -117,6 +120,50 @@ INSERT INTO baskets (organisation_id, id, point_of_sale_id, use_balance, lines, 
 SELECT id, id, id, false, '[]',
     '{"pricing"\\: {"subtotal"\\: 7, "lines"\\: [{"tickets"\\: [{"price"\\: 7}], "quantity"\\: 2}]}}', now()
 FROM organisations
+"""
+
+
+async def test_orders_of_before_say_by_whom_they_were_cancelled_and_are_found_by_what_they_used(
+    empty_database: str, engine: AsyncEngine
+) -> None:
+    async with engine.begin() as connection:
+        await connection.run_sync(_to, "0009")
+        for statement in (_AMOUNTS + ";" + _SOLD).split(";"):
+            await connection.execute(text(statement))
+    await upgrade(empty_database)
+    async with engine.connect() as connection:
+        found = await connection.execute(text("SELECT number, cancelled_by FROM orders ORDER BY number"))
+        assert [tuple(row) for row in found] == [("00000001", "staff:ada"), ("00000002", None)]
+        of_each = text("""SELECT number, array_agg(CAST(right(CAST(s.subject_id AS text), 2) AS text) ORDER BY s.subject_id)
+            FROM orders o JOIN order_subjects s ON s.order_id = o.id AND s.confirmed_at = o.confirmed_at
+            GROUP BY number ORDER BY number""")
+        assert [tuple(row) for row in await connection.execute(of_each)] == [
+            ("00000001", ["0a", "0c"]),
+            ("00000002", ["0a", "0b"]),
+        ]
+
+
+# Two orders of one offer and two codes, the first cancelled by ada after somebody else had tried; and an open basket.
+_SOLD = """
+INSERT INTO baskets (organisation_id, id, state, point_of_sale_id, use_balance, lines, pricing, expires_at)
+SELECT o.id, CAST(b.id AS uuid), b.state, o.id, false, '[]', '{}', now() FROM organisations o CROSS JOIN (VALUES
+    ('00000000-0000-0000-0000-0000000000b1', 'CONFIRMED'), ('00000000-0000-0000-0000-0000000000b2', 'CONFIRMED'),
+    ('00000000-0000-0000-0000-0000000000b3', 'OPEN')) b(id, state) WHERE o.currency = 'EUR';
+INSERT INTO orders (organisation_id, id, number, state, basket_id, point_of_sale_id, pricing, confirmed_at)
+SELECT b.organisation_id, b.id, lpad(right(CAST(b.id AS text), 1), 8, '0'),
+    CASE WHEN CAST(b.id AS text) LIKE '%b1' THEN 'CANCELLED' ELSE 'CONFIRMED' END, b.id, b.point_of_sale_id, '{}', now()
+FROM baskets b WHERE b.state = 'CONFIRMED';
+INSERT INTO redemptions (organisation_id, basket_id, id, offer_id, code_id, product_id, audience_sub_category_id, tickets, state)
+SELECT b.organisation_id, b.id, CAST('00000000-0000-0000-0000-0000000000' || r.code AS uuid),
+    CAST('00000000-0000-0000-0000-00000000000a' AS uuid), CAST('00000000-0000-0000-0000-0000000000' || r.code AS uuid),
+    b.id, b.id, 1, r.state
+FROM baskets b JOIN (VALUES ('%b1', '0c', 'RETURNED'), ('%b2', '0b', 'USED'), ('%b3', '0c', 'HELD')) r(basket, code, state)
+    ON CAST(b.id AS text) LIKE r.basket;
+INSERT INTO audit_entries (organisation_id, id, actor, action, subject_type, subject_id, details)
+SELECT o.organisation_id, CAST(e.id AS uuid), e.actor, e.action, 'Order', o.id, '{}' FROM orders o CROSS JOIN (VALUES
+    ('00000000-0000-0000-0000-0000000000e1', 'staff:eve', 'confirmBasket'),
+    ('00000000-0000-0000-0000-0000000000e2', 'staff:ada', 'cancelOrder')) e(id, actor, action)
+WHERE o.state = 'CANCELLED'
 """
 
 

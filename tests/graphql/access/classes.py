@@ -63,7 +63,7 @@ OPEN = {
     "Season": "id name code startsOn endsOn",
     "SeatCategory": "id name code",
     "SingleUseTarget": "ticketsPerCode",
-    "Viewer": "audience organisation contact pointOfSale roles",
+    "Viewer": "audience organisation contact pointOfSale roles orders",
 }
 """What everybody may read who comes to it."""
 
@@ -71,20 +71,22 @@ RECORDS = {
     "Advantage": "internalNames counts",
     "AuditEntry": "actor action subjectId details createdAt actorName subjectName subjectType facts",
     "AuditFact": "name before after",
-    "Basket": "id state expiresAt pricing contact order",
+    "Basket": "id state expiresAt pricing contact order pointOfSale deliveryMode useBalance advantageIds",
     "Campaign": "id name code startsAt endsAt contacts contactCount offers",
     "Cancellation": "cancelledAt cancelledBy reason policy givenBack forTickets forFees toBalance toPayment",
     "CancellationPreview": "order policy tickets staying remaining givenBack forTickets forFees toBalance toPayment "
     "codesReturned",
     "CampaignTarget": "campaign",
-    "Contact": "id code kind name email balance hasAdvantages",
+    "Contact": "id code kind name email balance hasAdvantages indicators newsletter hasOrdered orders",
+    "ContactIndicator": "indicator level name",
     "CustomCode": "code active maxUses uses",
     "ElementLimit": "taken remaining",
     "Indicator": "code levels name",
     "IndicatorLevel": "indicator level",
     "IndicatorTarget": "indicator level",
     "OfferLimits": "taken remaining",
-    "Order": "id number state confirmedAt pricing contact tickets remaining cancellations",
+    "Order": "id number state confirmedAt pricing contact tickets pointOfSale deliveryMode useBalance advantageIds "
+    "paymentReference cancelledAt cancelledBy cancellationReason remaining cancellations",
     "PartnerTarget": "accessCode",
     "PromotionRestriction": "indicator hasOrdered newsletter counterProfiles contacts",
     "PromotionalCode": "internalNames counts restrictedTo customCodes",
@@ -228,7 +230,7 @@ def _selection(tree: _Tree) -> str:
         found = SCHEMA.type_map[kind]
         assert isinstance(found, GraphQLObjectType)
         field = found.fields[name]
-        few = "(first: 3)" if "first" in field.args else ""
+        few = "(first: 1)" if "first" in field.args else ""
         block = f" {{ __typename {_selection(below)} }}" if _objects(field.type) else ""
         parts.append(f"... on {kind} {{ {kind}__{name}: {name}{few}{block} }}")
     return " ".join(parts)

@@ -192,7 +192,13 @@ async def test_a_shopper_reads_nothing_that_is_guarded(server: Server, things: T
 
 async def test_a_contact_reads_of_people_and_sales_their_own_alone(server: Server, things: Things) -> None:
     read = await everything(server, server.contact, things)
-    assert {each.partition(".")[0] for each in read} == {"Basket", "Contact", "Order", "Ticket"}
+    assert {each.partition(".")[0] for each in read} == {
+        "Basket",
+        "Contact",
+        "ContactIndicator",
+        "Order",
+        "Ticket",
+    }
 
 
 async def test_a_scan_shows_the_ticket_and_no_more(server: Server, things: Things) -> None:

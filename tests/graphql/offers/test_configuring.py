@@ -45,7 +45,7 @@ async def test_all_that_is_configured_can_be_read_again(server: Server) -> None:
     assert (limits["quota"], limits["perOrder"], limits["taken"], limits["remaining"]) == (100, 4, 0, 100)
     [element] = limits["elements"]
     assert (element["element"]["code"], element["perContact"]) == ("CAT1", 2)
-    assert (made["validUntil"], made["saleEnd"]) == ("2027-01-30T23:00:00+00:00", {"toleranceMinutes": -30})
+    assert (made["validUntil"], made["saleEnd"]) == ("2027-01-31T00:00:00+01:00", {"toleranceMinutes": -30})
     assert (made["everyChannel"], [each["code"] for each in made["channels"]]) == (False, ["WEB"])
     assert [each["code"] for each in made["pointsOfSale"] + made["deliveryModes"]] == ["SHOP", "PRINT"]
     assert (made["picture"], made["returnsCodes"]) == ("https://example.org/a.png", False)
@@ -142,7 +142,7 @@ async def test_what_is_left_out_stays_and_null_clears(server: Server) -> None:
     changed = await form.update(offer, saleEnd=None, channelIds=[form.ids["WEB"]])
     assert (changed["saleEnd"], changed["validUntil"], changed["limits"]["quota"]) == (
         None,
-        "2027-01-30T23:00:00+00:00",
+        "2027-01-31T00:00:00+01:00",
         5,
     )
     cleared = await form.update(offer, limits=None, channelIds=None)

@@ -27,7 +27,15 @@ from services.core.viewer import StaffRole, Viewer
 from sesame.composition import House, build_services, house
 from sesame.settings import Settings
 
-CONTACTS = "{ contacts(first: %d) { edges { node { id name balance { amount } hasAdvantages } } } }"
+CONTACTS = """{ contacts(first: %d) { edges { node { id name balance { amount } hasAdvantages
+    newsletter indicators { level } orders(first: 2) { edges { node { number contact { id } } } totalCount }
+} } } }"""
+GIFTS = "{ contacts(first: %d) { edges { node { id hasAdvantages } } } }"
+ORDERS = """{ orders(first: %d) { edges { node {
+    id number pointOfSale { id channel { id } } deliveryMode { id } advantageIds cancelledAt
+    contact { id hasAdvantages indicators { level } } tickets { id advantage { id remaining } }
+    pricing { total { amount } lines { tickets { advantage { id } } } }
+} } } }"""
 OFFER = """
     __typename id code internalName publicName quota remaining counts { generated ticketsSold version }
     channels { id name pointsOfSale { id channel { id } } }
@@ -173,6 +181,16 @@ async def test_a_hundred_codes_with_their_orders_cost_as_many_queries_as_ten(cou
     assert many == few
 
 
+async def test_a_list_of_orders_costs_as_many_queries_as_its_first(counter: Counter) -> None:
+    await counter.sell(6)
+    few, of_one = await counter.cost(ORDERS % 1)
+    many, of_six = await counter.cost(ORDERS % 100)
+    assert (len(of_one), len(of_six)) == (1, 6)
+    assert many == few
+    own = await counter.cost(ORDERS % 100, "contact")
+    assert (own[0], len(own[1])) == (few, 6)
+
+
 async def test_a_dashboard_of_a_hundred_contacts_costs_as_many_queries_as_one_of_one(counter: Counter) -> None:
     found = await counter.services.catalogues.find("theatre")
     document = DASHBOARD % encode("Season", next(iter(found.seasons)))
@@ -185,8 +203,8 @@ async def test_a_dashboard_of_a_hundred_contacts_costs_as_many_queries_as_one_of
 
 async def test_the_gift_icon_of_a_hundred_contacts_costs_two_queries(counter: Counter) -> None:
     await counter.fill()
-    plain, _ = await counter.cost((CONTACTS % 100).replace("hasAdvantages", ""))
-    with_icon, contacts = await counter.cost(CONTACTS % 100)
+    plain, _ = await counter.cost((GIFTS % 100).replace("hasAdvantages", ""))
+    with_icon, contacts = await counter.cost(GIFTS % 100)
     assert {contact["node"]["hasAdvantages"] for contact in contacts} == {True, False}
     assert with_icon == plain + 2
 

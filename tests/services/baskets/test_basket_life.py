@@ -37,8 +37,8 @@ UNITS, USES = 2, 5
 COUPON_CODE = "FIVE-USES-CODE"
 
 _RESET = (
-    "TRUNCATE redemptions, code_uses, tickets, cancellations, orders, contact_limits, audit_entries, idempotency_keys, "
-    "baskets",
+    "TRUNCATE redemptions, code_uses, tickets, cancellations, order_subjects, orders, contact_limits, audit_entries, "
+    "idempotency_keys, baskets",
     "UPDATE codes SET status = 'AVAILABLE', basket_id = NULL, order_id = NULL, uses = 0, used_at = NULL",
     "UPDATE offer_limits SET taken = 0",
     "UPDATE redemption_counts SET held = 0, used = 0, invalidated = 0, tickets_held = 0, tickets_sold = 0",

@@ -8,7 +8,7 @@ import pytest
 
 from db.catalogue.catalogue import Campaign
 from db.offers.offers import OfferRow
-from services.catalogue.offer_details import OfferDetails
+from services.catalogue.offer_details import CancellationPolicy, OfferDetails
 from services.catalogue.offer_rows import from_rows, to_limit_rows, to_row
 from services.pricing.facts.offers import (
     Advantage,
@@ -54,7 +54,12 @@ SHARED = {
 
 def _there_and_back(offer: Advantage | PromotionalCode) -> OfferDetails:
     details = OfferDetails(
-        offer=offer, internal_name={"fr": "A"}, public_name={"en": "B"}, picture="https://x.example/p", version=7
+        offer=offer,
+        internal_name={"fr": "A"},
+        public_name={"en": "B"},
+        picture="https://x.example/p",
+        cancellation_policy=CancellationPolicy.ANEW,
+        version=7,
     )
     row = to_row(details)
     as_json = {name: orjson.loads(orjson.dumps(getattr(row, name))) for name in ("scope", "benefit", "restriction")}

@@ -161,3 +161,33 @@ async def test_a_closed_offer_stays_closed(loaded: Sessions, now: datetime) -> N
 
 async def test_a_batch_that_was_made_is_not_made_otherwise(loaded: Sessions, now: datetime) -> None:
     assert await _refused(loaded, changed(("batches.0.quantity", 151)), now) == {"batches.0": "batch_made"}
+
+
+async def test_a_file_says_when_gates_open_how_often_tickets_let_in_and_what_becomes_of_those_that_stay(
+    sessions: Sessions, now: datetime
+) -> None:
+    await _load(sessions, example(), now)
+    usual = await _snapshot(sessions)
+    document = changed(
+        ("organisation.entryOpensMinutes", 45),
+        ("organisation.entryClosesMinutes", 20),
+        ("organisation.returnsFees", False),
+        ("products.2.entriesAllowed", 5),
+        ("advantages.0.cancellationPolicy", "ANEW"),
+    )
+    await _load(sessions, document, now)
+    own = await _snapshot(sessions)
+
+    def said(catalogue: Catalogue) -> tuple[object, ...]:
+        organisation = catalogue.organisation
+        [opening] = [each for each in catalogue.offer_details.values() if each.code == "OPENING"]
+        return (
+            organisation.entry_opens_minutes,
+            organisation.entry_closes_minutes,
+            organisation.returns_fees,
+            by_code(catalogue.products)["PASS"].entries_allowed,
+            opening.cancellation_policy,
+        )
+
+    assert said(usual) == (180, 1440, True, 1, "KEEP")
+    assert said(own) == (45, 20, False, 5, "ANEW")

@@ -1,10 +1,10 @@
-"""Baskets count the codes entered into them that there are not."""
+"""Orders are found by all that a clerk knows of them, and say by whom they were cancelled."""
 
 from pathlib import Path
 
 from db.migrations.scripts import run_script
 
-revision = "0017"
+revision = "0012"
 down_revision = "0011"
 
 
