@@ -54,8 +54,10 @@ mutation confirmBasket($input: ConfirmBasketInput!) {{ answer: confirmBasket(inp
     ... on Order {{ {_ORDER} }} {_REFUSED} }} }}
 mutation cancelOrder($input: CancelOrderInput!) {{ answer: cancelOrder(input: $input) {{ __typename
     ... on Order {{ {_ORDER} }} ... on Failure {{ message }} }} }}
+mutation cancelTickets($input: CancelTicketsInput!) {{ answer: cancelTickets(input: $input) {{ __typename
+    ... on Order {{ {_ORDER} }} ... on Failure {{ message code }} }} }}
 mutation controlTicket($input: ControlTicketInput!) {{ answer: controlTicket(input: $input) {{ __typename
-    ... on Ticket {{ id barcode controlledAt }} ... on Failure {{ message }} }} }}
+    ... on Ticket {{ id barcode controlledAt entries }} ... on Failure {{ message code }} }} }}
 mutation invalidateCode($input: InvalidateCodeInput!) {{ answer: invalidateCode(input: $input) {{ __typename
     ... on AdvantageCode {{ id status }} ... on Failure {{ message }} }} }}
 mutation changeOfferState($input: ChangeOfferStateInput!) {{ answer: changeOfferState(input: $input) {{ __typename

@@ -1,6 +1,7 @@
 """The entrance: tickets are scanned at the gate of a performance or product, and let in as often as they allow."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 from uuid import UUID
@@ -50,7 +51,8 @@ class Entrance:
         self._tickets = tickets
 
     async def control(self, viewer: Viewer, scan: Scan, now: datetime, key: str | None = None) -> Ticket:
-        """Counts one entry of a ticket; what scanners send around a barcode means nothing.
+        """Counts one entry of a ticket, which is returned as this left it; what scanners send around a barcode means
+        nothing.
 
         Where a performance or a product is named, its tickets alone are let in, each at the time of its own
         performance; one that is of neither has none. Raises NotFound; TicketRefused with the reason; Forbidden for all
@@ -67,10 +69,12 @@ class Entrance:
             raise NotFound(("productId",), text("unknown_product"))
         once = IdempotentRequest(viewer, key, "controlTicket", tuple(scan))
         done = await self._transactions.once(once, now, self._control, viewer, scan._replace(barcode=read), catalogue)
-        ticket = done.answer["ticket"]
-        return (await self._tickets.find(viewer, [ticket]))[ticket]
+        entered = done.answer["ticket"]
+        ticket = (await self._tickets.find(viewer, [entered]))[entered]
+        # Others may have entered by it since.
+        return ticket if done.value is None else replace(ticket, entries=done.value)
 
-    async def _control(self, transaction: Transaction, viewer: Viewer, scan: Scan, catalogue: Catalogue) -> Done[None]:
+    async def _control(self, transaction: Transaction, viewer: Viewer, scan: Scan, catalogue: Catalogue) -> Done[int]:
         connection, organisation = transaction.connection, transaction.organisation
         gate = Gate(
             scan.performance,
@@ -93,7 +97,7 @@ class Entrance:
             await counts.move(connection, organisation, scans)
             transaction.changed.update(offer for offer, _ in entry.redeemed)
         await audit_sale(transaction, viewer, "controlTicket", "Ticket", entry.ticket, _details(entry.number, scan))
-        return Done({"ticket": entry.ticket})
+        return Done({"ticket": entry.ticket}, entry.number)
 
 
 def _details(number: int, scan: Scan) -> dict[str, object]:

@@ -242,6 +242,103 @@ async def test_a_balance_that_two_baskets_count_on_is_spent_once(crowd: Crowd) -
     await crowd.check()
 
 
+# ── Tickets ──────────────────────────────────────────────────────────────────────────────────────
+
+
+async def _order(crowd: Crowd, performance: str, quantity: int, token: str | None = None, **others: object) -> Answer:
+    basket = await crowd.basket(performance, quantity, token, **others)
+    if performance == "COUPONS":
+        assert await crowd.apply(basket, "THIRTY-SEVEN-CODE") == "AdvantageCodeApplied"
+    return await crowd.ask("confirmBasket", token, basketId=basket)
+
+
+async def test_a_ticket_scanned_at_many_gates_at_once_is_let_in_once(crowd: Crowd) -> None:
+    order = await _order(crowd, "COUPONS", 1)
+    before = await crowd.value("SELECT sum(tickets_controlled) FROM redemption_counts")
+    [ticket] = order["tickets"]
+    scans = [crowd.ask("controlTicket", crowd.gala.staff, barcode=ticket["barcode"]) for _ in range(20)]
+    answers = await asyncio.gather(*scans)
+    assert Counter(answer.get("code", answer["__typename"]) for answer in answers) == {
+        "Ticket": 1,
+        "ALREADY_CONTROLLED": 19,
+    }
+    assert await crowd.value("SELECT sum(tickets_controlled) FROM redemption_counts") == before + 1
+    await crowd.check()
+
+
+async def test_a_pass_scanned_at_many_gates_at_once_is_let_in_as_often_as_it_allows(crowd: Crowd) -> None:
+    order = await _order(crowd, "COUPONS", 1)
+    await crowd.execute(f"UPDATE tickets SET entries_allowed = 7 WHERE id = '{_key(order['tickets'][0]['id'])}'")
+    before = await crowd.value("SELECT sum(tickets_controlled) FROM redemption_counts")
+    barcode = order["tickets"][0]["barcode"]
+    answers = await asyncio.gather(*(crowd.ask("controlTicket", crowd.gala.staff, barcode=barcode) for _ in range(20)))
+    assert sorted(answer["entries"] for answer in answers if "entries" in answer) == [1, 2, 3, 4, 5, 6, 7]
+    assert Counter(answer["__typename"] for answer in answers) == {"Ticket": 7, "Conflict": 13}
+    assert await crowd.value("SELECT sum(tickets_controlled) FROM redemption_counts") == before + 1
+    await crowd.check()
+
+
+async def test_one_key_at_many_gates_at_once_counts_one_entry(crowd: Crowd) -> None:
+    order = await _order(crowd, "PLAIN", 1)
+    await crowd.execute(f"UPDATE tickets SET entries_allowed = 7 WHERE id = '{_key(order['tickets'][0]['id'])}'")
+    barcode = order["tickets"][0]["barcode"]
+    scans = (crowd.ask("controlTicket", crowd.gala.staff, barcode=barcode, idempotencyKey="gate") for _ in range(6))
+    answers = await asyncio.gather(*scans)
+    assert {answer["entries"] for answer in answers} == {1}
+
+
+async def test_a_ticket_scanned_while_it_is_cancelled_is_in_or_cancelled(crowd: Crowd) -> None:
+    async def race(order: Answer) -> None:
+        [first, _] = order["tickets"]
+        cancelled, scanned = await _at_once(
+            lambda: crowd.ask("cancelTickets", crowd.gala.staff, orderId=order["id"], ticketIds=[first["id"]]),
+            lambda: crowd.ask("controlTicket", crowd.gala.staff, barcode=first["barcode"]),
+        )
+        assert {cancelled, scanned} in ({"Order", "Conflict"}, {"Conflict", "Ticket"})
+
+    await asyncio.gather(*[race(await _order(crowd, "COUPONS", 2)) for _ in range(6)])
+    await crowd.check()
+
+
+async def test_overlapping_tickets_cancelled_at_once_are_given_back_once(crowd: Crowd) -> None:
+    token, staff = crowd.gala.customers[2], crowd.gala.staff
+
+    async def cancel(order: Answer, *tickets: int) -> Answer:
+        ids = [order["tickets"][each]["id"] for each in tickets]
+        return await crowd.ask("cancelTickets", staff, orderId=order["id"], ticketIds=ids)
+
+    for _ in range(4):
+        order = await _order(crowd, "SHARES", 3, token, useBalance=True)
+        assert order["__typename"] == "Order"
+        answers = await asyncio.gather(cancel(order, 0, 1), cancel(order, 1, 2), cancel(order, 2, 0))
+        assert Counter(map(told, answers)) == {"Order": 1, "Conflict": 2}
+        again = await asyncio.gather(
+            *(crowd.ask("cancelOrder", staff, orderId=order["id"], idempotencyKey="rest") for _ in range(2)),
+            *(cancel(order, each) for each in range(3)),
+        )
+        assert sum(told(answer) == "Order" for answer in again) in {1, 2}
+        await crowd.check()
+        await crowd.execute("DELETE FROM idempotency_keys WHERE key = 'rest'")
+    assert await crowd.value("SELECT balance FROM contacts WHERE code = 'C2'") == BALANCE
+
+
+async def test_an_offer_that_is_sold_while_its_tickets_are_cancelled_never_passes_its_quota(crowd: Crowd) -> None:
+    orders = [await _order(crowd, "FEW", 6) for _ in range(6)]
+    doings = [
+        crowd.ask("cancelTickets", crowd.gala.staff, orderId=order["id"], ticketIds=[ticket["id"]])
+        for order in orders
+        for ticket in order["tickets"][:3]
+    ]
+    buying = [crowd.ask("createBasket", lines=[crowd.gala.line("FEW")]) for _ in range(40)]
+    answers = await asyncio.gather(*doings, *buying)
+    assert Counter(map(told, answers)) == {"Order": 18, "Basket": 40}
+    await crowd.check()
+    await crowd.cancel_all([answer["id"] for answer in answers[18:]])
+    for order in orders:
+        await crowd.ask("cancelOrder", crowd.gala.staff, orderId=order["id"])
+    await crowd.check()
+
+
 async def test_one_key_at_two_processes_at_once_makes_one_basket(crowd: Crowd) -> None:
     lines = [crowd.gala.line("PLAIN")]
     for number in range(10):

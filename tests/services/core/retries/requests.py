@@ -8,6 +8,7 @@ from uuid import UUID
 from db.codes.batches import DocumentType
 from db.core.ids import uuid_of
 from services.baskets.basket_input import BasketChange, BasketRequest, LineRequest
+from services.catalogue.offer_details import CancellationPolicy
 from services.codes.batches import BatchRequest
 from services.codes.imports import ImportRequest, OnDuplicate
 from services.core.errors import Problem
@@ -266,5 +267,15 @@ NEWER_SAMPLES: dict[str, Sample] = {
         "importCodes",
         (ImportRequest(offer=key(41), contact=key(30), column="Code", on_duplicate=OnDuplicate.SKIP), ("Code", "M-1")),
     ),
+    "a scan at the gate of a performance": Sample("controlTicket", ("0123ABCD", key(11), None)),
+    "a scan at the gate of a product": Sample("controlTicket", ("0123ABCD", None, key(10))),
+    "an advantage whose tickets are priced anew": Sample(
+        "updateAdvantage", (key(41), AdvantageDraft(cancellation_policy=CancellationPolicy.ANEW), None)
+    ),
+    "a promotional code whose tickets are priced anew": Sample(
+        "updatePromotionalCode", (key(41), PromotionDraft(cancellation_policy=CancellationPolicy.ANEW), None)
+    ),
+    "tickets cancelled": Sample("cancelTickets", (key(51), frozenset({key(60), key(61)}), "Malade")),
+    "a ticket cancelled without a reason": Sample("cancelTickets", (key(51), frozenset({key(60)}), None)),
 }
 """Requests that there were not before fingerprints had versions."""
