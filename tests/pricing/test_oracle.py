@@ -67,7 +67,7 @@ def check_promotions(case: Case, pricing: Pricing) -> None:
         refusals |= oracle.promotion_refusals(
             promotion, tickets, left, sum(prices), [] if repeats else standing, case.sale, case.taken
         )
-        shares = oracle.promotion_shares(promotion, later, tickets, left)
+        shares = oracle.promotion_shares(promotion, later, tickets, left, case.sale)
         if not refusals and (repeats or not any(shares)):
             refusals = {RefusalCode.NO_BENEFIT}
         assert {each.code for each in priced.refusals} == refusals

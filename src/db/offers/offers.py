@@ -79,6 +79,9 @@ class OfferRow:
     internal_name: dict[str, str]
     public_name: dict[str, str]
     picture: str | None
+    description: dict[str, str]
+    terms: dict[str, str]
+    unfinished: Sequence[str]
     valid_from: datetime | None
     valid_until: datetime | None
     channel_ids: Sequence[UUID]

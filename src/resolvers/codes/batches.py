@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Annotated, Self
+from typing import Annotated, Final, Self
 from uuid import UUID
 
 import strawberry
@@ -18,6 +18,11 @@ from services.codes import batches as services
 from services.codes.batches import BatchRequest, BatchState, DocumentType
 from services.codes.imports import ImportRequest, OnDuplicate
 from services.core.errors import NotFound as Missing
+
+_CONTACT: Final = (
+    "The structure that gets them. Codes of a promotional code may do without: they are then the organisation's own, "
+    "and `destination` says where their list goes."
+)
 
 strawberry.enum(BatchState, description="PENDING → GENERATING → SENDING → DONE, or FAILED with its reason.")
 strawberry.enum(DocumentType, description="What the contact is sent when its codes are made.")
@@ -100,8 +105,8 @@ class BatchesQuery:
 )
 class GenerateCodesInput:
     offer_id: strawberry.ID
-    contact_id: strawberry.ID
     quantity: int
+    contact_id: strawberry.ID | None = strawberry.field(default=None, description=_CONTACT)
     destination: str | None = strawberry.field(
         default=None, description="The contact's own e-mail address where left out."
     )
@@ -115,7 +120,7 @@ class GenerateCodesInput:
         ids = Ids()
         request = BatchRequest(
             offer=ids.read(self.offer_id, *OFFER, path=("offerId",)),
-            contact=ids.read(self.contact_id, "Contact", path=("contactId",)),
+            contact=ids.maybe(self.contact_id, "Contact", path=("contactId",)),
             quantity=self.quantity,
             destination=self.destination,
             document_type=self.document_type,
@@ -132,11 +137,11 @@ GenerateCodesResult = Annotated[CodeBatch | InvalidInput | NotFound | Conflict, 
 @strawberry.input
 class ImportCodesInput:
     offer_id: strawberry.ID
-    contact_id: strawberry.ID
     codes: list[str] = strawberry.field(
         description="The lines of a list with 1 to 10,000 codes; larger ones are for the command line. A line is a "
         "code, or has cells of which one is: header, comments (`# …`) and empty lines are left out."
     )
+    contact_id: strawberry.ID | None = strawberry.field(default=None, description=_CONTACT)
     remark: str | None = None
     accept_guessable: bool | None = strawberry.field(
         default=False, description="Whether codes may be taken in of which too many of those possible are good."
@@ -152,7 +157,7 @@ class ImportCodesInput:
         ids = Ids()
         request = ImportRequest(
             offer=ids.read(self.offer_id, *OFFER, path=("offerId",)),
-            contact=ids.read(self.contact_id, "Contact", path=("contactId",)),
+            contact=ids.maybe(self.contact_id, "Contact", path=("contactId",)),
             remark=self.remark,
             accept_guessable=bool(self.accept_guessable),
             column=self.column,

@@ -13,16 +13,14 @@ from resolvers.contacts.contacts import Contact, load_contact
 from resolvers.offers.offers import Offer, offer_of
 from resolvers.runtime.connections import Connection, connection, window
 from resolvers.runtime.context import Context, Info
-from resolvers.runtime.enums import Language
+from resolvers.runtime.enums import CodeStatus, Language
 from resolvers.runtime.errors import Conflict, InvalidInput, NotFound
 from resolvers.runtime.ids import OFFER, Ids, Node, decode, encode
 from services.catalogue.snapshot import Catalogue
 from services.codes import tracking as services
 from services.codes.invalidation import InvalidationSelection
 from services.codes.tracking import CodeFilter as Filter
-from services.codes.tracking import CodeStatus, shown
-
-strawberry.enum(CodeStatus, description="AVAILABLE → HELD by one basket → USED by one order, or INVALIDATED.")
+from services.codes.tracking import shown
 
 
 @strawberry.type(description="A code that opens an offer; a random one serves one order.")

@@ -1,7 +1,12 @@
 """The services' enums as GraphQL enums, under the same names."""
 
+from collections.abc import Mapping
+from enum import Enum
+from typing import Final
+
 import strawberry
 
+from services.codes.tracking import CodeStatus
 from services.core.errors import FailureCode
 from services.core.texts import Language
 from services.core.viewer import Audience, StaffRole
@@ -14,7 +19,14 @@ for enum, description in (
     (Audience, "Who is asking, as the credentials say."),
     (StaffRole, "What a staff member may do."),
     (ProductFamily, "The eleven families of what is sold."),
-    (OfferState, "DRAFT → VALIDATED → RUNNING ⇄ SUSPENDED → CLOSED; only RUNNING offers apply."),
+    (
+        OfferState,
+        "DRAFT → VALIDATED → RUNNING ⇄ SUSPENDED → CLOSED, and DRAFT or VALIDATED → CLOSED; only RUNNING offers apply.",
+    ),
+    (
+        CodeStatus,
+        "AVAILABLE → HELD by one basket → USED by one order, or INVALIDATED; chosen codes also SWITCHED_OFF.",
+    ),
     (TargetType, "For whom an advantage is."),
     (
         FailureCode,
@@ -27,8 +39,21 @@ for enum, description in (
 ):
     strawberry.enum(enum, description=description)
 
+_VALUES: Final[Mapping[type[Enum], Mapping[str, str]]] = {
+    CodeStatus: {
+        CodeStatus.SWITCHED_OFF: "Cannot be used at the moment; staff can switch it on again. Chosen codes alone."
+    },
+    RefusalCode: {
+        RefusalCode.SWITCHED_OFF: "The code cannot be used at the moment: try again later, or take another one."
+    },
+}
+for described, values in _VALUES.items():
+    for each in described.__strawberry_definition__.values:  # type: ignore[attr-defined]  # strawberry.enum adds it
+        each.description = values.get(each.name, each.description)
+
 __all__ = [
     "Audience",
+    "CodeStatus",
     "FailureCode",
     "Language",
     "OfferState",

@@ -1,6 +1,6 @@
 """An offer as it was configured: what pricing is told of it, and what people are."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from db.offers.offers import OfferKind
@@ -22,13 +22,17 @@ from services.pricing.facts.offers import (
 class OfferDetails:
     """All that was configured about an offer: ``offer`` is what pricing is told, the rest what people are.
 
-    ``returns_codes``: its single-use codes are available again when their order is cancelled.
+    ``returns_codes``: its single-use codes are available again when their order is cancelled. ``unfinished`` are the
+    fields of a copy that could not be copied as they were, until somebody gives them anew.
     """
 
     offer: Advantage | PromotionalCode
     internal_name: dict[str, str]
     public_name: dict[str, str]
     picture: str | None = None
+    description: dict[str, str] = field(default_factory=dict)
+    terms: dict[str, str] = field(default_factory=dict)
+    unfinished: frozenset[str] = frozenset()
     returns_codes: bool = True
     version: int = 1
 

@@ -19,7 +19,7 @@ SCHEMA: GraphQLSchema = schema._schema
 
 OPEN = {
     "Advantage": "id code state validFrom validUntil quota picture version returnsCodes internalName publicName publicNames "
-    "remaining channels everyChannel pointsOfSale deliveryModes scope limits family targetType season target benefit saleEnd",
+    "description descriptions terms termsByLanguage remaining channels everyChannel pointsOfSale deliveryModes scope limits family targetType season target benefit saleEnd",
     "AdvantageCodeApplied": "basket offer",
     "AmountOff": "amount",
     "AmountOffPerTicket": "amount",
@@ -40,17 +40,18 @@ OPEN = {
     "NotFound": "message code retryAfter path",
     "OfferEligibility": "offer eligible refusals",
     "OfferLimits": "quota perOrder perContact elements",
-    "OfferStateChanged": "offer",
+    "OfferStateChanged": "offer leftOut",
     "Organisation": "code name currency timeZone languages basketMinutes basketMaximumMinutes",
     "PageInfo": "hasNextPage hasPreviousPage startCursor endCursor",
     "PercentOff": "percent",
-    "Performance": "id code startsAt venue product prices",
+    "Performance": "id code startsAt saleEndsAt venue product prices",
     "PointOfSale": "id name code url channel",
     "PricedLine": "seatCategory audienceSubCategory product performance quantity total tickets",
     "PricedTicket": "fullPrice advantage advantagePrice promotionShare price",
     "Product": "id name code family season performances prices",
     "PromotionalCode": "id code state validFrom validUntil quota picture version returnsCodes internalName publicName "
-    "publicNames remaining channels everyChannel pointsOfSale deliveryModes scope limits minimumBasket combinable benefit",
+    "publicNames description descriptions terms termsByLanguage saleEnd remaining channels everyChannel pointsOfSale "
+    "deliveryModes scope limits minimumBasket combinable benefit",
     "PublicTarget": "public",
     "RatePrice": "seatCategory audienceSubCategory price",
     "RateSubTable": "prices",
@@ -66,13 +67,13 @@ OPEN = {
 """What everybody may read who comes to it."""
 
 RECORDS = {
-    "Advantage": "internalNames counts",
+    "Advantage": "internalNames counts unfinished",
     "AuditEntry": "actor action subjectId details createdAt",
     "Basket": "id state expiresAt pricing contact order",
     "Campaign": "id name code startsAt endsAt",
     "CampaignTarget": "campaign",
     "Contact": "id code kind name email balance hasAdvantages",
-    "CustomCode": "code active maxUses uses",
+    "CustomCode": "code status active maxUses uses",
     "ElementLimit": "taken remaining",
     "Indicator": "code levels name",
     "IndicatorLevel": "indicator level",
@@ -81,7 +82,7 @@ RECORDS = {
     "Order": "id number state confirmedAt pricing contact tickets",
     "PartnerTarget": "accessCode",
     "PromotionRestriction": "indicator hasOrdered newsletter counterProfiles contacts",
-    "PromotionalCode": "internalNames counts restrictedTo customCodes",
+    "PromotionalCode": "internalNames counts unfinished restrictedTo customCodes",
     "RedemptionCounts": "generated available held used invalidated ticketsHeld ticketsSold ticketsControlled version",
     "RedemptionCountsUpdate": "offer contact counts",
 }

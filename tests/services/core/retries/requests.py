@@ -13,6 +13,7 @@ from services.codes.imports import ImportRequest, OnDuplicate
 from services.core.errors import Problem
 from services.core.texts import Language, text
 from services.core.unset import UNSET
+from services.offers.copying import CopyRequest
 from services.offers.forms import (
     AdvantageDraft,
     BenefitDraft,
@@ -266,5 +267,20 @@ NEWER_SAMPLES: dict[str, Sample] = {
         "importCodes",
         (ImportRequest(offer=key(41), contact=key(30), column="Code", on_duplicate=OnDuplicate.SKIP), ("Code", "M-1")),
     ),
+    "an offer with texts": Sample(
+        "updatePromotionalCode",
+        (
+            key(41),
+            PromotionDraft(
+                description={"fr": "Deux lignes\nsur l'offre"}, terms={"en": "Once per customer."}, sale_end=-60
+            ),
+            2,
+        ),
+    ),
+    "an advantage with texts": Sample(
+        "updateAdvantage", (key(41), AdvantageDraft(description={"it": "Offerta"}, terms=None), None)
+    ),
+    "a copy": Sample("copyOffer", CopyRequest(key(41), "AGAIN")),
+    "a copy in another season": Sample("copyOffer", CopyRequest(key(41), "AGAIN", key(60))),
 }
 """Requests that there were not before fingerprints had versions."""
