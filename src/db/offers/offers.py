@@ -195,6 +195,12 @@ async def hold(connection: AsyncConnection, organisation_id: UUID, offer: UUID) 
     return None if row is None else OfferNature(OfferKind(row.kind), row.state, row.target_type)
 
 
+async def is_closed(connection: AsyncConnection, organisation_id: UUID, offer: UUID) -> bool:
+    """Whether an offer is CLOSED, which it then stays."""
+    found = select(offers.c.state).where(offers.c.organisation_id == organisation_id, offers.c.id == offer)
+    return await connection.scalar(found) == "CLOSED"
+
+
 async def lock_all(connection: AsyncConnection, organisation_id: UUID) -> None:
     """Keeps all offers of an organisation from all other changes until the transaction ends; sales go on."""
     await connection.execute(_LOCK_ALL, {"organisation": organisation_id})

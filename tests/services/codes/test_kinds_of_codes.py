@@ -95,6 +95,12 @@ async def test_chosen_and_random_codes_asked_for_at_once_are_all_made(desk: Desk
     assert all(isinstance(answer, UUID) for answer in await asyncio.gather(*attempts))
 
 
+async def test_all_who_ask_at_once_for_codes_without_a_structure_ask_for_one_and_the_same(desk: Desk) -> None:
+    offer = desk.theatre.random_coupon
+    batches = await asyncio.gather(*(desk.request(offer=offer, contact=None) for _ in range(10)))
+    assert len({(await desk.batch(batch)).contact for batch in batches}) == 1
+
+
 async def test_an_import_takes_over_the_chosen_codes_of_a_closed_offer(desk: Desk) -> None:
     await desk.choose(desk.theatre.custom_coupon, "Member 1")
     with pytest.raises(InvalidInput):
