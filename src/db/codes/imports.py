@@ -59,9 +59,14 @@ DELETE FROM import_lines l WHERE l.code IS NOT NULL AND (
     OR EXISTS (SELECT FROM codes c WHERE {_TAKEN})
 )
 """)
+# From the few codes that are free to the lines, which may be millions, and not the other way round.
 _TAKE_OVER = text(f"""
+WITH free AS MATERIALIZED (
+    SELECT c.id, c.code FROM codes c WHERE c.organisation_id = :organisation AND {IS_FREE}
+)
 UPDATE codes c SET code = c.code || ' ' || c.id, shown = coalesce(c.shown, c.code)
-FROM import_lines l WHERE c.organisation_id = :organisation AND c.code = l.code AND {IS_FREE}
+FROM free f WHERE c.organisation_id = :organisation AND c.id = f.id AND c.code = f.code
+    AND f.code IN (SELECT code FROM import_lines)
 """)
 _ADD = text("""
 INSERT INTO codes (organisation_id, id, code, shown, kind, status, offer_id, batch_id, contact_id)

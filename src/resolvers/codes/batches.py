@@ -56,7 +56,7 @@ class CodeBatch(Node):
     )
     row: strawberry.Private[services.Batch]
 
-    @strawberry.field
+    @strawberry.field(description="The structure that its codes are for; the organisation itself where none was named.")
     async def contact(self, info: Info) -> Contact:
         contact = await load_contact(info.context, self.row.contact)
         if contact is None:

@@ -190,12 +190,13 @@ def _asked(catalogue: Catalogue, content: BasketContent) -> list[AskedLine]:
 
 def _still_sold(asked: list[AskedLine], wanted: Priceable, catalogue: Catalogue) -> list[AskedLine]:
     """The lines, in which nothing is sold of performances past their end of sale."""
-    over = {
-        performance
-        for performance in {line.place[1] for line in asked}
-        if performance and not is_sold_by(wanted.viewer, catalogue.performances[performance], wanted.now)
-    }
-    return [replace(line, kind=None) if line.place[1] in over else line for line in asked] if over else asked
+    now, performances = wanted.now, catalogue.performances
+    # Most often none is late, which costs a price next to nothing to find out.
+    late = {key for line in asked if (key := line.place[1]) is not None and performances[key].sold_until < now}
+    if not late:
+        return asked
+    over = {key for key in late if not is_sold_by(wanted.viewer, performances[key], now)}
+    return [replace(line, kind=None) if line.place[1] in over else line for line in asked]
 
 
 def _check_sold(asked: Sequence[AskedLine], held: HeldBasket | None, catalogue: Catalogue) -> None:
