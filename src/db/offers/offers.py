@@ -139,6 +139,7 @@ WHERE organisation_id = :organisation AND id = :offer FOR NO KEY UPDATE
 _HELD = text("""
 SELECT kind, state, target_type FROM offers WHERE organisation_id = :organisation AND id = :offer FOR SHARE
 """)
+_IS_CLOSED = text("SELECT state = 'CLOSED' FROM offers WHERE organisation_id = :organisation AND id = :offer")
 _LOCK_ALL = text("""
 SELECT FROM offers WHERE organisation_id = :organisation ORDER BY id FOR NO KEY UPDATE
 """)
@@ -197,8 +198,7 @@ async def hold(connection: AsyncConnection, organisation_id: UUID, offer: UUID) 
 
 async def is_closed(connection: AsyncConnection, organisation_id: UUID, offer: UUID) -> bool:
     """Whether an offer is CLOSED, which it then stays."""
-    found = select(offers.c.state).where(offers.c.organisation_id == organisation_id, offers.c.id == offer)
-    return await connection.scalar(found) == "CLOSED"
+    return bool(await connection.scalar(_IS_CLOSED, {"organisation": organisation_id, "offer": offer}))
 
 
 async def lock_all(connection: AsyncConnection, organisation_id: UUID) -> None:
