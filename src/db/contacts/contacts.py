@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy import Row, Select, or_, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from db.core.ids import next_id
 from db.core.keyset import MOST_COUNTED, Page, bounded_count, cut, in_order
 from db.core.tables import campaign_contacts, contact_indicators, contacts
 
@@ -44,6 +45,24 @@ async def with_code(connection: AsyncConnection, organisation: UUID, code: str) 
     """The contact with this code."""
     query = select(contacts.c.id).where(contacts.c.organisation_id == organisation, contacts.c.code == code)
     return await connection.scalar(query)
+
+
+_MAKE_HOUSE = text("""
+INSERT INTO contacts (organisation_id, id, code, kind, name)
+SELECT id, :new, code, 'STRUCTURE', name FROM organisations WHERE id = :organisation
+ON CONFLICT (organisation_id, code) DO NOTHING
+""")
+_HOUSE = text("""
+SELECT c.id FROM organisations o JOIN contacts c ON c.organisation_id = o.id AND c.code = o.code
+WHERE o.id = :organisation
+""")
+
+
+async def house(connection: AsyncConnection, organisation: UUID) -> UUID:
+    """The contact that the organisation itself is, by its own code; a structure of its name where there is none yet."""
+    await connection.execute(_MAKE_HOUSE, {"organisation": organisation, "new": next_id()})
+    found = (await connection.execute(_HOUSE, {"organisation": organisation})).scalar_one()
+    return UUID(str(found))
 
 
 async def search(

@@ -194,6 +194,10 @@ class Performance(Node):
     code: str
     starts_at: datetime
     venue: str
+    sale_ends_at: datetime = strawberry.field(
+        description="The last instant at which its tickets are sold, its start unless said otherwise; after it only "
+        "staff with SALES sell them."
+    )
     row: strawberry.Private[services.Performance]
     catalogue: strawberry.Private[Catalogue]
 
@@ -212,6 +216,7 @@ class Performance(Node):
             code=row.code,
             starts_at=row.starts_at,
             venue=row.venue,
+            sale_ends_at=row.sold_until,
             row=row,
             catalogue=catalogue,
         )

@@ -19,9 +19,10 @@ from resolvers.offers.part_inputs import as_is, given
 from resolvers.offers.target_and_benefit import Indicator
 from resolvers.runtime.context import Context, Info
 from resolvers.runtime.enums import OfferState
-from resolvers.runtime.errors import Conflict, InvalidInput, NotFound
-from resolvers.runtime.ids import OFFER, decode, decode_named
+from resolvers.runtime.errors import Conflict, InputProblem, InvalidInput, NotFound, problem_of
+from resolvers.runtime.ids import OFFER, Ids, decode, decode_named
 from services.core.errors import NotFound as NotFoundFailure
+from services.offers.copying import CopyRequest, left_out
 
 
 @strawberry.input(description="Adds a chosen code to a promotional code; `maxUses` counts orders.")
@@ -58,9 +59,36 @@ class ChangeOfferStateInput:
     idempotency_key: str | None = None
 
 
-@strawberry.type
+@strawberry.type(description="The offer in its new state; the copy, where one was made.")
 class OfferStateChanged:
     offer: Offer
+    left_out: list[InputProblem] = strawberry.field(
+        description="What a copy does not have of its original, at the fields of `update…` that would give it; empty "
+        "for other changes."
+    )
+
+
+@strawberry.input(
+    description="The same offer once more, as a draft: its own code, and another season where asked for. Codes to "
+    "enter are not copied."
+)
+class CopyOfferInput:
+    offer_id: strawberry.ID = strawberry.field(description="The original, in any state.")
+    code: str = strawberry.field(description="What staff will know the copy by, as of a new offer.")
+    season_id: strawberry.ID | None = strawberry.field(
+        default=None, description="Of an advantage, the season that the copy is for; its own where left out."
+    )
+    idempotency_key: str | None = strawberry.field(
+        default=None, description="The same key with the same input has one effect and one answer."
+    )
+
+    def read(self) -> CopyRequest:
+        """The request with ids read; raises NotFound for the offer, WrongId for the season."""
+        ids = Ids()
+        offer = decode(self.offer_id, *OFFER, path=("offerId",))
+        season = ids.maybe(self.season_id, "Season", path=("seasonId",))
+        ids.check()
+        return CopyRequest(offer, self.code, season)
 
 
 SaveAdvantageResult = Annotated[Advantage | InvalidInput | NotFound | Conflict, strawberry.union("SaveAdvantageResult")]
@@ -76,6 +104,8 @@ UpdateCustomCodeResult = Annotated[
 ChangeOfferStateResult = Annotated[
     OfferStateChanged | InvalidInput | NotFound | Conflict, strawberry.union("ChangeOfferStateResult")
 ]
+
+CopyOfferResult = Annotated[OfferStateChanged | InvalidInput | NotFound | Conflict, strawberry.union("CopyOfferResult")]
 
 
 @strawberry.type
@@ -176,8 +206,9 @@ class ConfigurationMutation:
         return await _promotional_code(context, key)
 
     @strawberry.mutation(
-        description="DRAFT → VALIDATED → RUNNING ⇄ SUSPENDED → CLOSED. To VALIDATED and to RUNNING, InvalidInput lists "
-        "everything that is missing, at the field of the update that would mend it."
+        description="DRAFT → VALIDATED → RUNNING ⇄ SUSPENDED → CLOSED; what never ran is discarded: DRAFT or "
+        "VALIDATED → CLOSED. The chosen codes of a CLOSED offer are free for another one. To VALIDATED and to RUNNING, "
+        "InvalidInput lists everything that is missing, at the field of the update that would mend it."
     )
     async def change_offer_state(self, info: Info, input: ChangeOfferStateInput) -> ChangeOfferStateResult:  # noqa: A002
         context = info.context
@@ -189,7 +220,21 @@ class ConfigurationMutation:
             expected_version=input.expected_version,
             key=input.idempotency_key,
         )
-        return OfferStateChanged(offer=await _offer(context, key))
+        return OfferStateChanged(offer=await _offer(context, key), left_out=[])
+
+    @strawberry.mutation(
+        description="Makes a copy of an offer, a DRAFT. What an advantage names of the original's season stays out of "
+        "a copy for another one: its scope or limits are then to be given anew before it is validated."
+    )
+    async def copy_offer(self, info: Info, input: CopyOfferInput) -> CopyOfferResult:  # noqa: A002
+        context, request = info.context, input.read()
+        key = await context.services.configuration.copy(
+            await context.viewer(), request, context.now, input.idempotency_key
+        )
+        offer = await _offer(context, key)
+        original = offer.catalogue.offer_details[request.offer]
+        missing = [problem_of(each, context.language) for each in left_out(original, request.season, offer.catalogue)]
+        return OfferStateChanged(offer=offer, left_out=missing)
 
 
 def _promotion_key(given_input: AddCustomCodeInput | UpdateCustomCodeInput) -> UUID:

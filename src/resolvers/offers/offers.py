@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Annotated, Self
+from typing import Annotated, Final, Self
 from uuid import UUID
 
 import strawberry
@@ -41,6 +41,8 @@ from services.core.texts import localised
 from services.offers.search import OfferSearch
 from services.pricing.facts import offers as offer_facts
 
+_LANGUAGE: Final = "That of the request where left out; French, or any, where there is no text in it."
+
 
 @strawberry.interface(description="What advantages and promotional codes share.")
 class Offer(Node):
@@ -77,6 +79,42 @@ class Offer(Node):
     @strawberry.field(description="In every language that it has.")
     def public_names(self) -> LocalizedText:
         return LocalizedText.of(self.details.public_name)
+
+    @strawberry.field(description="What customers read about it; null where nothing is written.")
+    def description(
+        self,
+        info: Info,
+        language: Annotated[Language | None, strawberry.argument(description=_LANGUAGE)] = None,
+    ) -> str | None:
+        return localised(self.details.description, language or info.context.language) or None
+
+    @strawberry.field(description="The description in every language that it has.")
+    def descriptions(self) -> LocalizedText:
+        return LocalizedText.of(self.details.description)
+
+    @strawberry.field(description="Its terms and conditions; null where none are written.")
+    def terms(
+        self,
+        info: Info,
+        language: Annotated[Language | None, strawberry.argument(description=_LANGUAGE)] = None,
+    ) -> str | None:
+        return localised(self.details.terms, language or info.context.language) or None
+
+    @strawberry.field(description="Its terms and conditions in every language that they have.")
+    def terms_by_language(self) -> LocalizedText:
+        return LocalizedText.of(self.details.terms)
+
+    @strawberry.field(description="When its sale ends for a performance; null is without limit.")
+    def sale_end(self) -> SaleEnd | None:
+        tolerance = self.details.offer.sale_end_tolerance
+        return None if tolerance is None else SaleEnd(tolerance_minutes=tolerance)
+
+    @strawberry.field(
+        description="Of a copy, the fields of `update…` that could not be copied as they were: it is not validated "
+        "until they are given anew. For staff; null for others."
+    )
+    async def unfinished(self, info: Info) -> list[str] | None:
+        return sorted(self.details.unfinished) if await reads_records(info.context) else None
 
     @strawberry.field(
         description="Tickets that may still profit, none where there is no quota; baskets in progress count as taken."
@@ -195,7 +233,6 @@ class Advantage(Offer):
     season: Season
     target: AdvantageTarget
     benefit: AdvantageBenefit
-    sale_end: SaleEnd | None = strawberry.field(description="Null is without limit.")
 
     @classmethod
     def of(cls, details: OfferDetails, offer: offer_facts.Advantage, catalogue: Catalogue) -> Self:
@@ -220,7 +257,6 @@ class Advantage(Offer):
             season=Season.of(catalogue.seasons[season]),
             target=_target_of(offer, catalogue),
             benefit=advantage_benefit(offer.benefit, catalogue),
-            sale_end=None if offer.sale_end_tolerance is None else SaleEnd(tolerance_minutes=offer.sale_end_tolerance),
         )
 
 

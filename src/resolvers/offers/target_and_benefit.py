@@ -12,7 +12,7 @@ from resolvers.catalogue.catalogue import RatePrice, rate_prices
 from resolvers.contacts.contacts import Contact, load_contact
 from resolvers.runtime.connections import Connection, Window, connection
 from resolvers.runtime.context import Context, Info
-from resolvers.runtime.enums import Language
+from resolvers.runtime.enums import CodeStatus, Language
 from resolvers.runtime.scalars import Money, money
 from services.catalogue import snapshot as services
 from services.catalogue.snapshot import Catalogue
@@ -128,6 +128,7 @@ class PromotionRestriction:
 class CustomCode:
     code: str
     active: bool
+    status: CodeStatus = strawberry.field(description="AVAILABLE, SWITCHED_OFF, or INVALIDATED for good.")
     max_uses: int | None = strawberry.field(description="How many orders may use it; null is any number.")
     uses: int = strawberry.field(description="Orders, and baskets in progress, that use it.")
 
@@ -192,7 +193,7 @@ def promotion_benefit(benefit: offer_facts.PromotionBenefit, catalogue: Catalogu
             return AmountOffPerTicket(amount=money(amount, catalogue.currency))
 
 
-@strawberry.type(description="When the sale of an advantage ends for a performance.")
+@strawberry.type(description="When the sale of an offer ends for a performance.")
 class SaleEnd:
     tolerance_minutes: int = strawberry.field(description="After its start; negative is before.")
 
@@ -211,7 +212,9 @@ async def load_custom_codes(context: Context, offer: UUID, page: Window[UUID]) -
     return connection(
         rows,
         page,
-        lambda row: CustomCode(code=row.code, active=row.active, max_uses=row.max_uses, uses=row.uses),
+        lambda row: CustomCode(
+            code=row.code, active=row.active, status=row.status, max_uses=row.max_uses, uses=row.uses
+        ),
         lambda row: row.id,
     )
 

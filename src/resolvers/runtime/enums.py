@@ -9,6 +9,7 @@ import strawberry
 from strawberry.types.enum import StrawberryEnumDefinition
 
 from services.catalogue.offer_details import CancellationPolicy
+from services.codes.tracking import CodeStatus
 from services.core.failure_codes import FailureCode, InputRule
 from services.core.texts import Language
 from services.core.viewer import Audience, StaffRole
@@ -35,7 +36,14 @@ for enum, description in (
     (Audience, "Who is asking, as the credentials say."),
     (StaffRole, "What a staff member may do."),
     (ProductFamily, "The eleven families of what is sold."),
-    (OfferState, "DRAFT → VALIDATED → RUNNING ⇄ SUSPENDED → CLOSED; only RUNNING offers apply."),
+    (
+        OfferState,
+        "DRAFT → VALIDATED → RUNNING ⇄ SUSPENDED → CLOSED, and DRAFT or VALIDATED → CLOSED; only RUNNING offers apply.",
+    ),
+    (
+        CodeStatus,
+        "AVAILABLE → HELD by one basket → USED by one order, or INVALIDATED; chosen codes also SWITCHED_OFF.",
+    ),
     (TargetType, "For whom an advantage is."),
     (
         CancellationPolicy,
@@ -60,6 +68,7 @@ for enum, description in (
 __all__ = [
     "Audience",
     "CancellationPolicy",
+    "CodeStatus",
     "FailureCode",
     "InputRule",
     "Language",

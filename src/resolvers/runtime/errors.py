@@ -144,15 +144,16 @@ class CodeRefused(Failure):
     refusals: list[Refusal]
 
 
+def problem_of(problem: errors.Problem, language: Language) -> InputProblem:
+    """A problem as clients read it."""
+    rule = problem.rule
+    return InputProblem(path=list(problem.path), code=rule.value, rule=rule, _text=problem.text, _language=language)
+
+
 class _InvalidInputHandler(strawberry.ExceptionHandler[errors.InvalidInput, InvalidInput]):
     def handle(self, exception: errors.InvalidInput, *, field: object, info: Info) -> InvalidInput:
         language = info.context.language
-        problems = [
-            InputProblem(
-                path=list(each.path), code=each.rule.value, rule=each.rule, _text=each.text, _language=language
-            )
-            for each in exception.problems
-        ]
+        problems = [problem_of(each, language) for each in exception.problems]
         return InvalidInput(
             code=exception.code,
             retry_after=exception.retry_after,

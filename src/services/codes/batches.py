@@ -37,10 +37,13 @@ JOBS: Final = {BatchState.PENDING: MAKING, BatchState.GENERATING: MAKING, BatchS
 
 @dataclass(frozen=True, slots=True)
 class BatchRequest:
-    """Codes wanted of an offer for a structure contact; ``destination`` None is the contact's own mail address."""
+    """Codes wanted of an offer for a structure contact; ``destination`` None is the contact's own mail address.
+
+    ``contact`` None is the organisation itself, for codes of a promotional code.
+    """
 
     offer: UUID
-    contact: UUID
+    contact: UUID | None
     quantity: int
     destination: str | None = None
     document_type: DocumentType = DocumentType.EMAIL_WITH_CODE_LIST
@@ -183,7 +186,7 @@ def _checked(request: BatchRequest, found: CodeReceiver) -> db.NewBatch:
     problems.check()
     return db.NewBatch(
         offer=request.offer,
-        contact=request.contact,
+        contact=found.contact_id,
         quantity=request.quantity,
         destination=address,
         document_type=request.document_type,

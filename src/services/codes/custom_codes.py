@@ -34,9 +34,13 @@ class CustomCode:
 
     id: UUID
     code: str
-    active: bool
+    status: CodeStatus
     max_uses: int | None
     uses: int
+
+    @property
+    def active(self) -> bool:
+        return self.status is CodeStatus.AVAILABLE
 
 
 class CustomCodes:
@@ -99,9 +103,6 @@ class CustomCodes:
 
 async def _add(transaction: Transaction, viewer: Viewer, offer: UUID, code: str, max_uses: int | None) -> Done[None]:
     await _lock(transaction, offer)
-    ready = await db_offers.readiness(transaction.connection, transaction.organisation, offer, None)
-    if ready.has_batches:
-        raise Conflict(text("offer_has_random_codes"))
     await _check_new(transaction, offer, code, max_uses)
     chosen = ChosenCode(
         next_id(), normalise(code), tidied(code), CodeKind.CUSTOM, offer, max_uses, CodeStatus.AVAILABLE
@@ -147,7 +148,7 @@ async def _check_new(transaction: Transaction, offer: UUID, code: str, max_uses:
             if taken.chosen.offer_id == offer:
                 problems.add(("code",), text("custom_code_exists", code=code))
             else:
-                problems.refuse(("code",), check_free(code, taken.chosen, offer, CodeKind.CUSTOM))
+                problems.refuse(("code",), check_free(code, taken, offer, CodeKind.CUSTOM))
     problems.refuse(("maxUses",), check_max_uses(max_uses, 0))
     problems.check()
 
@@ -183,7 +184,9 @@ def _switched(code: ChosenCode, active: bool | None, viewer: Viewer, now: dateti
         if reason is not None:
             raise Conflict(reason, state=code.status)
         return replace(code, status=CodeStatus.AVAILABLE, invalidated_at=None, invalidated_by=None)
-    return replace(code, status=CodeStatus.INVALIDATED, invalidated_at=now, invalidated_by=viewer.actor)
+    if code.is_gone:
+        return code
+    return replace(code, status=CodeStatus.SWITCHED_OFF, invalidated_at=now, invalidated_by=viewer.actor)
 
 
 async def _record(transaction: Transaction, viewer: Viewer, action: str, code: ChosenCode) -> None:
@@ -193,7 +196,7 @@ async def _record(transaction: Transaction, viewer: Viewer, action: str, code: C
 
 def _shown(stored: StoredCode) -> CustomCode:
     code = stored.chosen
-    return CustomCode(code.id, _text(code), code.is_active, code.max_uses, stored.uses)
+    return CustomCode(code.id, _text(code), code.status, code.max_uses, stored.uses)
 
 
 def _text(code: ChosenCode) -> str:

@@ -31,7 +31,7 @@ from services.core.viewer import Viewer
 MOST_LISTED: Final = 10_000
 
 _CHUNK: Final = 5_000
-_OPEN: Final = (CodeStatus.AVAILABLE, CodeStatus.HELD)
+_OPEN: Final = (CodeStatus.AVAILABLE, CodeStatus.HELD, CodeStatus.SWITCHED_OFF)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ class Invalidation:
     async def run(
         self, viewer: Viewer, selection: InvalidationSelection, reason: str, now: datetime, *, dry_run: bool = False
     ) -> InvalidationOutcome:
-        """Invalidates what is AVAILABLE or HELD of the selection; who, when and why stay with each code.
+        """Invalidates what is AVAILABLE, HELD or SWITCHED_OFF of the selection; who, when and why stay with each code.
 
         Batches asked for since it began are not meant. With ``dry_run`` nothing happens. For staff who follow codes,
         and partners with codes of their own. Raises Forbidden, NotFound for an unknown batch, Conflict for one that is
@@ -99,7 +99,7 @@ class Invalidation:
                 chosen = await self._listed(viewer, selection.codes)
         if dry_run:
             held = chosen.before.get(CodeStatus.HELD, 0)
-            return chosen.outcome(chosen.before.get(CodeStatus.AVAILABLE, 0) + held, held)
+            return chosen.outcome(sum(chosen.before.get(status, 0) for status in _OPEN), held)
         invalidated = held = 0
         async for ids in chosen.open_ones:
             details = {**chosen.said, "reason": reason} if not invalidated else None

@@ -7,6 +7,7 @@ from typing import Final
 from services.core.texts import Text, text
 
 LONGEST_NAME: Final = 500
+LONGEST_TEXT: Final = 10_000
 LONGEST_LABEL: Final = 100
 LONGEST_URL: Final = 2_000
 LONGEST_SEARCH: Final = 200
@@ -28,6 +29,15 @@ def check_words(value: str, most: int = LONGEST_NAME) -> Text | None:
     if len(value) > most:
         return text("text_too_long", max_length=most)
     if not is_readable(value):
+        return text("text_characters")
+    return None if value.strip() else text("text_blank")
+
+
+def check_text(value: str) -> Text | None:
+    """A text of several lines, such as terms: at most ``LONGEST_TEXT`` characters, not all of them blank."""
+    if len(value) > LONGEST_TEXT:
+        return text("text_too_long", max_length=LONGEST_TEXT)
+    if not is_writable(value, most=LONGEST_TEXT):
         return text("text_characters")
     return None if value.strip() else text("text_blank")
 

@@ -18,6 +18,7 @@ from services.core.texts import text
 from services.core.transactions import Done, Transaction, Transactions
 from services.core.viewer import StaffRole, Viewer
 from services.offers.change import OfferChange
+from services.offers.copying import CopyRequest, check_copy, copied
 from services.offers.editing import Editor
 from services.offers.forms import AdvantageDraft, LimitsDraft, NewAdvantage, NewPromotion, OfferDraft, PromotionDraft
 from services.offers.saving import save
@@ -112,6 +113,14 @@ class Configuration:
         )
         return done.answer["offer"]
 
+    async def copy(self, viewer: Viewer, request: CopyRequest, now: datetime, key: str | None = None) -> UUID:
+        """The same offer once more, whatever its state: a DRAFT under a code of its own, without codes to enter, in
+        another season where one is named.
+        """
+        catalogue = await self._begin(viewer)
+        once = IdempotentRequest(viewer, key, "copyOffer", request)
+        return (await self._transactions.once(once, now, _copy, viewer, catalogue, request)).answer["offer"]
+
     async def _create(
         self, viewer: Viewer, once: IdempotentRequest, draft: OfferDraft, make: Make, now: datetime
     ) -> UUID:
@@ -183,6 +192,18 @@ async def _create(
     exchange = await change.exchange(details.id, draft, problems)
     problems.check()
     await save(transaction, viewer, action, None, details, exchange)
+    return Done({"offer": details.id})
+
+
+async def _copy(transaction: Transaction, viewer: Viewer, catalogue: Catalogue, request: CopyRequest) -> Done[None]:
+    change, problems = OfferChange(transaction, viewer, catalogue), Problems()
+    original = await change.lock(request.offer, None, ("offerId",))
+    check_copy(original, request, catalogue, problems)
+    problems.check()
+    details = copied(original, next_id(), request, catalogue)
+    await change.check_code(details, problems)
+    problems.check()
+    await save(transaction, viewer, "copyOffer", None, details)
     return Done({"offer": details.id})
 
 

@@ -19,7 +19,7 @@ SCHEMA: GraphQLSchema = schema._schema
 
 OPEN = {
     "Advantage": "id code state validFrom validUntil quota picture version returnsCodes cancellationPolicy internalName "
-    "publicName publicNames remaining channels everyChannel pointsOfSale deliveryModes scope limits family targetType season target benefit saleEnd",
+    "publicName publicNames description descriptions terms termsByLanguage remaining channels everyChannel pointsOfSale deliveryModes scope limits family targetType season target benefit saleEnd",
     "AdvantageCodeApplied": "basket offer",
     "AmountOff": "amount",
     "AmountOffPerTicket": "amount",
@@ -40,18 +40,18 @@ OPEN = {
     "NotFound": "message code retryAfter path",
     "OfferEligibility": "offer eligible refusals",
     "OfferLimits": "quota perOrder perContact elements",
-    "OfferStateChanged": "offer",
+    "OfferStateChanged": "offer leftOut",
     "Organisation": "code name currency timeZone languages basketMinutes basketMaximumMinutes entryOpensMinutes "
     "entryClosesMinutes returnsFees",
     "PageInfo": "hasNextPage hasPreviousPage startCursor endCursor",
     "PercentOff": "percent",
-    "Performance": "id code startsAt venue product prices",
+    "Performance": "id code startsAt saleEndsAt venue product prices",
     "PointOfSale": "id name code url channel",
     "PricedLine": "seatCategory audienceSubCategory product performance quantity total tickets",
     "PricedTicket": "fullPrice advantage advantagePrice promotionShare price",
     "Product": "id name code family season performances prices entriesAllowed",
     "PromotionalCode": "id code state validFrom validUntil quota picture version returnsCodes cancellationPolicy internalName "
-    "publicName publicNames remaining channels everyChannel pointsOfSale deliveryModes scope limits minimumBasket combinable benefit",
+    "publicName publicNames description descriptions terms termsByLanguage saleEnd remaining channels everyChannel pointsOfSale deliveryModes scope limits minimumBasket combinable benefit",
     "PublicTarget": "public",
     "RatePrice": "seatCategory audienceSubCategory price",
     "RateSubTable": "prices",
@@ -68,7 +68,7 @@ OPEN = {
 """What everybody may read who comes to it."""
 
 RECORDS = {
-    "Advantage": "internalNames counts",
+    "Advantage": "internalNames counts unfinished",
     "AuditEntry": "actor action subjectId details createdAt actorName subjectName subjectType facts",
     "AuditFact": "name before after",
     "Basket": "id state expiresAt pricing contact order pointOfSale deliveryMode useBalance advantageIds",
@@ -79,7 +79,7 @@ RECORDS = {
     "CampaignTarget": "campaign",
     "Contact": "id code kind name email balance hasAdvantages indicators newsletter hasOrdered orders",
     "ContactIndicator": "indicator level name",
-    "CustomCode": "code active maxUses uses",
+    "CustomCode": "code status active maxUses uses",
     "ElementLimit": "taken remaining",
     "Indicator": "code levels name",
     "IndicatorLevel": "indicator level",
@@ -89,7 +89,7 @@ RECORDS = {
     "paymentReference cancelledAt cancelledBy cancellationReason remaining cancellations",
     "PartnerTarget": "accessCode",
     "PromotionRestriction": "indicator hasOrdered newsletter counterProfiles contacts",
-    "PromotionalCode": "internalNames counts restrictedTo customCodes",
+    "PromotionalCode": "internalNames counts unfinished restrictedTo customCodes",
     "RedemptionCounts": "generated available held used invalidated ticketsHeld ticketsSold ticketsControlled version",
     "RedemptionCountsUpdate": "offer contact counts",
     "Ticket": "order contact",
