@@ -122,7 +122,7 @@ RULES: Final = {
                 sum(CASE kind WHEN 'SINGLE_USE' THEN 1 ELSE coalesce(max_uses, 1 + l.held + l.used) END) AS generated,
                 sum(CASE kind WHEN 'SINGLE_USE' THEN (status = 'HELD')::integer ELSE l.held END) AS held,
                 sum(CASE kind WHEN 'SINGLE_USE' THEN (status = 'USED')::integer ELSE l.used END) AS used,
-                sum(CASE WHEN status <> 'INVALIDATED' THEN 0 WHEN kind = 'SINGLE_USE' THEN 1
+                sum(CASE WHEN status NOT IN ('INVALIDATED', 'SWITCHED_OFF') THEN 0 WHEN kind = 'SINGLE_USE' THEN 1
                     ELSE coalesce(max_uses - l.held - l.used, 1) END) AS invalidated
             FROM codes c CROSS JOIN LATERAL (
                 SELECT count(DISTINCT basket_id) FILTER (WHERE state = 'HELD') AS held,

@@ -13,7 +13,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from db.baskets.code_uses import ReleaseReason, released
+from db.baskets.code_uses import Release, ReleaseReason, of_ledger, record_released, released
 from db.core.ids import next_id
 from db.core.ledger import SLOT
 from db.core.tables import NIL
@@ -150,12 +150,8 @@ CUSTOM_COUNTS = """
     UNION ALL SELECT offer_id, uses, uses, 0 FROM custom WHERE max_uses IS NULL
 """
 
-_RELEASED = released(
-    "old",
-    "NOT EXISTS (SELECT FROM new n WHERE n.basket_id = r.basket_id AND n.code_id = r.code_id)",
-    """CASE WHEN u.basket_id = ANY(:ending) THEN CAST(:ended_as AS text)
-        WHEN (u.basket_id, u.code_id) IN (SELECT * FROM unnest(CAST(:idle_in AS uuid[]), CAST(:idle AS uuid[])))
-        THEN 'NO_LONGER_APPLIES' ELSE 'TAKEN_OUT' END""",
+_GIVEN_BACK = of_ledger(
+    "old", "NOT EXISTS (SELECT FROM new n WHERE n.basket_id = r.basket_id AND n.code_id = r.code_id)"
 )
 
 _CLAIM = text(f"""
@@ -218,7 +214,7 @@ WITH new AS ({NEW}), held AS (
         n.discount, coalesce(since.held_at, now())
     FROM new n LEFT JOIN (SELECT basket_id, code_id, min(held_at) AS held_at FROM old GROUP BY basket_id, code_id) since
         ON since.basket_id = n.basket_id AND since.code_id = n.code_id
-), released AS ({_RELEASED})
+)
 SELECT
     ARRAY(
         (SELECT id FROM single_use WHERE basket_id IS NOT NULL EXCEPT SELECT id FROM single_use_moved)
@@ -229,7 +225,8 @@ SELECT
         UNION
         (SELECT offer_id FROM (SELECT offer_id, element_id, contact_id FROM share_wanted WHERE tickets > 0
             EXCEPT SELECT offer_id, element_id, contact_id FROM share_taken) s)) AS limits,
-    ARRAY(SELECT DISTINCT offer_id FROM counted) AS changed
+    ARRAY(SELECT DISTINCT offer_id FROM counted) AS changed,
+    (SELECT json_agg(g) FROM ({_GIVEN_BACK}) g) AS given_back
 """)
 
 _RELEASE_CODES = text(f"""
@@ -240,7 +237,7 @@ WITH new AS (
     WHERE organisation_id = :organisation AND code_id = ANY(CAST(:codes AS uuid[])) AND state = 'HELD' RETURNING *
 ), codes_moved AS (
     SELECT id FROM old
-), {LIMITS}, released AS ({released("old", "true", f"'{ReleaseReason.INVALIDATED}'")})
+), {LIMITS}, released AS ({released(of_ledger("old"), f"'{ReleaseReason.INVALIDATED}'")})
 INSERT INTO redemption_counts AS t (organisation_id, offer_id, contact_id, slot, tickets_held, version)
 SELECT :organisation, offer_id, holder_id, {SLOT}, -sum(tickets), 1 FROM old
 WHERE (SELECT count(*) FROM share_given) >= 0 GROUP BY offer_id, holder_id
@@ -265,18 +262,12 @@ async def claim(
     Codes that are given back leave a record of it, with whoever it was done ``by`` where that is known.
     """
     taken = [(claim, hold) for claim in claims for hold in claim.holds]
-    idle = [(claim.basket, code) for claim in claims for code in claim.idle]
-    parameters = {
-        "organisation": organisation,
-        "baskets": [*(claim.basket for claim in claims), *ending],
-        "ending": list(ending),
-        "ended_as": ended_as,
-        "idle_in": [basket for basket, _ in idle],
-        "idle": [code for _, code in idle],
-        "by": by,
-        **new_rows(taken),
-    }
+    baskets = [*(claim.basket for claim in claims), *ending]
+    parameters = {"organisation": organisation, "baskets": baskets, **new_rows(taken)}
     row = (await connection.execute(_CLAIM, parameters)).one()
+    if row.given_back:
+        idle = [(claim.basket, code) for claim in claims for code in claim.idle]
+        await record_released(connection, organisation, row.given_back, Release(ending, ended_as, idle, by))
     return Claimed(frozenset(row.codes), frozenset(row.limits), frozenset(row.changed))
 
 

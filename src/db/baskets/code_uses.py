@@ -2,11 +2,17 @@
 
 A use begins when a basket first holds a code. While it is held the ledger alone knows it (``redemptions.held_at``), so
 that a claim writes nothing more than it has to; its record is written in the statement that makes it a use of an order,
-or gives it back unused. What becomes of an order's uses later is noted in their records.
+or in the transaction that gives it back unused. What becomes of an order's uses later is noted in their records.
 """
 
+from collections.abc import Sequence
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
+from uuid import UUID
+
+import orjson
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 
 class ReleaseReason(StrEnum):
@@ -38,19 +44,58 @@ COLUMNS: Final = "code_id, id, offer_id, holder_id, basket_id, contact_id, ticke
 """Those of ``of_ledger``."""
 
 
-def released(rows: str, condition: str, reason: str) -> str:
-    """Records what these rows of the ledger held and no longer do, in the statement that gives it back.
+def released(uses: str, reason: str) -> str:
+    """SQL that records these uses, of the columns of ``of_ledger``, which are over and were never used.
 
-    A basket past its time had held it no longer than that, whenever somebody noticed; nobody did that. A transaction
+    A basket past its time had held them no longer than that, whenever somebody noticed; nobody did that. A transaction
     that had to wait may have begun before the code was held.
     """
     return f"""
     INSERT INTO code_uses (organisation_id, {COLUMNS}, released_at, released_by, release_reason)
-    SELECT :organisation, u.*, e.at, CASE WHEN e.reason <> 'BASKET_EXPIRED' THEN CAST(:by AS text) END, e.reason
-    FROM ({of_ledger(rows, condition)}) u CROSS JOIN LATERAL (
+    SELECT :organisation, {COLUMNS}, e.at, CASE WHEN e.reason <> 'BASKET_EXPIRED' THEN CAST(:by AS text) END, e.reason
+    FROM ({uses}) u CROSS JOIN LATERAL (
         SELECT greatest(u.held_at, least(now(), b.expires_at)) AS at, {reason} AS reason FROM baskets b
         WHERE b.organisation_id = :organisation AND b.id = u.basket_id) e
     """
+
+
+_RELEASED = text(
+    released(
+        """SELECT * FROM jsonb_to_recordset(CAST(:uses AS jsonb)) AS r(code_id uuid, id uuid, offer_id uuid,
+        holder_id uuid, basket_id uuid, contact_id uuid, tickets integer, discount bigint, held_at timestamptz)""",
+        """CASE WHEN u.basket_id = ANY(:ending) THEN CAST(:ended_as AS text)
+        WHEN (u.basket_id, u.code_id) IN (SELECT * FROM unnest(CAST(:idle_in AS uuid[]), CAST(:idle AS uuid[])))
+        THEN 'NO_LONGER_APPLIES' ELSE 'TAKEN_OUT' END""",
+    )
+)
+
+
+class Release(NamedTuple):
+    """Why baskets give codes back: those that are ``ending`` as they do; of the others, ``idle`` are codes that are
+    entered still, each with its basket. ``by`` is who has it done, where that is known.
+    """
+
+    ending: Sequence[UUID]
+    ended_as: ReleaseReason
+    idle: Sequence[tuple[UUID, UUID]]
+    by: str | None
+
+
+async def record_released(connection: AsyncConnection, organisation: UUID, uses: object, release: Release) -> None:
+    """Records what a claim says that it gave back: all of it in one statement, in the claim's transaction.
+
+    Apart from the claim, which nearly always gives nothing back and is the faster for not having to be able to.
+    """
+    parameters = {
+        "organisation": organisation,
+        "uses": orjson.dumps(uses).decode(),
+        "ending": list(release.ending),
+        "ended_as": release.ended_as,
+        "idle_in": [basket for basket, _ in release.idle],
+        "idle": [code for _, code in release.idle],
+        "by": release.by,
+    }
+    await connection.execute(_RELEASED, parameters)
 
 
 KEPT_OF_ORDER: Final = """

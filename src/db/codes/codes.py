@@ -85,8 +85,11 @@ class CodeFilter:
     invalidation_reason: str | None = None
 
 
+# Of a chosen code that was off nothing: what it had left is counted as invalidated since then.
+_LEFT_BEFORE = "CASE WHEN found.status IN ('AVAILABLE', 'HELD') THEN coalesce(c.max_uses - c.uses, 1) ELSE 0 END"
+
 # One conditional statement: whoever uses or invalidates the code at the same time is either seen here or sees this.
-_INVALIDATE = text("""
+_INVALIDATE = text(f"""
 WITH found AS (
     SELECT id, status FROM codes
     WHERE organisation_id = :organisation AND code = :code AND status IN ('AVAILABLE', 'HELD')
@@ -96,11 +99,11 @@ WITH found AS (
 UPDATE codes c SET status = 'INVALIDATED', basket_id = NULL,
     invalidated_at = :now, invalidated_by = :actor, invalidation_reason = :reason
 FROM found WHERE c.organisation_id = :organisation AND c.id = found.id
-RETURNING c.*, coalesce(c.max_uses - c.uses, 1) AS uses_left, found.status AS status_before
+RETURNING c.*, {_LEFT_BEFORE} AS uses_left, found.status AS status_before
 """)
 
 # Each in the order of its id, as claims take codes: nobody waits for somebody who waits for them.
-_INVALIDATE_MANY = text("""
+_INVALIDATE_MANY = text(f"""
 WITH found AS (
     SELECT id, status FROM codes
     WHERE organisation_id = :organisation AND id = ANY(CAST(:ids AS uuid[])) AND status IN ('AVAILABLE', 'HELD')
@@ -109,7 +112,7 @@ WITH found AS (
 UPDATE codes c SET status = 'INVALIDATED', basket_id = NULL,
     invalidated_at = :now, invalidated_by = :actor, invalidation_reason = :reason
 FROM found WHERE c.organisation_id = :organisation AND c.id = found.id
-RETURNING c.id, c.kind, c.offer_id, c.contact_id, coalesce(c.max_uses - c.uses, 1) AS uses_left,
+RETURNING c.id, c.kind, c.offer_id, c.contact_id, {_LEFT_BEFORE} AS uses_left,
     found.status AS status_before
 """)
 

@@ -136,12 +136,13 @@ async def test_scanned_tickets_are_counted_at_their_code(house: House) -> None:
         (None, None, with_coupon, True),
         (None, None, [], True),
     )
-    row = {"organisation_id": theatre.organisation, "order_id": order, "price": 0, "line": 0}
+    row = {"organisation_id": theatre.organisation, "order_id": order, "full_price": 0, "price": 0, "line": 0}
+    row |= {"product_id": new_id(), "audience_sub_category_id": new_id()}
     async with house.sessions.writing() as connection:
         for position, (advantage, key, redeemed, scanned) in enumerate(sold):
             ticket = {"id": new_id(), "barcode": str(new_id()), "position": position}
             what = {"advantage_id": advantage, "code_id": key, "redeemed": redeemed}
-            when = {"controlled_at": NOW if scanned else None}
+            when = {"controlled_at": NOW if scanned else None, "entries": int(scanned)}
             await connection.execute(tables.tickets.insert().values(**row, **ticket, **what, **when))
     counted = await house.tracked.tickets_controlled(house.staff, list(ids.values()))
     assert counted == {ids[own]: 1, ids[other]: 1, ids[coupon]: 3}
