@@ -4,8 +4,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+CLIENTS := $(VENV)/.clients
 BENCHMARKS := price_basket apply_code claims pricing live codes overload
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install --constraint constraints.txt
+
+# Each process that a test starts would compile all modules anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 PROCESSES ?= 3
 SIDE_BY_SIDE := -n $(PROCESSES)
@@ -38,17 +42,21 @@ $(READY): pyproject.toml constraints.txt
 	$(PIP) --no-build-isolation --editable '.[dev]'
 	@touch $@
 
+# Node, where this machine has none, and the libraries by which pages subscribe. The test that wants them says what it lacks.
+$(CLIENTS): $(READY) tests/clients/package-lock.json
+	-$(BIN)/python -m tests.node && touch $@
+
 demo: $(READY)
 	@$(BIN)/sesame demo
 
-test: $(READY)
+test: $(READY) $(CLIENTS)
 	$(BIN)/pytest $(SIDE_BY_SIDE) $(COVERED) -m "not alone and not long"
 	$(BIN)/pytest $(COVERED) $(if $(COVERAGE),--cov-append) -m "alone and not long"
 
-test-fast: $(READY)
+test-fast: $(READY) $(CLIENTS)
 	$(BIN)/pytest $(SIDE_BY_SIDE) -m "not alone and not processes and not long"
 
-test-random: $(READY)
+test-random: $(READY) $(CLIENTS)
 	$(BIN)/pytest $(SIDE_BY_SIDE) --random-order --random-order-bucket=module -m "not alone and not long"
 	$(BIN)/pytest --random-order --random-order-bucket=module -m "alone and not long"
 

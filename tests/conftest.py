@@ -6,6 +6,7 @@ share, with PostgreSQL in it and the files by which they wait for each other.
 
 import asyncio
 import fcntl
+import gc
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
@@ -13,7 +14,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from importlib.resources import files
 from pathlib import Path
-from shutil import disk_usage
 from socket import IPPROTO_TCP, socket
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -22,13 +22,15 @@ from uuid import uuid4
 import asyncpg
 import httpx
 import pytest
+import structlog
 import uvicorn
 from pydantic import SecretStr
 from sqlalchemy.engine import make_url
 from starlette.applications import Starlette
 from starlette.types import ASGIApp
+from tests.memory import memory
 from tests.one_session import guard_sessions
-from tests.wire import Json, JsonObject
+from tests.wire import NO_TLS, Json, JsonObject
 
 from db.core.sessions import Sessions
 from db.migrations.migrate import upgrade
@@ -47,8 +49,8 @@ from sesame.settings import Settings
 from sesame.worker.jobs import Worker
 
 NOW = datetime.fromisoformat("2026-11-23T12:00:00+01:00")
-ENOUGH = 4 << 30
-"""Bytes that the run's databases never reach."""
+ALLOCATIONS = 10_000
+"""Of containers that are kept, after which the youngest are looked through: tests make many and keep few."""
 
 SECRET = "a secret of thirty-two characters"
 
@@ -76,11 +78,12 @@ RUN = pytest.StashKey[Run]()
 
 def pytest_configure(config: pytest.Config) -> None:
     guard_sessions()
+    _log_plainly()
     own = ExitStack()
     config.add_cleanup(own.close)
     folder = getattr(config, "workerinput", {}).get("folder")
     if folder is None:
-        folder = own.enter_context(TemporaryDirectory(prefix="sesame-tests-", dir=_memory()))
+        folder = own.enter_context(TemporaryDirectory(prefix="sesame-tests-", dir=memory()))
         if config.getoption("numprocesses", None):
             # Held by who starts the others, so that it is stopped even where they are killed.
             own.enter_context(running(Path(folder)))
@@ -97,6 +100,21 @@ def pytest_configure_node(node: Any) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What takes longest comes first, or processes would stand idle at the end."""
     items.sort(key=lambda item: item.get_closest_marker("processes") is None)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish() -> None:
+    """Modules, tests and schemas stay until the end: full collections need not go through them again and again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(ALLOCATIONS, 20, 20)
+
+
+def _log_plainly() -> None:
+    """Without the local variables of each frame, which take seconds to set where a test has something fail."""
+    processors = structlog.get_config()["processors"]
+    plain = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
+    structlog.configure(processors=[*processors[:-1], plain])
 
 
 class Databases:
@@ -196,12 +214,6 @@ def postgres_url(pytestconfig: pytest.Config) -> Iterator[str]:
         yield url
 
 
-def _memory() -> Path | None:
-    """A folder in memory where there is much of it: on some disks a thousand files take a second, on each copy."""
-    memory = Path("/dev/shm")  # noqa: S108 - made unguessable by who asks
-    return memory if memory.is_dir() and disk_usage(memory).free > ENOUGH else None
-
-
 @pytest.fixture(scope="session")
 async def databases(postgres_url: str, pytestconfig: pytest.Config) -> Databases:
     """With the template ``migrated``, which has all tables and no data."""
@@ -294,7 +306,7 @@ async def server(loaded_url: str, tmp_path: Path, pool_size: int) -> AsyncIterat
         house(settings) as own,
         _listening(Starlette(routes=routes(own, clock, Edge(settings)))) as address,
         _working(own, settings, clock),
-        httpx.AsyncClient(base_url=address) as client,
+        httpx.AsyncClient(base_url=address, verify=NO_TLS) as client,
     ):
         own.live.listen()
         until = NOW + timedelta(hours=12)

@@ -30,12 +30,13 @@ SECRET = "a secret of thirty-two characters"
 CODES = 60
 CUSTOMERS = 8
 ENDING = tuple(f"ENDING-{number}" for number in range(3))
-"""Performances whose advantage and coupon staff suspend, change, and close while they are sold."""
+"""Performances whose prices, advantage and coupon staff change, suspend, let expire, and close while they are sold."""
 BALANCE = 100_000
 """Minor units that each customer has at first."""
 
-_TICKETS = "tickets { advantage { code } promotionShare { amount } }"
-_PRICING = f"total {{ amount }} balanceUsed {{ amount }} lines {{ {_TICKETS} }} codes {{ code applied }}"
+_TICKETS = "tickets { advantage { code } promotionShare { amount } fullPrice { amount } price { amount } }"
+_CODES = "codes { code applied refusals { code } }"
+_PRICING = f"total {{ amount }} balanceUsed {{ amount }} lines {{ {_TICKETS} }} {_CODES}"
 _BASKET = f"id state pricing {{ {_PRICING} }}"
 _ORDER = "id number state pricing { total { amount } } tickets { id barcode price { amount } }"
 _REFUSED = "... on CodeRefused { refusals { code } } ... on Failure { message }"

@@ -141,7 +141,7 @@ def test_every_sentence_comes_in_five_languages_with_the_same_placeholders(key: 
 
 
 def test_every_sentence_is_used() -> None:
-    code = "\n".join(path.read_text(encoding="utf-8") for path in SOURCES)
+    code = "\n".join(path.read_text(encoding="utf-8") for path in SOURCES if path.name != "failure_codes.py")
     prefixes = (
         "refusal_",
         "basket_",

@@ -10,7 +10,6 @@ from resolvers.baskets.baskets import load_basket
 from resolvers.baskets.orders import load_order, load_ticket
 from resolvers.catalogue.catalogue import (
     AudienceSubCategory,
-    Campaign,
     DeliveryMode,
     Performance,
     PointOfSale,
@@ -22,7 +21,7 @@ from resolvers.catalogue.catalogue import (
 from resolvers.codes.batches import load_batch
 from resolvers.codes.codes import load_code
 from resolvers.contacts.contacts import load_contact
-from resolvers.offers.offers import offer_of
+from resolvers.offers.offers import Campaign, offer_of
 from resolvers.runtime.asked_by_id import AskedById
 from resolvers.runtime.context import Context, Info
 from resolvers.runtime.ids import OFFER, Node, decode_any
@@ -60,7 +59,7 @@ async def load_node(context: Context, kind: str, key: UUID) -> Node | None:
     if kind in _CATALOGUE:
         return _CATALOGUE[kind](catalogue, key)
     if kind == "Campaign" and viewer.reads_records and key in catalogue.campaigns:
-        return Campaign.of(catalogue.campaigns[key])
+        return Campaign.of(catalogue.campaigns[key], catalogue)
     if kind in OFFER and key in await context.services.offers.visible(viewer, catalogue, context.now):
         return offer_of(key, catalogue)
     return None

@@ -22,7 +22,8 @@ from resolvers.counts.live import Subscription
 from resolvers.nodes import NodesQuery
 from resolvers.offers.configuration import ConfigurationMutation, ConfigurationQuery
 from resolvers.offers.eligibility import EligibilityQuery
-from resolvers.offers.offers import Advantage, OffersQuery, PromotionalCode
+from resolvers.offers.lists import OffersQuery
+from resolvers.offers.offers import Advantage, PromotionalCode
 from resolvers.runtime.asked_by_id import counted
 from resolvers.runtime.document_cost import Weight
 from resolvers.runtime.execution import build_schema

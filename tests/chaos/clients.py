@@ -1,7 +1,7 @@
 """Clients who buy, change their minds, lose their connections, and ask again by the same key until they are answered."""
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Collection, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from random import Random
@@ -9,6 +9,8 @@ from typing import Any
 
 import asyncpg
 import httpx
+from tests.chaos.held_prices import HeldPrices
+from tests.chaos.staff import Staff
 from tests.gala import ENDING, Fault, Gala, send
 from tests.ledger import connect
 
@@ -47,6 +49,7 @@ class Book:
     """The last price that a basket's owner was told before it became an order."""
     over: dict[str, int] = field(default_factory=dict)
     """The performances whose offers do not run, as staff was told, each time with another number."""
+    prices: HeldPrices = field(default_factory=HeldPrices)
     lost: int = 0
     """Requests whose outcome their client did not learn."""
 
@@ -106,36 +109,9 @@ class Client:
             await way()
 
     async def meddle(self, until: float) -> None:
-        """As staff: suspends offers that are being sold, misprices them, lets them run again, and closes them."""
-        loop = asyncio.get_running_loop()
-        left = list(ENDING)
-        while left and loop.time() < until:
-            which = self._random.choice(left)
-            await self._state(which, "SUSPENDED")
-            self._book.over[which] = self._random.getrandbits(64)
-            await asyncio.sleep(self._random.uniform(0.5, 1.5))
-            if self._random.random() < 0.5:
-                await self._misprice(which)
-            await asyncio.sleep(self._random.uniform(0.5, 1.5))
-            if self._random.random() < 0.7:
-                del self._book.over[which]
-                await self._state(which, "RUNNING")
-                await asyncio.sleep(self._random.uniform(0, 1))
-            else:
-                await self._state(which, "CLOSED")
-                left.remove(which)
-
-    async def _state(self, which: str, state: str) -> None:
-        for offer in self._gala.endings[which]:
-            answer = await self.ask("changeOfferState", self._gala.staff, offerId=offer, state=state)
-            if answer["__typename"] != "OfferStateChanged":
-                self._book.problems.append(f"an offer does not become {state}: {answer}")
-
-    async def _misprice(self, which: str) -> None:
-        advantage, coupon = self._gala.endings[which]
-        off = f"{self._random.randint(1, 99)}.00"
-        await self.ask("updateAdvantage", self._gala.staff, id=advantage, benefit={"amountOff": off})
-        await self.ask("updatePromotionalCode", self._gala.staff, id=coupon, benefit={"amountOffPerTicket": off})
+        """As staff: changes what is being sold."""
+        staff = Staff(self._gala, self.ask, self._url, self._random, self._book.over, self._book.problems)
+        await staff.live(until)
 
     async def ask(self, operation: str, token: str | None = None, **wanted: object) -> Answer:
         """The answer, however often it takes to get it."""
@@ -194,7 +170,7 @@ class Client:
             basket = await self._apply(basket, code)
         if self._random.random() < 0.15:
             answer = await self.ask("removeAdvantageCode", basketId=basket["id"], code=codes[0])
-            basket = answer if answer["__typename"] == "Basket" else basket
+            basket = self._kept(answer, basket, without=codes[:1])
         if self._random.random() < 0.04:
             await self._invalidate(codes[1])
         await self._finish(basket)
@@ -243,6 +219,8 @@ class Client:
             for _ in range(self._random.randint(0, 10)):
                 if which not in self._book.over:
                     await asyncio.sleep(0.15)
+            if self._random.random() < 0.5:
+                basket = await self._look_at(basket)
             before, over = favours(basket), self._book.over.get(which)
             lines = [self._gala.line(which, quantity=self._random.randint(1, 12))]
             basket = await self._changed(basket, lines=lines)
@@ -267,15 +245,31 @@ class Client:
         self, performance: str, quantity: int, seat: str = "CAT1", token: str | None = None, **others: object
     ) -> Answer:
         lines = [self._gala.line(performance, seat, quantity)]
-        return await self.ask("createBasket", token, lines=lines, **others)
+        return self._book.prices.told(await self.ask("createBasket", token, lines=lines, **others))
 
     async def _apply(self, basket: Answer, code: str) -> Answer:
         answer = await self.ask("applyAdvantageCode", basketId=basket["id"], code=code)
-        return answer["basket"] if answer["__typename"] == "AdvantageCodeApplied" else basket
+        return self._kept(answer.get("basket", answer), basket)
 
     async def _changed(self, basket: Answer, **change: Any) -> Answer:
         answer = await self.ask("updateBasket", basketId=basket["id"], **change)
-        return answer if answer["__typename"] == "Basket" else basket
+        return self._kept(answer, basket)
+
+    async def _look_at(self, basket: Answer) -> Answer:
+        """A read, which is priced anew; where nobody answers, what was told before."""
+        with suppress(*_LOST):
+            answer = await asyncio.wait_for(self._read(basket), PATIENCE)
+            return self._kept(answer or {"__typename": "nothing"}, basket)
+        return basket
+
+    async def _read(self, basket: Answer) -> Answer:
+        answer: Answer = await send(self._http, self._gala.shopper, "basket", {"id": basket["id"]})
+        return answer
+
+    def _kept(self, answer: Answer, basket: Answer, without: Collection[str] = ()) -> Answer:
+        """What a basket has become, which is what it was where the change was refused."""
+        is_basket = answer.get("__typename", "Basket") == "Basket"
+        return self._book.prices.told(answer, without=without) if is_basket else basket
 
     async def _finish(self, basket: Answer, token: str | None = None) -> None:
         """Concludes a sale in one of many ways."""

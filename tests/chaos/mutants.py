@@ -1,4 +1,4 @@
-"""Four ways to be wrong that the chaos test must catch, put into a server of its own by the name in CHAOS_MUTANT."""
+"""Five ways to be wrong that the chaos test must catch, put into a server of its own by the name in CHAOS_MUTANT."""
 
 import asyncio
 import os
@@ -14,11 +14,15 @@ from db.baskets import claims as db_claims
 from db.baskets.claims import Claim, Claimed
 from db.baskets.code_uses import ReleaseReason
 from db.core import sessions
+from services.baskets import quotes
 from services.core.errors import Failure
 from services.core.retries import idempotency
 from services.core.retries.idempotency import IdempotentRequest
+from services.pricing.engine import price_in_steps
 from services.pricing.facts.offers import Offer
 from services.pricing.facts.refusals import Refusal, RefusalCode
+from services.pricing.facts.tickets import Line
+from services.pricing.held_terms import AskedLine, HeldTerms
 from services.pricing.terms import Terms
 from sesame.server import app
 
@@ -89,8 +93,24 @@ def honour_without_end() -> None:
     Terms.refusals = refusals  # type: ignore[method-assign, assignment]  # a mutant reaches inside
 
 
+def held_terms_ignored() -> None:
+    """Each change and each look prices a basket by the catalogue of the moment."""
+
+    def anew(asked: Sequence[AskedLine], _held: HeldTerms, *facts: Any, only: frozenset[UUID] | None) -> Any:
+        return price_in_steps([Line(line.kind, line.quantity) for line in asked if line.kind], *facts, only=only)
+
+    quotes.price_held_in_steps = anew  # type: ignore[assignment, attr-defined]  # a mutant reaches inside
+
+
 MUTANTS: dict[str, Callable[[], None]] = {
-    mutant.__name__: mutant for mutant in (check_before_write, ignored_keys, no_synchronous_commit, honour_without_end)
+    mutant.__name__: mutant
+    for mutant in (
+        check_before_write,
+        ignored_keys,
+        no_synchronous_commit,
+        honour_without_end,
+        held_terms_ignored,
+    )
 }
 
 

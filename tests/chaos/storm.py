@@ -15,6 +15,7 @@ from tests.chaos.post import FicklePost
 from tests.chaos.verdict import kept, sellable
 from tests.gala import Gala
 from tests.sesame.waiting import wait_for
+from tests.wire import NO_TLS
 
 BLOWS = (
     "kill -9 of a worker",
@@ -43,6 +44,8 @@ class Report:
     answered: Counter[str] = field(default_factory=Counter)
     blows: Counter[str] = field(default_factory=Counter)
     lost: int = 0
+    compared: int = 0
+    """Prices of tickets that were told more than once."""
     batches: int = 0
     pool: str = ""
     problems: list[str] = field(default_factory=list)
@@ -51,7 +54,8 @@ class Report:
         told = sum(self.answered.values())
         blows = ", ".join(f"{number} {blow}" for blow, number in sorted(self.blows.items()))
         more = f"pools of {self.pool}, {self.batches} batches, {blows}"
-        return f"seed {self.seed}: {told} answers, {self.lost} asked again, {more}; {len(self.problems)} breaches"
+        asked = f"{self.lost} asked again, {self.compared} prices told again"
+        return f"seed {self.seed}: {told} answers, {asked}, {more}; {len(self.problems)} breaches"
 
 
 async def run(postgres: Postgres, gala: Gala, seed: int, seconds: float, mutant: str | None = None) -> Report:
@@ -68,7 +72,9 @@ async def run(postgres: Postgres, gala: Gala, seed: int, seconds: float, mutant:
         clients = [
             Client(
                 gala,
-                await stack.enter_async_context(httpx.AsyncClient(base_url=running.address, limits=limits, timeout=30)),
+                await stack.enter_async_context(
+                    httpx.AsyncClient(base_url=running.address, limits=limits, timeout=30, verify=NO_TLS)
+                ),
                 book,
                 url,
                 Random(f"{seed}/{number}"),  # noqa: S311
@@ -77,7 +83,10 @@ async def run(postgres: Postgres, gala: Gala, seed: int, seconds: float, mutant:
         ]
         until = asyncio.get_running_loop().time() + seconds
         living = [asyncio.create_task(client.live(until)) for client in clients]
-        makers = Makers(gala, await stack.enter_async_context(httpx.AsyncClient(base_url=running.address, timeout=30)))
+        makers = Makers(
+            gala,
+            await stack.enter_async_context(httpx.AsyncClient(base_url=running.address, timeout=30, verify=NO_TLS)),
+        )
         if mutant is None:  # A mutant has no queue worker.
             living.append(asyncio.create_task(makers.live(until, Random(f"{seed}/makers"))))  # noqa: S311
         living.append(asyncio.create_task(clients[0].meddle(until)))
@@ -100,7 +109,8 @@ async def run(postgres: Postgres, gala: Gala, seed: int, seconds: float, mutant:
             report.problems.append(UNANSWERED)
         if mutant is None:
             report.problems += await _left_behind(running, url)
-        report.problems += book.problems
+        report.problems += [*book.problems, *book.prices.problems]
+        report.compared = book.prices.compared
         report.batches = makers.asked
         report.lost = book.lost
         report.answered.update(each.operation for each in book.intents)

@@ -6,15 +6,20 @@ from pathlib import Path
 from tests.conftest import Server
 from tests.wire import Json, JsonObject
 
+from graphql import parse, print_ast, separate_operations
+
 OPERATIONS = Path(__file__).parents[2] / "schema" / "operations"
 
 
 class Client:
-    """Sends operations of one screen's document with one token; ``language`` is what the client reads."""
+    """Sends operations of one screen's document with one token, each with the fragments that it spreads, as clients that
+    are built do. ``language`` is what the client reads.
+    """
 
     def __init__(self, server: Server, screen: str, token: str, language: str = "en") -> None:
         self._server = server
-        self._document = (OPERATIONS / f"{screen}.graphql").read_text(encoding="utf-8")
+        document = parse((OPERATIONS / f"{screen}.graphql").read_text(encoding="utf-8"))
+        self._documents = {name: print_ast(each) for name, each in separate_operations(document).items()}
         self._token = token
         self._language = language
 
@@ -23,7 +28,9 @@ class Client:
         response = await self._server.client.post(
             "/graphql",
             # In ASCII, so that tests can send what is no proper text.
-            content=json.dumps({"query": self._document, "operationName": operation, "variables": variables}),
+            content=json.dumps(
+                {"query": self._documents[operation], "operationName": operation, "variables": variables}
+            ),
             headers={
                 "Authorization": f"Bearer {self._token}",
                 "Accept-Language": self._language,

@@ -109,6 +109,12 @@ def price_with(advantage: Advantage, kind: TicketKind) -> int:
     return min(full, max(0, changed))
 
 
+def is_on_sale(offer: Offer, kind: TicketKind, sale: Sale) -> bool:
+    if offer.sale_end_tolerance is None or kind.starts_at is None:
+        return True
+    return floored(sale) <= kind.starts_at + timedelta(minutes=offer.sale_end_tolerance)
+
+
 def is_for(advantage: Advantage, kind: TicketKind, sale: Sale) -> bool:
     if (
         advantage.family != kind.family
@@ -116,9 +122,7 @@ def is_for(advantage: Advantage, kind: TicketKind, sale: Sale) -> bool:
         or price_with(advantage, kind) == kind.full_price
     ):
         return False
-    if advantage.sale_end_tolerance is None or kind.starts_at is None:
-        return True
-    return floored(sale) <= kind.starts_at + timedelta(minutes=advantage.sale_end_tolerance)
+    return is_on_sale(advantage, kind, sale)
 
 
 def broken_limits(offer: Offer, having: Sequence[TicketKind], sale: Sale, taken: Taken) -> set[RefusalCode]:
@@ -213,11 +217,13 @@ def promotion_refusals(
 ) -> set[RefusalCode]:
     """Tickets that are free already use up nothing; those of another code of the same offer count once."""
     having = [kind for kind in tickets if matches(promotion, kind)]
-    paid = [kind for kind, amount in zip(tickets, left, strict=True) if amount and matches(promotion, kind)]
+    paid = [kind for kind, amount in zip(tickets, left, strict=True) if amount and is_promoted(promotion, kind, sale)]
     counted = [] if promotion in standing else paid
     found = sale_refusals(promotion, sale) | broken_limits(promotion, counted, sale, taken)
     if not having:
         found.add(RefusalCode.NO_ELIGIBLE_TICKET)
+    elif not any(is_on_sale(promotion, kind, sale) for kind in having):
+        found.add(RefusalCode.SALE_CLOSED)
     if promotion.restriction.newsletter and not (sale.contact and sale.contact.newsletter):
         found.add(RefusalCode.NOT_TARGETED)
     if basket < promotion.minimum_basket:
@@ -227,24 +233,35 @@ def promotion_refusals(
     return found
 
 
-def tie_order(later: Sequence[PromotionalCode], tickets: Sequence[TicketKind], left: Sequence[int]) -> list[int]:
+def is_promoted(promotion: PromotionalCode, kind: TicketKind, sale: Sale) -> bool:
+    """In its scope, and before its sale end."""
+    return matches(promotion, kind) and is_on_sale(promotion, kind, sale)
+
+
+def tie_order(
+    later: Sequence[PromotionalCode], tickets: Sequence[TicketKind], left: Sequence[int], sale: Sale
+) -> list[int]:
     """The order of the basket; before codes to come, unlike tickets come in an order that is not the basket's."""
     places = list(range(len(tickets)))
     if later:
-        places.sort(key=lambda place: ([matches(code, tickets[place]) for code in later], -left[place]))
+        places.sort(key=lambda place: ([is_promoted(code, tickets[place], sale) for code in later], -left[place]))
     return places
 
 
 def promotion_shares(
-    promotion: PromotionalCode, later: Sequence[PromotionalCode], tickets: Sequence[TicketKind], left: Sequence[int]
+    promotion: PromotionalCode,
+    later: Sequence[PromotionalCode],
+    tickets: Sequence[TicketKind],
+    left: Sequence[int],
+    sale: Sale,
 ) -> list[int]:
     """What the code takes off each ticket, given what is left of their prices and the codes entered after it."""
     benefit = promotion.benefit
-    scoped = [amount if matches(promotion, kind) else 0 for kind, amount in zip(tickets, left, strict=True)]
+    scoped = [amount if is_promoted(promotion, kind, sale) else 0 for kind, amount in zip(tickets, left, strict=True)]
     if isinstance(benefit, AmountOffPerTicket):
         return [min(benefit.amount, amount) for amount in scoped]
     if isinstance(benefit, AmountOff):
         discount = min(benefit.amount, sum(scoped))
     else:
         discount = half_up(Fraction(sum(scoped) * benefit.ten_thousandths, 1_000_000))
-    return largest_remainder(discount, scoped, tie_order(later, tickets, left))
+    return largest_remainder(discount, scoped, tie_order(later, tickets, left, sale))

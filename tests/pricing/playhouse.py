@@ -78,6 +78,7 @@ class OfferParts(TypedDict, total=False):
     scope: Scope
     limits: Limits
     element_limits: tuple[ElementLimits, ...]
+    sale_end_tolerance: int | None
 
 
 class AdvantageParts(OfferParts, total=False):
@@ -85,7 +86,6 @@ class AdvantageParts(OfferParts, total=False):
 
     family: ProductFamily
     season: UUID | None
-    sale_end_tolerance: int | None
 
 
 class PromotionParts(OfferParts, total=False):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from random import Random
 
-from tests.pricing.playhouse import NOW, OfferParts, advantage, an_id, element, ids, promotion, ticket
+from tests.pricing.playhouse import NOW, SHOW, OfferParts, advantage, an_id, element, ids, promotion, ticket
 
 from services.pricing.engine import price
 from services.pricing.facts.offers import (
@@ -37,6 +37,8 @@ from services.pricing.offer_index import OfferIndex
 from services.pricing.result import Pricing
 
 SHOWS = {"P1": "X", "P2": "X", "P3": "Y"}
+STARTS = {"P1": SHOW, "P2": SHOW, "P3": SHOW + timedelta(days=60)}
+"""A sale end of thirty days before is over for the first two."""
 SEATS, TARIFFS = ("CAT1", "CAT2"), ("FULL", "CHILD")
 ELEMENTS = [
     *(element(ElementKind.PRODUCT, name) for name in ("X", "Y")),
@@ -101,6 +103,7 @@ def shared(random: Random, odd: float) -> OfferParts:
         "element_limits": tuple(
             ElementLimits(each, limits(random, 0.5)) for each in random.sample(ELEMENTS, random.choice([0, 0, 1, 2, 3]))
         ),
+        "sale_end_tolerance": random.choice([-60 * 24 * 30, 0]) if rare() < odd else None,
     }
 
 
@@ -159,7 +162,15 @@ def lines(random: Random, unit: int, tickets: int) -> list[Line]:
         full = random.choice([0, 5, 10, 10, 15, 20, 40]) * unit // 4
         family = ProductFamily.EVENT if random.random() < 0.95 else ProductFamily.VISIT
         show, seat, tariff = place
-        new = ticket(full, product=SHOWS[show], performance=show, seat=seat, tariff=tariff, family=family)
+        new = ticket(
+            full,
+            product=SHOWS[show],
+            performance=show,
+            seat=seat,
+            tariff=tariff,
+            family=family,
+            starts_at=STARTS[show],
+        )
         found.append(Line(kinds.setdefault(place, new), quantity))
         tickets -= quantity
     return found
@@ -184,7 +195,6 @@ def random_case(random: Random, most_tickets: int = 5, most_advantages: int = 4)
             f"A{n}",
             benefit(random, unit),
             target(random),
-            sale_end_tolerance=random.choice([-60 * 24 * 30, 0]) if random.random() < odd else None,
             **shared(random, odd),
         )
         for n in range(random.choice([1, 2, 3, most_advantages]))

@@ -1,6 +1,7 @@
 """What each entered code does: what it took off, or every reason why not."""
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Unpack
 
 import pytest
@@ -9,6 +10,7 @@ from tests.pricing.playhouse import (
     NOW,
     PERCENT,
     REGULARS,
+    SHOW,
     AdvantageParts,
     Shop,
     advantage,
@@ -300,6 +302,27 @@ def test_tickets_of_two_codes_of_one_promotion_count_once_against_its_limits() -
     two = replace(TEN, limits=Limits(quota=2, per_order=2))
     pricing = Shop([two]).price((2, ticket()), codes=[TEN_CODE, entered("DANKE10", "TEN")])
     assert (verdicts(pricing), [hold.tickets for hold in pricing.holds]) == ([1000, 1000], [2, 0])
+
+
+def test_a_promotional_code_takes_nothing_off_tickets_past_its_sale_end() -> None:
+    hour_before = replace(TEN, sale_end_tolerance=-60, limits=Limits(per_order=1))
+    late, early = ticket(), ticket(performance="HELENE-1218", starts_at=SHOW + timedelta(days=1))
+    shop = replace(Shop([hour_before]), now=SHOW)
+    pricing = shop.price((1, late), (1, early), codes=[TEN_CODE])
+    shares = [line.tickets[0].promotion_share for line in pricing.lines]
+    assert (verdicts(pricing), shares, [hold.tickets for hold in pricing.holds]) == ([1000], [0, 1000], [1])
+    assert verdicts(shop.price((1, late), codes=[TEN_CODE])) == [["SALE_CLOSED"]]
+
+
+@pytest.mark.parametrize(("after", "applies"), [(-3600, True), (-3599, False)])
+def test_the_last_second_of_a_promotional_codes_sale_end_counts(after: int, *, applies: bool) -> None:
+    shop = replace(Shop([replace(TEN, sale_end_tolerance=-60)]), now=SHOW + timedelta(seconds=after))
+    assert verdicts(shop.price((1, ticket()), codes=[TEN_CODE])) == [1000 if applies else ["SALE_CLOSED"]]
+
+
+def test_the_sale_end_of_a_promotional_code_leaves_what_has_no_performance() -> None:
+    shop = replace(Shop([replace(TEN, sale_end_tolerance=-60)]), now=SHOW + timedelta(days=9))
+    assert verdicts(shop.price((1, ticket(performance=None)), codes=[TEN_CODE])) == [1000]
 
 
 def test_a_free_ticket_uses_up_nothing_of_a_code() -> None:

@@ -3,13 +3,15 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import insert, select
+from sqlalchemy import Select, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.core.ids import next_id
-from db.core.tables import audit_entries
+from db.core.keyset import Page, bounded_count, cut, in_order
+from db.core.tables import audit_entries, codes, orders
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +27,7 @@ class NewAuditEntry:
 
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
-    """An entry as it stands in the log."""
+    """An entry as it stands in the log; ``subject_label`` is the number of an order or the text of a code."""
 
     id: UUID
     actor: str
@@ -34,6 +36,20 @@ class AuditEntry:
     subject: UUID
     details: Mapping[str, object]
     created_at: datetime
+    subject_label: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AuditFilter:
+    """Which entries: those of each of ``subjects``, with a part of ``actor``, one of ``actions`` (any where there is
+    none), from ``since`` on and before ``until``.
+    """
+
+    subjects: tuple[UUID, ...] = ()
+    actor: str | None = None
+    actions: tuple[str, ...] = ()
+    since: datetime | None = None
+    until: datetime | None = None
 
 
 async def record(connection: AsyncConnection, organisation: UUID, entry: NewAuditEntry) -> None:
@@ -51,17 +67,44 @@ async def record(connection: AsyncConnection, organisation: UUID, entry: NewAudi
     )
 
 
-async def page(
-    connection: AsyncConnection, organisation: UUID, subject: UUID | None, before: UUID | None, most: int
-) -> list[AuditEntry]:
+async def page(connection: AsyncConnection, organisation: UUID, wanted: AuditFilter, page: Page) -> list[AuditEntry]:
     """Entries from the newest on, their keys growing with time."""
-    query = select(audit_entries).where(audit_entries.c.organisation_id == organisation)
-    if subject is not None:
-        query = query.where(audit_entries.c.subject_id == subject)
-    if before is not None:
-        query = query.where(audit_entries.c.id < before)
-    rows = await connection.execute(query.order_by(audit_entries.c.id.desc()).limit(most))
-    return [
-        AuditEntry(row.id, row.actor, row.action, row.subject_type, row.subject_id, row.details, row.created_at)
-        for row in rows
-    ]
+    query = cut(_filtered(select(audit_entries), organisation, wanted), page, audit_entries.c.id, descending=True)
+    found = query.subquery()
+    labelled = (
+        select(found, func.coalesce(orders.c.number, codes.c.shown, codes.c.code).label("label"))
+        .outerjoin(orders, (orders.c.organisation_id == organisation) & (orders.c.id == found.c.subject_id))
+        .outerjoin(codes, (codes.c.organisation_id == organisation) & (codes.c.id == found.c.subject_id))
+        .order_by(found.c.id.asc() if page.backwards else found.c.id.desc())
+    )
+    rows = await connection.execute(labelled)
+    return in_order(
+        (
+            AuditEntry(
+                row.id, row.actor, row.action, row.subject_type, row.subject_id, row.details, row.created_at, row.label
+            )
+            for row in rows
+        ),
+        page,
+    )
+
+
+async def count(connection: AsyncConnection, organisation: UUID, wanted: AuditFilter) -> int | None:
+    """How many entries the filter lets through; None where they are more than are counted."""
+    return await bounded_count(connection, _filtered(select(audit_entries.c.id), organisation, wanted))
+
+
+def _filtered(query: Select[Any], organisation: UUID, wanted: AuditFilter) -> Select[Any]:
+    columns = audit_entries.c
+    query = query.where(columns.organisation_id == organisation)
+    for subject in wanted.subjects:
+        query = query.where(columns.subject_id == subject)
+    if wanted.actor:
+        query = query.where(columns.actor.icontains(wanted.actor, autoescape=True))
+    if wanted.actions:
+        query = query.where(columns.action.in_(wanted.actions))
+    if wanted.since is not None:
+        query = query.where(columns.created_at >= wanted.since)
+    if wanted.until is not None:
+        query = query.where(columns.created_at < wanted.until)
+    return query

@@ -1,13 +1,13 @@
 """Baskets: open sales that hold what they need until they expire. Only the database's clock decides when."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Row, bindparam, text, update
+from sqlalchemy import DateTime, Row, bindparam, text, update
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -74,6 +74,7 @@ class LockedBasket:
     """A row, with its state as it is now: an open basket past its time is EXPIRED, swept or not.
 
     ``pricing`` is the price given and held, as it was written. ``client`` is who opened it, None where staff did.
+    ``unknown_codes`` were entered that there are not, in the window that ends at ``unknown_codes_until``.
     """
 
     id: UUID
@@ -82,6 +83,8 @@ class LockedBasket:
     content: BasketContent
     pricing: str
     client: str | None
+    unknown_codes: int
+    unknown_codes_until: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +156,13 @@ FROM unnest(CAST(:ids AS uuid[]), CAST(:codes AS text[]), CAST(:pricings AS text
 WHERE b.organisation_id = :organisation AND b.id = n.id
 RETURNING b.id, b.expires_at
 """)
+_COUNT_UNKNOWN_CODES = text("""
+UPDATE baskets b SET
+    unknown_codes = CASE WHEN b.unknown_codes_until > :now THEN b.unknown_codes ELSE 0 END + n.number,
+    unknown_codes_until = CASE WHEN b.unknown_codes_until > :now THEN b.unknown_codes_until ELSE :until END
+FROM unnest(CAST(:ids AS uuid[]), CAST(:numbers AS integer[])) AS n(id, number)
+WHERE b.organisation_id = :organisation AND b.id = n.id
+""").bindparams(bindparam("now", type_=DateTime(timezone=True)), bindparam("until", type_=DateTime(timezone=True)))
 _LOCK_CLIENT = text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))")
 _COUNT_OPEN = """
 SELECT count(*), coalesce(sum(tickets), 0), CAST(ceil(extract(epoch FROM min(expires_at) - now())) AS integer)
@@ -262,6 +272,17 @@ async def save_codes(
     return {row.id: row.expires_at for row in await connection.execute(_SAVE_CODES, parameters)}
 
 
+async def count_unknown_codes(
+    connection: AsyncConnection, organisation: UUID, numbers: Mapping[UUID, int], now: datetime, until: datetime
+) -> None:
+    """Adds to what was entered into baskets, all of them locked, that there is not.
+
+    A window that begins with it lasts until ``until``.
+    """
+    counted = {"ids": list(numbers), "numbers": list(numbers.values()), "now": now, "until": until}
+    await connection.execute(_COUNT_UNKNOWN_CODES, {"organisation": organisation, **counted})
+
+
 async def end(connection: AsyncConnection, organisation: UUID, ids: Collection[UUID], state: BasketState) -> None:
     """Marks baskets CONFIRMED, CANCELLED or EXPIRED, and forgets at which address they were opened."""
     if ids:
@@ -339,7 +360,9 @@ def _parameters(organisation: UUID, basket: UUID, content: BasketContent, pricin
     }
 
 
-def _locked(row: Row[Any]) -> tuple[UUID, UUID, BasketState, BasketContent, str, str | None]:
+def _locked(
+    row: Row[Any],
+) -> tuple[UUID, UUID, BasketState, BasketContent, str, str | None, int, datetime | None]:
     content = BasketContent(
         point_of_sale=row.point_of_sale_id,
         contact=row.contact_id,
@@ -356,7 +379,9 @@ def _locked(row: Row[Any]) -> tuple[UUID, UUID, BasketState, BasketContent, str,
         codes=tuple(row.entered_codes),
     )
     # By its name, which is its value: in a third of the time.
-    return row.id, row.organisation_id, BasketState[row.state_now], content, row.pricing, row.client
+    state = BasketState[row.state_now]
+    counted = row.unknown_codes, row.unknown_codes_until
+    return row.id, row.organisation_id, state, content, row.pricing, row.client, *counted
 
 
 def _text(value: UUID | None) -> str | None:

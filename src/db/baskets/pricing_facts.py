@@ -125,7 +125,7 @@ SELECT
         ) THEN 'AVAILABLE' ELSE status END,
         offer_id, contact_id, basket_id,
         uses - (SELECT count(DISTINCT basket_id) FROM free WHERE code_id = entered.id), max_uses,
-        status = 'INVALIDATED' AND (kind = 'SINGLE_USE' OR invalidation_reason IS NOT NULL), holding))
+        status = 'INVALIDATED', holding))
         FROM entered LEFT JOIN LATERAL (
             SELECT json_build_array(b.expires_at, b.contact_id) AS holding FROM baskets b
             WHERE b.organisation_id = :organisation AND b.id = entered.basket_id AND entered.status = 'HELD'

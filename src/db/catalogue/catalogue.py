@@ -140,13 +140,19 @@ class ProductRow:
 
 @dataclass(frozen=True, slots=True)
 class Performance:
-    """One date of a product."""
+    """One date of a product; ``sale_ends_at`` None is its start."""
 
     id: UUID
     code: str
     product_id: UUID
     starts_at: datetime
     venue: str
+    sale_ends_at: datetime | None = None
+
+    @property
+    def sold_until(self) -> datetime:
+        """The last instant at which everybody may buy tickets for it."""
+        return self.starts_at if self.sale_ends_at is None else self.sale_ends_at
 
 
 Rates = Mapping[tuple[UUID | None, UUID], int]

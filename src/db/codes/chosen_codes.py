@@ -1,6 +1,7 @@
 """Codes that somebody chose: custom ones of promotional codes, access codes of advantages.
 
-They are AVAILABLE, or INVALIDATED: without a reason while they are switched off, with one for good.
+They are AVAILABLE, SWITCHED_OFF, or INVALIDATED for good. Those of a CLOSED offer are free for another one: who takes
+one over leaves the old one in history, under a text that nobody can enter.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -15,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.codes import chosen_counts
 from db.codes.codes import CodeKind, CodeStatus
+from db.core.keyset import Page
 from db.core.ledger import stop_sales
 from db.core.tables import codes
 from db.core.upsert import upsert
@@ -42,21 +44,45 @@ class ChosenCode:
     @property
     def is_gone(self) -> bool:
         """Whether it was invalidated for good, not only switched off."""
-        return self.invalidation_reason is not None
+        return self.status is CodeStatus.INVALIDATED
+
+    @property
+    def text(self) -> str:
+        """The normalised text that it has, or had before another offer took it over."""
+        return self.code.partition(" ")[0]
+
+    @property
+    def former(self) -> str:
+        """Its text in history. The space keeps it from being entered, the id from being another's."""
+        return f"{self.text} {self.id}"
 
 
 @dataclass(frozen=True, slots=True)
 class StoredCode:
-    """A code that exists; ``uses`` are the orders and baskets that use it, known while it has a maximum."""
+    """A code that exists; ``uses`` are the orders and baskets that use it, known while it has a maximum.
+
+    ``is_free``: its offer is CLOSED, so that another one may take it over.
+    """
 
     chosen: ChosenCode
     uses: int
+    is_free: bool = False
 
 
 _NAMES: Final = ", ".join(field.name for field in fields(ChosenCode))
 
+IS_FREE: Final = """(c.kind <> 'SINGLE_USE' AND EXISTS (SELECT FROM offers o
+    WHERE o.organisation_id = c.organisation_id AND o.id = c.offer_id AND o.state = 'CLOSED'))"""
+"""Whether another offer may take a code ``c`` over: what is CLOSED stays so."""
+
 _WITH_TEXT: Final = text(f"""
-SELECT {_NAMES}, uses FROM codes WHERE organisation_id = :organisation AND code = ANY(CAST(:codes AS text[]))
+SELECT {_NAMES}, uses, {IS_FREE} AS is_free FROM codes c
+WHERE organisation_id = :organisation AND code = ANY(CAST(:codes AS text[]))
+""")
+# Whoever comes second finds the row changed, and takes nothing over.
+_GIVE_UP: Final = text(f"""
+UPDATE codes c SET code = c.code || ' ' || c.id, shown = coalesce(c.shown, c.code)
+WHERE c.organisation_id = :organisation AND c.code = ANY(CAST(:codes AS text[])) AND {IS_FREE}
 """)
 _ACCESS: Final = text(f"""
 SELECT {_NAMES}, uses FROM codes
@@ -80,10 +106,11 @@ SELECT {_NAMES}, (
 FROM unnest(CAST(:offers AS uuid[])) wanted CROSS JOIN LATERAL (
     SELECT * FROM codes
     WHERE organisation_id = :organisation AND kind <> 'SINGLE_USE' AND kind = 'CUSTOM' AND offer_id = wanted
-        AND (CAST(:after AS uuid) IS NULL OR id > :after)
+        AND (CAST(:after AS uuid) IS NULL OR id > :after) AND (CAST(:before AS uuid) IS NULL OR id < :before)
     ORDER BY id LIMIT :most
 ) c ORDER BY id
 """)
+_LAST_CUSTOM_PAGES: Final = text(_CUSTOM_PAGES.text.replace("ORDER BY id LIMIT", "ORDER BY id DESC LIMIT"))
 _LOCKED_ACCESS: Final = text(f"{_ACCESS.text} FOR NO KEY UPDATE")
 _LOCKED: Final = text(f"""
 SELECT {_NAMES}, uses FROM codes WHERE organisation_id = :organisation AND id = :code FOR NO KEY UPDATE
@@ -98,7 +125,8 @@ UPDATE codes c SET uses = (
 
 async def with_text(connection: AsyncConnection, organisation_id: UUID, wanted: Collection[str]) -> list[StoredCode]:
     """The codes of any kind with these normalised texts."""
-    return _stored(await connection.execute(_WITH_TEXT, {"organisation": organisation_id, "codes": list(wanted)}))
+    rows = await connection.execute(_WITH_TEXT, {"organisation": organisation_id, "codes": list(wanted)})
+    return [StoredCode(_chosen(row), row.uses, row.is_free) for row in rows]
 
 
 async def access_codes(
@@ -117,15 +145,21 @@ async def custom_codes(
 
 
 async def custom_pages(
-    connection: AsyncConnection, organisation_id: UUID, offers: Collection[UUID], after: UUID | None, most: int
+    connection: AsyncConnection, organisation_id: UUID, offers: Collection[UUID], page: Page
 ) -> list[StoredCode]:
-    """Of each promotional code the ``most`` custom codes after a code's id, in the order of their making, with uses."""
-    parameters = {"organisation": organisation_id, "offers": list(offers), "after": after, "most": most}
-    return _stored(await connection.execute(_CUSTOM_PAGES, parameters))
+    """Of each promotional code that page of its custom codes, in the order of their making, with uses."""
+    bounds = {"after": page.after, "before": page.before, "most": page.most}
+    parameters = {"organisation": organisation_id, "offers": list(offers), **bounds}
+    statement = _LAST_CUSTOM_PAGES if page.backwards else _CUSTOM_PAGES
+    return _stored(await connection.execute(statement, parameters))
 
 
 async def add(connection: AsyncConnection, organisation_id: UUID, code: ChosenCode) -> bool:
-    """Adds a code, and counts it, unless its text is some code's of the organisation already; whether it did."""
+    """Adds a code, and counts it, unless its text is some code's of the organisation already that is not free.
+
+    Whether it did.
+    """
+    await give_up(connection, organisation_id, [code.code])
     values = {"organisation_id": organisation_id} | {field.name: getattr(code, field.name) for field in fields(code)}
     statement = insert(codes).values(values).on_conflict_do_nothing(index_elements=["organisation_id", "code"])
     if (await connection.execute(statement.returning(codes.c.id))).first() is None:
@@ -133,6 +167,14 @@ async def add(connection: AsyncConnection, organisation_id: UUID, code: ChosenCo
     added = await chosen_counts.standings(connection, organisation_id, [code.id])
     await chosen_counts.move(connection, organisation_id, (), added.values())
     return True
+
+
+async def give_up(connection: AsyncConnection, organisation_id: UUID, wanted: Collection[str]) -> None:
+    """Has the codes of CLOSED offers with these texts give them up, to be another offer's; they stay in history.
+
+    To be followed by the codes that take them over, in the same transaction.
+    """
+    await connection.execute(_GIVE_UP, {"organisation": organisation_id, "codes": list(wanted)})
 
 
 async def save(connection: AsyncConnection, organisation_id: UUID, rows: Sequence[ChosenCode]) -> None:

@@ -7,19 +7,22 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, Row, Select, Text, any_, bindparam, literal_column, select, text
+from sqlalchemy import ARRAY, Row, Select, Text, any_, bindparam, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.core.tables import codes as table
 
 
 class CodeStatus(StrEnum):
-    """Where a code is in its life. Custom and access codes, which serve many, are AVAILABLE or INVALIDATED."""
+    """Where a code is in its life. Custom and access codes, which serve many, are AVAILABLE, SWITCHED_OFF (for now, or
+    because another access code has taken their place) or INVALIDATED; only they can be SWITCHED_OFF.
+    """
 
     AVAILABLE = "AVAILABLE"
     HELD = "HELD"
     USED = "USED"
     INVALIDATED = "INVALIDATED"
+    SWITCHED_OFF = "SWITCHED_OFF"
 
 
 class CodeKind(StrEnum):
@@ -92,7 +95,7 @@ _LEFT_BEFORE = "CASE WHEN found.status IN ('AVAILABLE', 'HELD') THEN coalesce(c.
 _INVALIDATE = text(f"""
 WITH found AS (
     SELECT id, status FROM codes
-    WHERE organisation_id = :organisation AND code = :code AND status IN ('AVAILABLE', 'HELD')
+    WHERE organisation_id = :organisation AND code = :code AND status IN ('AVAILABLE', 'HELD', 'SWITCHED_OFF')
         AND (CAST(:contact AS uuid) IS NULL OR contact_id = :contact)
     FOR NO KEY UPDATE
 )
@@ -106,7 +109,8 @@ RETURNING c.*, {_LEFT_BEFORE} AS uses_left, found.status AS status_before
 _INVALIDATE_MANY = text(f"""
 WITH found AS (
     SELECT id, status FROM codes
-    WHERE organisation_id = :organisation AND id = ANY(CAST(:ids AS uuid[])) AND status IN ('AVAILABLE', 'HELD')
+    WHERE organisation_id = :organisation AND id = ANY(CAST(:ids AS uuid[]))
+        AND status IN ('AVAILABLE', 'HELD', 'SWITCHED_OFF')
     ORDER BY id FOR NO KEY UPDATE
 )
 UPDATE codes c SET status = 'INVALIDATED', basket_id = NULL,
@@ -116,8 +120,8 @@ RETURNING c.id, c.kind, c.offer_id, c.contact_id, {_LEFT_BEFORE} AS uses_left,
     found.status AS status_before
 """)
 
-# A ticket knows the code that opened its advantage. A promotional code covers what its order has of its offer: an order
-# has one code of it at most.
+# A ticket knows the code that opened its advantage. A promotional code covers what its order has of its offer, and so
+# does each further code of it.
 _TICKETS_CONTROLLED = text("""
 SELECT c.id, count(*)::integer AS scanned FROM codes c
 JOIN LATERAL (
@@ -171,12 +175,6 @@ async def tickets_controlled(
     return {row.id: row.scanned for row in await connection.execute(_TICKETS_CONTROLLED, parameters)}
 
 
-async def has_custom(connection: AsyncConnection, organisation: UUID, offer: UUID) -> bool:
-    """Whether a promotional code is entered by chosen codes."""
-    query = _select(organisation).where(table.c.offer_id == offer, table.c.kind == literal_column("'CUSTOM'"))
-    return bool(await connection.scalar(select(query.exists())))
-
-
 async def invalidate(
     connection: AsyncConnection,
     organisation: UUID,
@@ -187,7 +185,7 @@ async def invalidate(
     reason: str,
     now: datetime,
 ) -> tuple[Code, Invalidated] | None:
-    """Invalidates an AVAILABLE or HELD code, whichever basket holds it; the code, and what it was before.
+    """Invalidates an AVAILABLE, HELD or SWITCHED_OFF code, whichever basket holds it; the code, and what it was before.
 
     None where there is no such code, or none in such a state, or it was not made for ``contact`` where that is given.
     """
@@ -206,7 +204,7 @@ async def invalidate(
 async def invalidate_many(
     connection: AsyncConnection, organisation: UUID, ids: Sequence[UUID], *, actor: str, reason: str, now: datetime
 ) -> list[Invalidated]:
-    """Invalidates those that are AVAILABLE or HELD, whichever baskets hold them; leaves the others alone."""
+    """Invalidates those that are AVAILABLE, HELD or SWITCHED_OFF, whichever baskets hold them; leaves others alone."""
     parameters = {"organisation": organisation, "ids": list(ids), "actor": actor, "reason": reason, "now": now}
     return [_invalidated(row) for row in await connection.execute(_INVALIDATE_MANY, parameters)]
 
@@ -239,6 +237,7 @@ def _narrowed(query: Select[Any], contact: UUID | None) -> Select[Any]:
 
 def code_of(row: Row[Any]) -> Code:
     """The code that a row of its table holds."""
+    is_invalidated = row.status == CodeStatus.INVALIDATED
     return Code(
         id=row.id,
         code=row.code,
@@ -251,8 +250,8 @@ def code_of(row: Row[Any]) -> Code:
         order=row.order_id,
         used_at=row.used_at,
         used_by=row.used_by,
-        invalidated_at=row.invalidated_at,
-        invalidated_by=row.invalidated_by,
+        invalidated_at=row.invalidated_at if is_invalidated else None,
+        invalidated_by=row.invalidated_by if is_invalidated else None,
         invalidation_reason=row.invalidation_reason,
         uses=int(row.status == CodeStatus.USED),
         held=int(row.status == CodeStatus.HELD),

@@ -9,6 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from db.codes.chosen_codes import IS_FREE
 from db.core.driver import UniqueViolation, copied, driver_within
 
 TWICE: Final = "code_twice_in_list"
@@ -40,6 +41,8 @@ SELECT number, shown, first_value(number) OVER lines AS first, first_value(shown
     row_number() OVER lines AS place
 FROM import_lines WHERE code IS NOT NULL WINDOW lines AS (PARTITION BY code ORDER BY number)
 """
+# Codes that are another's already; those of CLOSED offers are not in the way.
+_TAKEN: Final = f"c.organisation_id = :organisation AND c.code = l.code AND NOT {IS_FREE}"
 _PROBLEMS = text(f"""
 SELECT number, shown, problem, NULL::integer AS first, NULL AS other, NULL AS code
 FROM import_lines WHERE problem IS NOT NULL
@@ -47,14 +50,23 @@ UNION ALL
 SELECT number, shown, :twice, first, other, NULL FROM ({_DOUBLES}) doubles WHERE place > 1 AND :named
 UNION ALL
 SELECT l.number, l.shown, :known, NULL, c.shown, c.code
-FROM import_lines l JOIN codes c ON c.organisation_id = :organisation AND c.code = l.code WHERE :named
+FROM import_lines l JOIN codes c ON {_TAKEN} WHERE :named
 ORDER BY number
 """)
 _SKIP = text(f"""
 DELETE FROM import_lines l WHERE l.code IS NOT NULL AND (
     l.number IN (SELECT number FROM ({_DOUBLES}) doubles WHERE place > 1)
-    OR EXISTS (SELECT FROM codes c WHERE c.organisation_id = :organisation AND c.code = l.code)
+    OR EXISTS (SELECT FROM codes c WHERE {_TAKEN})
 )
+""")
+# From the few codes that are free to the lines, which may be millions, and not the other way round.
+_TAKE_OVER = text(f"""
+WITH free AS MATERIALIZED (
+    SELECT c.id, c.code FROM codes c WHERE c.organisation_id = :organisation AND {IS_FREE}
+)
+UPDATE codes c SET code = c.code || ' ' || c.id, shown = coalesce(c.shown, c.code)
+FROM free f WHERE c.organisation_id = :organisation AND c.id = f.id AND c.code = f.code
+    AND f.code IN (SELECT code FROM import_lines)
 """)
 _ADD = text("""
 INSERT INTO codes (organisation_id, id, code, shown, kind, status, offer_id, batch_id, contact_id)
@@ -110,6 +122,7 @@ async def add(connection: AsyncConnection, organisation: UUID, batch: UUID, offe
     """Makes codes of all lines. Raises UniqueViolation where one of them has come to exist since the look."""
     parameters = {"organisation": organisation, "offer": offer, "batch": batch, "contact": contact}
     try:
+        await connection.execute(_TAKE_OVER, {"organisation": organisation})
         await connection.execute(_ADD, parameters)
     except IntegrityError as error:
         raise UniqueViolation from error

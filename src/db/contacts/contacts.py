@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Row, or_, select
+from sqlalchemy import Row, Select, or_, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from db.core.ids import next_id
+from db.core.keyset import MOST_COUNTED, Page, bounded_count, cut, in_order
 from db.core.tables import campaign_contacts, contact_indicators, contacts
 
 
@@ -45,25 +47,47 @@ async def with_code(connection: AsyncConnection, organisation: UUID, code: str) 
     return await connection.scalar(query)
 
 
+_MAKE_HOUSE = text("""
+INSERT INTO contacts (organisation_id, id, code, kind, name)
+SELECT id, :new, code, 'STRUCTURE', name FROM organisations WHERE id = :organisation
+ON CONFLICT (organisation_id, code) DO NOTHING
+""")
+_HOUSE = text("""
+SELECT c.id FROM organisations o JOIN contacts c ON c.organisation_id = o.id AND c.code = o.code
+WHERE o.id = :organisation
+""")
+
+
+async def house(connection: AsyncConnection, organisation: UUID) -> UUID:
+    """The contact that the organisation itself is, by its own code; a structure of its name where there is none yet."""
+    await connection.execute(_MAKE_HOUSE, {"organisation": organisation, "new": next_id()})
+    found = (await connection.execute(_HOUSE, {"organisation": organisation})).scalar_one()
+    return UUID(str(found))
+
+
 async def search(
-    connection: AsyncConnection,
-    organisation: UUID,
-    part: str | None,
-    kind: ContactKind | None,
-    *,
-    after: UUID | None,
-    limit: int,
+    connection: AsyncConnection, organisation: UUID, part: str | None, kind: ContactKind | None, page: Page
 ) -> list[Contact]:
     """Contacts in the order of their keys whose name, e-mail address or code has ``part`` in it, in any case."""
-    statement = select(contacts).where(contacts.c.organisation_id == organisation).order_by(contacts.c.id).limit(limit)
-    if after is not None:
-        statement = statement.where(contacts.c.id > after)
+    statement = cut(_found(select(contacts), organisation, part, kind), page, contacts.c.id)
+    return in_order((contact_of(row) for row in await connection.execute(statement)), page)
+
+
+async def count(
+    connection: AsyncConnection, organisation: UUID, part: str | None, kind: ContactKind | None
+) -> int | None:
+    """How many contacts ``search`` finds on all its pages; None where they are more than are counted."""
+    return await bounded_count(connection, _found(select(contacts.c.id), organisation, part, kind))
+
+
+def _found(query: Select[Any], organisation: UUID, part: str | None, kind: ContactKind | None) -> Select[Any]:
+    query = query.where(contacts.c.organisation_id == organisation)
     if kind is not None:
-        statement = statement.where(contacts.c.kind == kind)
+        query = query.where(contacts.c.kind == kind)
     if part:
         columns = (contacts.c.name, contacts.c.email, contacts.c.code)
-        statement = statement.where(or_(*(column.icontains(part, autoescape=True) for column in columns)))
-    return [contact_of(row) for row in await connection.execute(statement)]
+        query = query.where(or_(*(column.icontains(part, autoescape=True) for column in columns)))
+    return query
 
 
 async def targeting(
@@ -92,6 +116,46 @@ async def levels(connection: AsyncConnection, organisation: UUID, ids: Sequence[
     for contact, indicator, level in rows:
         indicators.setdefault(contact, {})[indicator] = level
     return indicators
+
+
+_TARGETS: Final = text("""
+SELECT wanted AS campaign, c.* FROM unnest(CAST(:campaigns AS uuid[])) wanted CROSS JOIN LATERAL (
+    SELECT contact_id FROM campaign_contacts
+    WHERE organisation_id = :organisation AND campaign_id = wanted
+        AND (CAST(:after AS uuid) IS NULL OR contact_id > :after)
+        AND (CAST(:before AS uuid) IS NULL OR contact_id < :before)
+    ORDER BY contact_id LIMIT :most
+) t JOIN contacts c ON c.organisation_id = :organisation AND c.id = t.contact_id ORDER BY c.id
+""")
+_LAST_TARGETS: Final = text(_TARGETS.text.replace("ORDER BY contact_id LIMIT", "ORDER BY contact_id DESC LIMIT"))
+_TARGET_SIZES: Final = text("""
+SELECT wanted AS campaign, (
+    SELECT count(*) FROM (
+        SELECT FROM campaign_contacts WHERE organisation_id = :organisation AND campaign_id = wanted LIMIT :most
+    ) counted
+) AS size FROM unnest(CAST(:campaigns AS uuid[])) wanted
+""")
+
+
+async def targets(
+    connection: AsyncConnection, organisation: UUID, campaigns: Sequence[UUID], page: Page
+) -> dict[UUID, list[Contact]]:
+    """Of each campaign that page of the contacts in its target, in the order of their keys."""
+    bounds = {"after": page.after, "before": page.before, "most": page.most}
+    parameters = {"organisation": organisation, "campaigns": list(campaigns), **bounds}
+    found: dict[UUID, list[Contact]] = {}
+    for row in await connection.execute(_LAST_TARGETS if page.backwards else _TARGETS, parameters):
+        found.setdefault(row.campaign, []).append(contact_of(row))
+    return found
+
+
+async def target_sizes(
+    connection: AsyncConnection, organisation: UUID, campaigns: Sequence[UUID]
+) -> dict[UUID, int | None]:
+    """How many contacts each campaign has in its target; None where they are more than are counted."""
+    parameters = {"organisation": organisation, "campaigns": list(campaigns), "most": MOST_COUNTED + 1}
+    rows = await connection.execute(_TARGET_SIZES, parameters)
+    return {row.campaign: row.size if row.size <= MOST_COUNTED else None for row in rows}
 
 
 def contact_of(row: Row[Any]) -> Contact:

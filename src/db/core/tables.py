@@ -178,6 +178,8 @@ performances = _owned(
     *_reference("product_id", "products"),
     _instant("starts_at"),
     Column("venue", Text, nullable=False),
+    # NULL is its start.
+    _instant("sale_ends_at", nullable=True),
 )
 rates = _owned(
     "rates",
@@ -253,6 +255,10 @@ offers = _owned(
     _name("internal_name"),
     _name("public_name"),
     Column("picture", Text),
+    Column("description", JSONB, nullable=False, server_default=text("'{}'")),
+    Column("terms", JSONB, nullable=False, server_default=text("'{}'")),
+    # Of a copy, the fields that could not be copied as they were and that nobody has given anew since.
+    Column("unfinished", ARRAY(Text), nullable=False, server_default=text("'{}'")),
     _instant("valid_from", nullable=True),
     _instant("valid_until", nullable=True),
     Column("channel_ids", ARRAY(Uuid), nullable=False, server_default=text("'{}'")),
@@ -271,6 +277,7 @@ offers = _owned(
     *_reference("indicator_id", "indicators", nullable=True),
     Column("indicator_level", Text),
     Column("tickets_per_code", Integer),
+    # Of both kinds; NULL is without limit.
     Column("sale_end_tolerance", Integer),
     # Promotional codes only.
     Column("minimum_basket", BigInteger, nullable=False, server_default=text("0")),
@@ -356,7 +363,8 @@ batches = _owned(
 # numbered in their last four bytes, so that the primary key has them side by side (db.codes.pages).
 codes = _owned(
     "codes",
-    # Normalised: upper case, no spaces or dashes, O as 0, I and L as 1.
+    # Normalised: upper case, no spaces or dashes, O as 0, I and L as 1. A chosen code of a closed offer, whose text
+    # another offer has taken over, has that text, a space and its own id: nobody can enter it, and its history stays.
     *_code(),
     # As it was chosen or imported; NULL for random codes, whose display follows from the code.
     Column("shown", Text),
@@ -373,12 +381,18 @@ codes = _owned(
     # Custom codes: orders and baskets that use it, and how many may.
     Column("uses", Integer, nullable=False, server_default=text("0")),
     Column("max_uses", Integer),
+    # When and by whom it was invalidated or switched off.
     _instant("invalidated_at", nullable=True),
     Column("invalidated_by", Text),
     Column("invalidation_reason", Text),
     CheckConstraint("kind IN ('SINGLE_USE', 'CUSTOM', 'ACCESS')", "kind"),
-    CheckConstraint("status IN ('AVAILABLE', 'HELD', 'USED', 'INVALIDATED')", "status"),
-    CheckConstraint("kind = 'SINGLE_USE' OR status IN ('AVAILABLE', 'INVALIDATED')", "single_use"),
+    CheckConstraint("status IN ('AVAILABLE', 'HELD', 'USED', 'INVALIDATED', 'SWITCHED_OFF')", "status"),
+    CheckConstraint(
+        "CASE WHEN kind = 'SINGLE_USE' THEN status <> 'SWITCHED_OFF' "
+        "ELSE status IN ('AVAILABLE', 'INVALIDATED', 'SWITCHED_OFF') END",
+        "single_use",
+    ),
+    CheckConstraint("kind <> 'SINGLE_USE' OR strpos(code, ' ') = 0", "taken_over"),
     CheckConstraint("(status = 'HELD') = (basket_id IS NOT NULL)", "held"),
     CheckConstraint("status <> 'USED' OR order_id IS NOT NULL", "used"),
     CheckConstraint("uses >= 0 AND uses <= max_uses", "uses"),
@@ -429,6 +443,9 @@ baskets = _owned(
     Column("client", Text),
     # Of all lines.
     Column("tickets", Integer, nullable=False, server_default=text("0")),
+    # Codes entered that there are not, in the window that ends then.
+    Column("unknown_codes", Integer, nullable=False, server_default=text("0")),
+    _instant("unknown_codes_until", nullable=True),
     # The price given and held, as services.baskets.stored_pricing writes it: JSON that is never looked into here.
     Column("pricing", Text, nullable=False),
     _now("created_at"),

@@ -79,6 +79,9 @@ class OfferRow:
     internal_name: dict[str, str]
     public_name: dict[str, str]
     picture: str | None
+    description: dict[str, str]
+    terms: dict[str, str]
+    unfinished: Sequence[str]
     valid_from: datetime | None
     valid_until: datetime | None
     channel_ids: Sequence[UUID]
@@ -137,6 +140,7 @@ WHERE organisation_id = :organisation AND id = :offer FOR NO KEY UPDATE
 _HELD = text("""
 SELECT kind, state, target_type FROM offers WHERE organisation_id = :organisation AND id = :offer FOR SHARE
 """)
+_IS_CLOSED = text("SELECT state = 'CLOSED' FROM offers WHERE organisation_id = :organisation AND id = :offer")
 _LOCK_ALL = text("""
 SELECT FROM offers WHERE organisation_id = :organisation ORDER BY id FOR NO KEY UPDATE
 """)
@@ -191,6 +195,11 @@ async def hold(connection: AsyncConnection, organisation_id: UUID, offer: UUID) 
     """An offer, kept from all changes until the transaction ends; its sales go on, and others may hold it too."""
     row = (await connection.execute(_HELD, {"organisation": organisation_id, "offer": offer})).one_or_none()
     return None if row is None else OfferNature(OfferKind(row.kind), row.state, row.target_type)
+
+
+async def is_closed(connection: AsyncConnection, organisation_id: UUID, offer: UUID) -> bool:
+    """Whether an offer is CLOSED, which it then stays."""
+    return bool(await connection.scalar(_IS_CLOSED, {"organisation": organisation_id, "offer": offer}))
 
 
 async def lock_all(connection: AsyncConnection, organisation_id: UUID) -> None:

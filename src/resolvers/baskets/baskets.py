@@ -135,13 +135,16 @@ class CancelBasketInput:
 
 CreateBasketResult = Annotated[Basket | InvalidInput | NotFound | Conflict, strawberry.union("CreateBasketResult")]
 ApplyAdvantageCodeResult = Annotated[
-    AdvantageCodeApplied | CodeRefused | NotFound | Conflict, strawberry.union("ApplyAdvantageCodeResult")
+    AdvantageCodeApplied | CodeRefused | InvalidInput | NotFound | Conflict,
+    strawberry.union("ApplyAdvantageCodeResult"),
 ]
-RemoveAdvantageCodeResult = Annotated[Basket | NotFound | Conflict, strawberry.union("RemoveAdvantageCodeResult")]
+RemoveAdvantageCodeResult = Annotated[
+    Basket | InvalidInput | NotFound | Conflict, strawberry.union("RemoveAdvantageCodeResult")
+]
 UpdateBasketResult = Annotated[
     Basket | CodeRefused | InvalidInput | NotFound | Conflict, strawberry.union("UpdateBasketResult")
 ]
-CancelBasketResult = Annotated[Basket | NotFound | Conflict, strawberry.union("CancelBasketResult")]
+CancelBasketResult = Annotated[Basket | InvalidInput | NotFound | Conflict, strawberry.union("CancelBasketResult")]
 
 
 @strawberry.type

@@ -11,7 +11,7 @@ from resolvers.runtime.asked_by_id import AskedById
 from resolvers.runtime.context import Context, Info
 from resolvers.runtime.enums import CancellationPolicy
 from resolvers.runtime.errors import Conflict, InvalidInput, NotFound
-from resolvers.runtime.ids import Ids
+from resolvers.runtime.ids import decode_all
 from resolvers.runtime.scalars import Money, money
 from services.baskets import cancellations as services
 
@@ -92,9 +92,7 @@ class CancellationsQuery:
     ) -> CancellationPreview:
         context = info.context
         order = await order_named(context, order_id, ("orderId",))
-        ids = Ids()
-        tickets = None if ticket_ids is None else ids.all(ticket_ids, "Ticket", path=("ticketIds",))
-        ids.check()
+        tickets = None if ticket_ids is None else decode_all(ticket_ids, "Ticket", path=("ticketIds",))
         row = await context.services.cancellations.preview(await context.viewer(), order, tickets)
         return await CancellationPreview.of(row, context)
 
@@ -143,9 +141,7 @@ class CancellationsMutation:
     async def cancel_tickets(self, info: Info, input: CancelTicketsInput) -> CancelTicketsResult:  # noqa: A002
         context = info.context
         order = await order_named(context, input.order_id, ("orderId",))
-        ids = Ids()
-        tickets = ids.all(input.ticket_ids, "Ticket", path=("ticketIds",))
-        ids.check()
+        tickets = decode_all(input.ticket_ids, "Ticket", path=("ticketIds",))
         await context.services.cancellations.cancel_tickets(
             await context.viewer(), order, tickets, input.reason, context.now, input.idempotency_key
         )

@@ -1,6 +1,6 @@
 """Lists of orders: for the staff by all that they know of one, for a contact their own."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Final, NamedTuple
 from uuid import UUID
@@ -10,31 +10,19 @@ import strawberry
 from resolvers.baskets.orders import Order
 from resolvers.contacts.contacts import Contact, Viewer
 from resolvers.runtime.additions import add_field
-from resolvers.runtime.connections import Connection, InstantAndKey, Window, connection, window
+from resolvers.runtime.connections import Connection, Count, InstantAndKey, Window, connection, window
 from resolvers.runtime.context import Context, Info
 from resolvers.runtime.ids import OFFER, Ids
 from services.baskets import orders as services
-from services.baskets.order_search import MOST_COUNTED, OrderQuestion, Place
+from services.baskets.order_search import OrderQuestion, Place
 from services.baskets.orders import OrderState
-
-Count = Callable[[], Awaitable[int | None]]
-
-
-@strawberry.type(description="Orders, the last one first.")
-class OrderConnection(Connection[Order]):
-    count: strawberry.Private[Count]
-
-    @strawberry.field(description=f"Of all pages together; null where there are more than {MOST_COUNTED:,}.")
-    async def total_count(self) -> int | None:
-        return await self.count()
 
 
 async def _connection(
     context: Context, rows: Sequence[services.Order], page: Window[InstantAndKey], count: Count
-) -> OrderConnection:
+) -> Connection[Order]:
     nodes = {row.id: await Order.of(row, context) for row in rows[: page.first]}
-    found = connection(rows, page, lambda row: nodes[row.id], lambda row: InstantAndKey(row.confirmed_at, row.id))
-    return OrderConnection(edges=found.edges, page_info=found.page_info, count=count)
+    return connection(rows, page, lambda row: nodes[row.id], lambda row: InstantAndKey(row.confirmed_at, row.id), count)
 
 
 def _place(page: Window[InstantAndKey]) -> Place | None:
@@ -51,7 +39,7 @@ class _Page(NamedTuple):
 
 async def _of_contact(
     context: Context, contact: UUID | None, first: int | None, after: str | None
-) -> OrderConnection | None:
+) -> Connection[Order] | None:
     """A page of a contact's orders; None where there is no contact."""
     page = window(first, after, InstantAndKey.read)
     if contact is None:
@@ -85,13 +73,13 @@ After = Annotated[str | None, strawberry.argument(description="Those after the e
 
 async def _orders_of_contact(
     contact: strawberry.Parent[Contact], info: Info, first: First = None, after: After = None
-) -> OrderConnection:
+) -> Connection[Order]:
     found = await _of_contact(info.context, contact.key, first, after)
     assert found is not None  # noqa: S101 - there is a contact
     return found
 
 
-async def _orders_of_viewer(info: Info, first: First = None, after: After = None) -> OrderConnection | None:
+async def _orders_of_viewer(info: Info, first: First = None, after: After = None) -> Connection[Order] | None:
     return await _of_contact(info.context, (await info.context.viewer()).contact, first, after)
 
 
@@ -140,7 +128,7 @@ class OrderListsQuery:
         state: Annotated[OrderState | None, strawberry.argument(description="In this state now.")] = None,
         first: First = None,
         after: After = None,
-    ) -> OrderConnection:
+    ) -> Connection[Order]:
         context = info.context
         viewer = await context.viewer()
         page = window(first, after, InstantAndKey.read)

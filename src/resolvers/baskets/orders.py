@@ -22,7 +22,7 @@ from resolvers.offers.offers import Advantage, advantage_of
 from resolvers.runtime.asked_by_id import AskedById
 from resolvers.runtime.context import Context, Info
 from resolvers.runtime.enums import CancellationPolicy
-from resolvers.runtime.errors import CodeRefused, Conflict, NotFound
+from resolvers.runtime.errors import CodeRefused, Conflict, InvalidInput, NotFound
 from resolvers.runtime.ids import Node, decode, encode
 from resolvers.runtime.scalars import Money, money
 from services.baskets import orders as order_services
@@ -280,7 +280,9 @@ class ConfirmBasketInput:
     idempotency_key: str | None = None
 
 
-ConfirmBasketResult = Annotated[Order | CodeRefused | NotFound | Conflict, strawberry.union("ConfirmBasketResult")]
+ConfirmBasketResult = Annotated[
+    Order | CodeRefused | InvalidInput | NotFound | Conflict, strawberry.union("ConfirmBasketResult")
+]
 
 
 @strawberry.type

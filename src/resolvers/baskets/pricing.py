@@ -9,12 +9,12 @@ import strawberry
 from resolvers.catalogue.catalogue import AudienceSubCategory, Performance, Product, SeatCategory
 from resolvers.offers.offers import Advantage, Offer, advantage_of, offer_of
 from resolvers.runtime.context import Context
-from resolvers.runtime.errors import Refusal, refusals
-from resolvers.runtime.ids import Ids, encode
+from resolvers.runtime.ids import Ids, decode, encode
+from resolvers.runtime.refusals import Reader, Refusal, refusals
 from resolvers.runtime.scalars import Money, money
 from services.baskets.basket_input import MAXIMUM_LINES, BasketChange, BasketRequest, LineRequest
 from services.catalogue.snapshot import Catalogue
-from services.core.texts import Language, text
+from services.core.texts import text
 from services.core.unset import UNSET
 from services.pricing import result
 
@@ -83,13 +83,14 @@ class BasketCode:
     refusals: list[Refusal]
 
     @classmethod
-    def of(cls, code: result.PricedCode, catalogue: Catalogue, language: Language) -> Self:
+    def of(cls, code: result.PricedCode, reader: Reader) -> Self:
+        catalogue = reader.catalogue
         return cls(
             code=code.text,
             offer=None if code.offer is None else offer_of(code.offer, catalogue),
             applied=code.applied,
             discount=money(code.discount, catalogue.organisation.currency),
-            refusals=refusals(code.refusals, catalogue, language),
+            refusals=refusals(code.refusals, reader),
         )
 
 
@@ -109,11 +110,12 @@ class BasketPricing:
     amount_due: Money = strawberry.field(description="total - balanceUsed")
 
     @classmethod
-    def of(cls, pricing: result.Pricing, catalogue: Catalogue, language: Language) -> Self:
+    def of(cls, pricing: result.Pricing, reader: Reader) -> Self:
+        catalogue = reader.catalogue
         currency = catalogue.organisation.currency
         return cls(
             lines=[PricedLine.of(line, catalogue) for line in pricing.lines],
-            codes=[BasketCode.of(code, catalogue, language) for code in pricing.codes],
+            codes=[BasketCode.of(code, reader) for code in pricing.codes],
             subtotal=money(pricing.subtotal, currency),
             advantage_discount=money(pricing.advantage_discount, currency),
             promotion_discount=money(pricing.promotion_discount, currency),
@@ -127,7 +129,7 @@ class BasketPricing:
 
 async def pricing_of(context: Context, pricing: result.Pricing) -> BasketPricing:
     """A price with the names of what it mentions."""
-    return BasketPricing.of(pricing, await context.catalogue(), context.language)
+    return BasketPricing.of(pricing, await Reader.of(context))
 
 
 def advantage_ids(chosen: Sequence[UUID] | None) -> list[strawberry.ID] | None:
@@ -205,9 +207,11 @@ class UpdateBasketInput:
     idempotency_key: str | None = None
 
     def read(self) -> tuple[UUID, BasketChange]:
-        """The basket and what is to change; raises WrongId with every id that is wrong. No lines clears them."""
+        """The basket and what is to change; raises NotFound for the basket, else WrongId with every id that is wrong.
+        No lines clears them.
+        """
+        basket = decode(self.basket_id, "Basket", path=("basketId",))
         ids = Ids()
-        basket = ids.read(self.basket_id, "Basket", path=("basketId",))
         lines = self.lines
         advantages = self.advantage_ids
         change = BasketChange(

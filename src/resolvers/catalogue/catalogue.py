@@ -76,19 +76,6 @@ class DeliveryMode(Named):
         )
 
 
-@strawberry.type(description="A marketing operation with a target of contacts.")
-class Campaign(Named):
-    code: str
-    starts_at: datetime
-    ends_at: datetime
-
-    @classmethod
-    def of(cls, row: services.Campaign) -> Self:
-        return cls(
-            id=encode("Campaign", row.id), names=row.name, code=row.code, starts_at=row.starts_at, ends_at=row.ends_at
-        )
-
-
 @strawberry.type(description="How customers reach the organisation; every sale happens at one of its points of sale.")
 class SalesChannel(Named):
     code: str
@@ -171,10 +158,16 @@ class Product(Named):
         return Season.of(self.catalogue.seasons[self.row.season_id])
 
     @strawberry.field(description="By start.")
-    def performances(self, first: int | None = None, after: str | None = None) -> Connection["Performance"]:
+    def performances(
+        self,
+        first: int | None = None,
+        after: str | None = None,
+        last: int | None = None,
+        before: str | None = None,
+    ) -> Connection["Performance"]:
         return connection_in_memory(
             self.row.performances,
-            window(first, after, InstantAndKey.read),
+            window(first, after, InstantAndKey.read, last=last, before=before),
             lambda row: Performance.of(row, self.catalogue),
             lambda row: InstantAndKey(row.starts_at, row.id),
         )
@@ -201,6 +194,10 @@ class Performance(Node):
     code: str
     starts_at: datetime
     venue: str
+    sale_ends_at: datetime = strawberry.field(
+        description="The last instant at which its tickets are sold, its start unless said otherwise; after it only "
+        "staff with SALES sell them."
+    )
     row: strawberry.Private[services.Performance]
     catalogue: strawberry.Private[Catalogue]
 
@@ -219,6 +216,7 @@ class Performance(Node):
             code=row.code,
             starts_at=row.starts_at,
             venue=row.venue,
+            sale_ends_at=row.sold_until,
             row=row,
             catalogue=catalogue,
         )
@@ -249,11 +247,6 @@ class CatalogueQuery:
         catalogue = await info.context.catalogue()
         return [AudienceSubCategory.of(row) for row in catalogue.audience_sub_categories.values()]
 
-    @strawberry.field(description="For staff.")
-    async def campaigns(self, info: Info) -> list[Campaign]:
-        (await info.context.viewer()).require_role()
-        return [Campaign.of(row) for row in (await info.context.catalogue()).campaigns.values()]
-
     @strawberry.field(description="In the order in which they were taken in.")
     async def products(
         self,
@@ -262,6 +255,8 @@ class CatalogueQuery:
         family: ProductFamily | None = None,
         first: int | None = None,
         after: str | None = None,
+        last: int | None = None,
+        before: str | None = None,
     ) -> Connection[Product]:
         catalogue = await info.context.catalogue()
         ids = Ids()
@@ -272,6 +267,5 @@ class CatalogueQuery:
             for row in catalogue.products.values()
             if season in {None, row.season_id} and family in {None, row.family}
         ]
-        return connection_in_memory(
-            rows, window(first, after, UUID), lambda row: Product.of(row, catalogue), lambda row: row.id
-        )
+        page = window(first, after, UUID, last=last, before=before)
+        return connection_in_memory(rows, page, lambda row: Product.of(row, catalogue), lambda row: row.id)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Annotated, Self
+from typing import Annotated, Final, Self
 from uuid import UUID
 
 import strawberry
@@ -20,6 +20,11 @@ from services.codes import batches as services
 from services.codes.batches import BatchFilter, BatchRequest, BatchState, DocumentType
 from services.codes.imports import ImportRequest, OnDuplicate
 from services.core.errors import NotFound as Missing
+
+_CONTACT: Final = (
+    "The structure that gets them. Codes of a promotional code may do without: they are then the organisation's own, "
+    "and `destination` says where their list goes."
+)
 
 strawberry.enum(BatchState, description="PENDING → GENERATING → SENDING → DONE, or FAILED with its reason.")
 strawberry.enum(DocumentType, description="What the contact is sent when its codes are made.")
@@ -57,7 +62,7 @@ class CodeBatch(Node):
     )
     row: strawberry.Private[services.Batch]
 
-    @strawberry.field
+    @strawberry.field(description="The structure that its codes are for; the organisation itself where none was named.")
     async def contact(self, info: Info) -> Contact:
         contact = await load_contact(info.context, self.row.contact)
         if contact is None:
@@ -150,8 +155,8 @@ class BatchesQuery:
 )
 class GenerateCodesInput:
     offer_id: strawberry.ID
-    contact_id: strawberry.ID
     quantity: int
+    contact_id: strawberry.ID = strawberry.field(default=strawberry.ID(""), description=_CONTACT)
     destination: str | None = strawberry.field(
         default=None, description="The contact's own e-mail address where left out."
     )
@@ -161,19 +166,16 @@ class GenerateCodesInput:
     idempotency_key: str | None = None
 
     def read(self) -> BatchRequest:
-        """The request with ids read; raises WrongId with every one that is wrong."""
-        ids = Ids()
-        request = BatchRequest(
-            offer=ids.read(self.offer_id, *OFFER, path=("offerId",)),
-            contact=ids.read(self.contact_id, "Contact", path=("contactId",)),
+        """The request with ids read; raises NotFound."""
+        return BatchRequest(
+            offer=decode(self.offer_id, *OFFER, path=("offerId",)),
+            contact=decode(self.contact_id, "Contact", path=("contactId",)) if self.contact_id else None,
             quantity=self.quantity,
             destination=self.destination,
             document_type=self.document_type,
             language=self.language,
             remark=self.remark,
         )
-        ids.check()
-        return request
 
 
 GenerateCodesResult = Annotated[CodeBatch | InvalidInput | NotFound | Conflict, strawberry.union("GenerateCodesResult")]
@@ -182,11 +184,11 @@ GenerateCodesResult = Annotated[CodeBatch | InvalidInput | NotFound | Conflict, 
 @strawberry.input
 class ImportCodesInput:
     offer_id: strawberry.ID
-    contact_id: strawberry.ID
     codes: list[str] = strawberry.field(
         description="The lines of a list with 1 to 10,000 codes; larger ones are for the command line. A line is a "
         "code, or has cells of which one is: header, comments (`# …`) and empty lines are left out."
     )
+    contact_id: strawberry.ID = strawberry.field(default=strawberry.ID(""), description=_CONTACT)
     remark: str | None = None
     accept_guessable: bool | None = strawberry.field(
         default=False, description="Whether codes may be taken in of which too many of those possible are good."
@@ -194,22 +196,19 @@ class ImportCodesInput:
     column: str | None = strawberry.field(
         default=None, description="The name of the codes' column in the list's header, where it is not the first."
     )
-    on_duplicate: OnDuplicate = OnDuplicate.REFUSE
+    on_duplicate: OnDuplicate | None = OnDuplicate.REFUSE
     idempotency_key: str | None = None
 
     def read(self) -> ImportRequest:
-        """The request with ids read; raises WrongId with every one that is wrong."""
-        ids = Ids()
-        request = ImportRequest(
-            offer=ids.read(self.offer_id, *OFFER, path=("offerId",)),
-            contact=ids.read(self.contact_id, "Contact", path=("contactId",)),
+        """The request with ids read; raises NotFound."""
+        return ImportRequest(
+            offer=decode(self.offer_id, *OFFER, path=("offerId",)),
+            contact=decode(self.contact_id, "Contact", path=("contactId",)) if self.contact_id else None,
             remark=self.remark,
             accept_guessable=bool(self.accept_guessable),
             column=self.column,
-            on_duplicate=self.on_duplicate,
+            on_duplicate=self.on_duplicate or OnDuplicate.REFUSE,
         )
-        ids.check()
-        return request
 
 
 @strawberry.input

@@ -13,20 +13,16 @@ from resolvers.contacts.contacts import Contact, load_contact
 from resolvers.offers.offers import Offer, offer_of
 from resolvers.runtime.connections import Connection, connection, goes_on, window
 from resolvers.runtime.context import Context, Info
-from resolvers.runtime.enums import Language
+from resolvers.runtime.enums import CodeStatus, Language
 from resolvers.runtime.errors import Conflict, InvalidInput, NotFound
 from resolvers.runtime.ids import OFFER, Ids, Node, decode, encode
 from services.catalogue.snapshot import Catalogue
 from services.codes import tracking as services
 from services.codes.invalidation import InvalidationSelection
 from services.codes.tracking import CodeFilter as Filter
-from services.codes.tracking import CodeKind, CodeStatus, shown
+from services.codes.tracking import CodeKind, shown
+from services.core.problems import within
 
-strawberry.enum(
-    CodeStatus,
-    description="AVAILABLE → HELD by one basket → USED by one order, or INVALIDATED. A chosen code is HELD or USED "
-    "once as many as may use it do: HELD while one of them is a basket, USED when all are orders.",
-)
 strawberry.enum(CodeKind, description="How a code came into being, and whom it serves.")
 _KINDS: Final = {
     CodeKind.SINGLE_USE: "Generated or imported in a batch; it serves one order.",
@@ -230,11 +226,12 @@ class CodesSelectionInput:
     codes: list[str] | None = strawberry.UNSET
 
     def read(self) -> InvalidationSelection:
-        """The selection with ids read; raises WrongId."""
+        """The selection with ids read; raises NotFound for a batch, WrongId for a filter."""
         if self.batch_id:
-            return InvalidationSelection(batch=decode(self.batch_id, "CodeBatch", path=("batchId",)))
+            return InvalidationSelection(batch=decode(self.batch_id, "CodeBatch", path=("selection", "batchId")))
         if self.filter:
-            return InvalidationSelection(filter=self.filter.read())
+            with within("selection"):
+                return InvalidationSelection(filter=self.filter.read())
         return InvalidationSelection(codes=tuple(self.codes or ()))
 
 

@@ -7,7 +7,7 @@ from uuid import UUID
 import strawberry
 
 from resolvers.catalogue.catalogue import PointOfSale
-from resolvers.runtime.connections import Connection, connection, window
+from resolvers.runtime.connections import Connection, Window, connection, window
 from resolvers.runtime.context import Context, Info
 from resolvers.runtime.enums import Audience, Language, StaffRole
 from resolvers.runtime.ids import Node, encode
@@ -95,6 +95,41 @@ async def _has_advantages(context: Context, keys: Sequence[UUID]) -> Mapping[UUI
     return await context.services.contacts.have_advantages(await context.catalogue(), keys, context.now)
 
 
+async def load_target(context: Context, campaign: UUID, page: Window[UUID]) -> Connection[Contact]:
+    """A page of the contacts in the target of a campaign, for staff."""
+    currency = (await context.catalogue()).organisation.currency
+    rows = await context.load(_targets, (campaign, page)) or ()
+    return connection(
+        rows,
+        page,
+        lambda row: Contact.of(row, currency),
+        lambda row: row.id,
+        lambda: target_size(context, campaign),
+    )
+
+
+async def target_size(context: Context, campaign: UUID) -> int | None:
+    """How many contacts are in the target of a campaign; None where they are more than are counted."""
+    return await context.load(_target_sizes, campaign)
+
+
+async def _targets(
+    context: Context, keys: Sequence[tuple[UUID, Window[UUID]]]
+) -> Mapping[tuple[UUID, Window[UUID]], Sequence[services.Contact]]:
+    """One query for each page that is asked for, whatever the number of campaigns."""
+    viewer = await context.viewer()
+    found: dict[tuple[UUID, Window[UUID]], Sequence[services.Contact]] = {}
+    for page in {page for _, page in keys}:
+        campaigns = [campaign for campaign, own in keys if own == page]
+        targets = await context.services.contacts.targets(viewer, campaigns, page)
+        found |= {(campaign, page): rows for campaign, rows in targets.items()}
+    return found
+
+
+async def _target_sizes(context: Context, keys: Sequence[UUID]) -> Mapping[UUID, int | None]:
+    return await context.services.contacts.target_sizes(await context.viewer(), keys)
+
+
 @strawberry.type(description="Who is asking, as the credentials say.")
 class Viewer:
     audience: Audience
@@ -127,10 +162,17 @@ class ContactsQuery:
         kind: ContactKind | None = None,
         first: int | None = None,
         after: str | None = None,
+        last: int | None = None,
+        before: str | None = None,
     ) -> Connection[Contact]:
-        page = window(first, after, UUID)
+        page = window(first, after, UUID, last=last, before=before)
+        viewer = await info.context.viewer()
         currency = (await info.context.catalogue()).organisation.currency
-        rows = await info.context.services.contacts.search(
-            await info.context.viewer(), search, kind, after=page.after, limit=page.first + 1
+        rows = await info.context.services.contacts.search(viewer, search, kind, page)
+        return connection(
+            rows,
+            page,
+            lambda row: Contact.of(row, currency),
+            lambda row: row.id,
+            lambda: info.context.services.contacts.count(viewer, search, kind),
         )
-        return connection(rows, page, lambda row: Contact.of(row, currency), lambda row: row.id)

@@ -1,29 +1,37 @@
 """Configuring offers."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated
 from uuid import UUID
 
 import strawberry
 
 from resolvers.offers.inputs import (
+    FORMER,
     CreateAdvantageInput,
     CreatePromotionalCodeInput,
     UpdateAdvantageInput,
     UpdatePromotionalCodeInput,
 )
-from resolvers.offers.offers import Advantage, Offer, PromotionalCode, advantage_of, offer_of
+from resolvers.offers.offers import Advantage, Offer, PromotionalCode, advantage_of, offer_of, promotional_code_of
 from resolvers.offers.part_inputs import as_is, given
 from resolvers.offers.target_and_benefit import Indicator
 from resolvers.runtime.context import Context, Info
 from resolvers.runtime.enums import OfferState
-from resolvers.runtime.errors import Conflict, InvalidInput, NotFound
-from resolvers.runtime.ids import OFFER, decode
+from resolvers.runtime.errors import Conflict, InputProblem, InvalidInput, NotFound, problem_of
+from resolvers.runtime.ids import OFFER, Ids, decode, decode_named
+from services.core.errors import NotFound as NotFoundFailure
+from services.offers.copying import CopyRequest, left_out
 
 
 @strawberry.input(description="Adds a chosen code to a promotional code; `maxUses` counts orders.")
 class AddCustomCodeInput:
-    promotional_code_id: strawberry.ID
     code: str
+    offer_id: strawberry.ID | None = strawberry.field(default=None, description="The promotional code.")
+    promotional_code_id: strawberry.ID = strawberry.field(
+        default=strawberry.ID(""), description="The same as `offerId`.", deprecation_reason=FORMER
+    )
     max_uses: int | None = None
     idempotency_key: str | None = None
 
@@ -33,8 +41,11 @@ class AddCustomCodeInput:
     "is any number)."
 )
 class UpdateCustomCodeInput:
-    promotional_code_id: strawberry.ID
     code: str
+    offer_id: strawberry.ID | None = strawberry.field(default=None, description="The promotional code.")
+    promotional_code_id: strawberry.ID = strawberry.field(
+        default=strawberry.ID(""), description="The same as `offerId`.", deprecation_reason=FORMER
+    )
     active: bool | None = None
     max_uses: int | None = strawberry.UNSET
     idempotency_key: str | None = None
@@ -48,9 +59,36 @@ class ChangeOfferStateInput:
     idempotency_key: str | None = None
 
 
-@strawberry.type
+@strawberry.type(description="The offer in its new state; the copy, where one was made.")
 class OfferStateChanged:
     offer: Offer
+    left_out: list[InputProblem] = strawberry.field(
+        description="What a copy does not have of its original, at the fields of `update…` that would give it; empty "
+        "for other changes."
+    )
+
+
+@strawberry.input(
+    description="The same offer once more, as a draft: its own code, and another season where asked for. Codes to "
+    "enter are not copied."
+)
+class CopyOfferInput:
+    offer_id: strawberry.ID = strawberry.field(description="The original, in any state.")
+    code: str = strawberry.field(description="What staff will know the copy by, as of a new offer.")
+    season_id: strawberry.ID | None = strawberry.field(
+        default=None, description="Of an advantage, the season that the copy is for; its own where left out."
+    )
+    idempotency_key: str | None = strawberry.field(
+        default=None, description="The same key with the same input has one effect and one answer."
+    )
+
+    def read(self) -> CopyRequest:
+        """The request with ids read; raises NotFound for the offer, WrongId for the season."""
+        ids = Ids()
+        offer = decode(self.offer_id, *OFFER, path=("offerId",))
+        season = ids.maybe(self.season_id, "Season", path=("seasonId",))
+        ids.check()
+        return CopyRequest(offer, self.code, season)
 
 
 SaveAdvantageResult = Annotated[Advantage | InvalidInput | NotFound | Conflict, strawberry.union("SaveAdvantageResult")]
@@ -66,6 +104,8 @@ UpdateCustomCodeResult = Annotated[
 ChangeOfferStateResult = Annotated[
     OfferStateChanged | InvalidInput | NotFound | Conflict, strawberry.union("ChangeOfferStateResult")
 ]
+
+CopyOfferResult = Annotated[OfferStateChanged | InvalidInput | NotFound | Conflict, strawberry.union("CopyOfferResult")]
 
 
 @strawberry.type
@@ -92,14 +132,15 @@ class ConfigurationMutation:
     )
     async def update_advantage(self, info: Info, input: UpdateAdvantageInput) -> SaveAdvantageResult:  # noqa: A002
         context = info.context
-        key = await context.services.configuration.update_advantage(
-            await context.viewer(),
-            decode(input.id, "Advantage", path=("id",)),
-            input.read(),
-            context.now,
-            expected_version=input.expected_version,
-            key=input.idempotency_key,
-        )
+        with _named(input.offer_id, "id"):
+            key = await context.services.configuration.update_advantage(
+                await context.viewer(),
+                decode_named(input.offer_id, ("id", input.id), "Advantage", path=("offerId",)),
+                input.read(),
+                context.now,
+                expected_version=input.expected_version,
+                key=input.idempotency_key,
+            )
         return await _advantage(context, key)
 
     @strawberry.mutation(description="Makes a promotional code, a DRAFT without codes to enter.")
@@ -124,46 +165,50 @@ class ConfigurationMutation:
         input: UpdatePromotionalCodeInput,  # noqa: A002
     ) -> SavePromotionalCodeResult:
         context = info.context
-        key = await context.services.configuration.update_promotional_code(
-            await context.viewer(),
-            decode(input.id, "PromotionalCode", path=("id",)),
-            input.read(),
-            context.now,
-            expected_version=input.expected_version,
-            key=input.idempotency_key,
-        )
+        with _named(input.offer_id, "id"):
+            key = await context.services.configuration.update_promotional_code(
+                await context.viewer(),
+                decode_named(input.offer_id, ("id", input.id), "PromotionalCode", path=("offerId",)),
+                input.read(),
+                context.now,
+                expected_version=input.expected_version,
+                key=input.idempotency_key,
+            )
         return await _promotional_code(context, key)
 
     @strawberry.mutation(description="Adds a code that customers may enter at once, if the promotional code runs.")
     async def add_custom_code(self, info: Info, input: AddCustomCodeInput) -> AddCustomCodeResult:  # noqa: A002
         context = info.context
-        key = await context.services.custom_codes.add(
-            await context.viewer(),
-            decode(input.promotional_code_id, "PromotionalCode", path=("promotionalCodeId",)),
-            input.code,
-            input.max_uses,
-            context.now,
-            input.idempotency_key,
-        )
+        with _named(input.offer_id, "promotionalCodeId"):
+            key = await context.services.custom_codes.add(
+                await context.viewer(),
+                _promotion_key(input),
+                input.code,
+                input.max_uses,
+                context.now,
+                input.idempotency_key,
+            )
         return await _promotional_code(context, key)
 
     @strawberry.mutation(description="Baskets that use a code already keep their price until they expire.")
     async def update_custom_code(self, info: Info, input: UpdateCustomCodeInput) -> UpdateCustomCodeResult:  # noqa: A002
         context = info.context
-        key = await context.services.custom_codes.update(
-            await context.viewer(),
-            decode(input.promotional_code_id, "PromotionalCode", path=("promotionalCodeId",)),
-            input.code,
-            context.now,
-            active=input.active,
-            max_uses=given(input.max_uses, as_is),
-            key=input.idempotency_key,
-        )
+        with _named(input.offer_id, "promotionalCodeId"):
+            key = await context.services.custom_codes.update(
+                await context.viewer(),
+                _promotion_key(input),
+                input.code,
+                context.now,
+                active=input.active,
+                max_uses=given(input.max_uses, as_is),
+                key=input.idempotency_key,
+            )
         return await _promotional_code(context, key)
 
     @strawberry.mutation(
-        description="DRAFT → VALIDATED → RUNNING ⇄ SUSPENDED → CLOSED. To VALIDATED and to RUNNING, InvalidInput lists "
-        "everything that is missing, at the field of the update that would mend it."
+        description="DRAFT → VALIDATED → RUNNING ⇄ SUSPENDED → CLOSED; what never ran is discarded: DRAFT or "
+        "VALIDATED → CLOSED. The chosen codes of a CLOSED offer are free for another one. To VALIDATED and to RUNNING, "
+        "InvalidInput lists everything that is missing, at the field of the update that would mend it."
     )
     async def change_offer_state(self, info: Info, input: ChangeOfferStateInput) -> ChangeOfferStateResult:  # noqa: A002
         context = info.context
@@ -175,7 +220,37 @@ class ConfigurationMutation:
             expected_version=input.expected_version,
             key=input.idempotency_key,
         )
-        return OfferStateChanged(offer=await _offer(context, key))
+        return OfferStateChanged(offer=await _offer(context, key), left_out=[])
+
+    @strawberry.mutation(
+        description="Makes a copy of an offer, a DRAFT. What an advantage names of the original's season stays out of "
+        "a copy for another one: its scope or limits are then to be given anew before it is validated."
+    )
+    async def copy_offer(self, info: Info, input: CopyOfferInput) -> CopyOfferResult:  # noqa: A002
+        context, request = info.context, input.read()
+        key = await context.services.configuration.copy(
+            await context.viewer(), request, context.now, input.idempotency_key
+        )
+        offer = await _offer(context, key)
+        original = offer.catalogue.offer_details[request.offer]
+        missing = [problem_of(each, context.language) for each in left_out(original, request.season, offer.catalogue)]
+        return OfferStateChanged(offer=offer, left_out=missing)
+
+
+def _promotion_key(given_input: AddCustomCodeInput | UpdateCustomCodeInput) -> UUID:
+    former = ("promotionalCodeId", given_input.promotional_code_id)
+    return decode_named(given_input.offer_id, former, "PromotionalCode", path=("offerId",))
+
+
+@contextmanager
+def _named(offer_id: str | None, former: str) -> Iterator[None]:
+    """Has an offer that is not there named as the client named it."""
+    try:
+        yield
+    except NotFoundFailure as failure:
+        if offer_id is not None and failure.path == (former,):
+            failure.path = ("offerId",)
+        raise
 
 
 async def _offer(context: Context, key: UUID) -> Advantage | PromotionalCode:
@@ -190,7 +265,5 @@ async def _advantage(context: Context, key: UUID) -> Advantage:
 
 
 async def _promotional_code(context: Context, key: UUID) -> PromotionalCode:
-    offer = await _offer(context, key)
-    if not isinstance(offer, PromotionalCode):
-        raise TypeError(f"offer {key} is no promotional code")
-    return offer
+    context.renew()
+    return promotional_code_of(key, await context.catalogue())

@@ -9,10 +9,8 @@ import strawberry
 from resolvers.offers.offers import Offer, offer_of
 from resolvers.runtime.connections import Connection, connection, window
 from resolvers.runtime.context import Info
-from resolvers.runtime.enums import Language
-from resolvers.runtime.errors import Refusal, refusals
 from resolvers.runtime.ids import OFFER, Ids
-from services.catalogue.snapshot import Catalogue
+from resolvers.runtime.refusals import Reader, Refusal, refusals
 from services.offers import eligibility as services
 from services.offers.eligibility import EligibilityRequest
 
@@ -24,11 +22,11 @@ class OfferEligibility:
     refusals: list[Refusal]
 
     @classmethod
-    def of(cls, answer: services.OfferEligibility, catalogue: Catalogue, language: Language) -> Self:
+    def of(cls, answer: services.OfferEligibility, reader: Reader) -> Self:
         return cls(
-            offer=offer_of(answer.offer, catalogue),
+            offer=offer_of(answer.offer, reader.catalogue),
             eligible=answer.is_eligible,
-            refusals=refusals(answer.refusals, catalogue, language),
+            refusals=refusals(answer.refusals, reader),
         )
 
 
@@ -56,6 +54,8 @@ class EligibilityQuery:
         include_ineligible: bool = False,
         first: int | None = None,
         after: str | None = None,
+        last: int | None = None,
+        before: str | None = None,
     ) -> Connection[OfferEligibility]:
         context = info.context
         ids = Ids()
@@ -71,13 +71,13 @@ class EligibilityQuery:
             include_ineligible=include_ineligible,
         )
         ids.check()
-        page = window(first, after, UUID)
-        found = await context.services.eligibility.page(
-            await context.viewer(), request, after=page.after, most=page.first + 1, now=context.now
-        )
+        page = window(first, after, UUID, last=last, before=before)
+        viewer = await context.viewer()
+        found = await context.services.eligibility.page(viewer, request, page, context.now)
+        reader = Reader(found.catalogue, context.language, context.now, viewer.reads_records)
         return connection(
             found.offers,
             page,
-            lambda answer: OfferEligibility.of(answer, found.catalogue, context.language),
+            lambda answer: OfferEligibility.of(answer, reader),
             lambda answer: answer.offer,
         )

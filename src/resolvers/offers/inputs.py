@@ -33,6 +33,7 @@ from services.offers.forms import (
 )
 
 _CODE = "What staff know it by: 1 to 64 printable characters, its own among the offers of its kind; it never changes."
+FORMER = "`offerId` names an offer everywhere."
 _KEY = "The same key with the same input has one effect and one answer, however often it is sent."
 _UPDATE = "What is left out stays as it is; null clears it. What is given is given as a whole, lists and objects too."
 _VERSION = "The `version` that you have read: the answer is a Conflict where somebody has changed the offer since."
@@ -43,6 +44,9 @@ class _Shared(TypedDict):
 
     internal_name: Given[dict[str, str]]
     public_name: Given[dict[str, str]]
+    description: Given[dict[str, str]]
+    terms: Given[dict[str, str]]
+    sale_end: Given[int]
     picture: Given[str]
     valid_from: Given[datetime]
     valid_until: Given[datetime]
@@ -69,6 +73,17 @@ class OfferInput:
     point_of_sale_ids: list[strawberry.ID] | None = strawberry.UNSET
     delivery_mode_ids: list[strawberry.ID] | None = strawberry.UNSET
     picture: str | None = strawberry.field(default=strawberry.UNSET, description="Its address on the web.")
+    description: LocalizedTextInput | None = strawberry.field(
+        default=strawberry.UNSET,
+        description="What customers read about it: up to 10,000 characters a language, line breaks included.",
+    )
+    terms: LocalizedTextInput | None = strawberry.field(
+        default=strawberry.UNSET,
+        description="Its terms and conditions: up to 10,000 characters a language, line breaks included.",
+    )
+    sale_end: SaleEndInput | None = strawberry.field(
+        default=strawberry.UNSET, description="When its sale ends for a performance; null is without limit."
+    )
     returns_codes: bool | None = strawberry.field(
         default=strawberry.UNSET,
         description="Whether its single-use codes are available again when their order is cancelled; they are where "
@@ -91,7 +106,6 @@ class CreateAdvantageInput(OfferInput):
     public_name: LocalizedTextInput
     target: AdvantageTargetInput
     benefit: AdvantageBenefitInput
-    sale_end: SaleEndInput | None = strawberry.UNSET
 
     def read(self) -> NewAdvantage:
         ids = Ids()
@@ -101,12 +115,14 @@ class CreateAdvantageInput(OfferInput):
 
 @strawberry.input(description=_UPDATE)
 class UpdateAdvantageInput(OfferInput):
-    id: strawberry.ID
+    offer_id: strawberry.ID | None = strawberry.field(default=None, description="The offer to change.")
+    id: strawberry.ID = strawberry.field(
+        default=strawberry.ID(""), description="The same as `offerId`.", deprecation_reason=FORMER
+    )
     internal_name: LocalizedTextInput | None = strawberry.UNSET
     public_name: LocalizedTextInput | None = strawberry.UNSET
     target: AdvantageTargetInput | None = strawberry.UNSET
     benefit: AdvantageBenefitInput | None = strawberry.UNSET
-    sale_end: SaleEndInput | None = strawberry.UNSET
     expected_version: int | None = strawberry.field(default=None, description=_VERSION)
 
     def read(self) -> AdvantageDraft:
@@ -129,7 +145,10 @@ class CreatePromotionalCodeInput(OfferInput):
 
 @strawberry.input(description=_UPDATE)
 class UpdatePromotionalCodeInput(OfferInput):
-    id: strawberry.ID
+    offer_id: strawberry.ID | None = strawberry.field(default=None, description="The offer to change.")
+    id: strawberry.ID = strawberry.field(
+        default=strawberry.ID(""), description="The same as `offerId`.", deprecation_reason=FORMER
+    )
     internal_name: LocalizedTextInput | None = strawberry.UNSET
     public_name: LocalizedTextInput | None = strawberry.UNSET
     benefit: PromotionBenefitInput | None = strawberry.UNSET
@@ -147,7 +166,6 @@ def _advantage(given_input: CreateAdvantageInput | UpdateAdvantageInput, ids: Id
         **_shared(given_input, ids),
         target=given(given_input.target, lambda target: target.read(ids)),
         benefit=given(given_input.benefit, lambda benefit: benefit.read(ids)),
-        sale_end=given(given_input.sale_end, SaleEndInput.read),
         unread=ids.problems,
     )
 
@@ -171,6 +189,9 @@ def _shared(
     return _Shared(
         internal_name=given(given_input.internal_name, LocalizedTextInput.read),
         public_name=given(given_input.public_name, LocalizedTextInput.read),
+        description=given(given_input.description, LocalizedTextInput.read),
+        terms=given(given_input.terms, LocalizedTextInput.read),
+        sale_end=given(given_input.sale_end, SaleEndInput.read),
         picture=given(given_input.picture, as_is),
         valid_from=given(given_input.valid_from, as_is),
         valid_until=given(given_input.valid_until, as_is),

@@ -2,38 +2,46 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Self
+from typing import Annotated, Final, Self
 from uuid import UUID
 
 import strawberry
 
-from resolvers.catalogue.catalogue import DeliveryMode, PointOfSale, SalesChannel, Season
+from resolvers.catalogue.catalogue import DeliveryMode, Named, PointOfSale, SalesChannel, Season
+from resolvers.contacts.contacts import Contact, load_target, target_size
 from resolvers.offers.redemption_counts import RedemptionCounts, load_counts
 from resolvers.offers.scope_and_limits import OfferLimits, Scope
 from resolvers.offers.target_and_benefit import (
     AdvantageBenefit,
-    AdvantageTarget,
     CustomCode,
+    IndicatorLevel,
+    IndicatorTarget,
     LocalizedText,
+    PartnerTarget,
     PromotionBenefit,
     PromotionRestriction,
+    PublicTarget,
     SaleEnd,
+    SingleUseTarget,
     advantage_benefit,
     load_custom_codes,
     promotion_benefit,
     reads_records,
-    target_of,
 )
-from resolvers.runtime.connections import Connection, connection_in_memory, window
+from resolvers.runtime.connections import Connection, window
 from resolvers.runtime.context import Context, Info
 from resolvers.runtime.enums import CancellationPolicy, Language, OfferState, ProductFamily, TargetType
-from resolvers.runtime.ids import Ids, Node, encode
+from resolvers.runtime.ids import Node, encode
 from resolvers.runtime.scalars import Money, money
+from services.catalogue import snapshot as services
 from services.catalogue.offer_details import OfferDetails
 from services.catalogue.offer_details import target_type as target_type_of
 from services.catalogue.snapshot import Catalogue
 from services.core.texts import localised
+from services.offers.search import OfferSearch
 from services.pricing.facts import offers as offer_facts
+
+_LANGUAGE: Final = "That of the request where left out; French, or any, where there is no text in it."
 
 
 @strawberry.interface(description="What advantages and promotional codes share.")
@@ -71,6 +79,42 @@ class Offer(Node):
     @strawberry.field(description="In every language that it has.")
     def public_names(self) -> LocalizedText:
         return LocalizedText.of(self.details.public_name)
+
+    @strawberry.field(description="What customers read about it; null where nothing is written.")
+    def description(
+        self,
+        info: Info,
+        language: Annotated[Language | None, strawberry.argument(description=_LANGUAGE)] = None,
+    ) -> str | None:
+        return localised(self.details.description, language or info.context.language) or None
+
+    @strawberry.field(description="The description in every language that it has.")
+    def descriptions(self) -> LocalizedText:
+        return LocalizedText.of(self.details.description)
+
+    @strawberry.field(description="Its terms and conditions; null where none are written.")
+    def terms(
+        self,
+        info: Info,
+        language: Annotated[Language | None, strawberry.argument(description=_LANGUAGE)] = None,
+    ) -> str | None:
+        return localised(self.details.terms, language or info.context.language) or None
+
+    @strawberry.field(description="Its terms and conditions in every language that they have.")
+    def terms_by_language(self) -> LocalizedText:
+        return LocalizedText.of(self.details.terms)
+
+    @strawberry.field(description="When its sale ends for a performance; null is without limit.")
+    def sale_end(self) -> SaleEnd | None:
+        tolerance = self.details.offer.sale_end_tolerance
+        return None if tolerance is None else SaleEnd(tolerance_minutes=tolerance)
+
+    @strawberry.field(
+        description="Of a copy, the fields of `update…` that could not be copied as they were: it is not validated "
+        "until they are given anew. For staff; null for others."
+    )
+    async def unfinished(self, info: Info) -> list[str] | None:
+        return sorted(self.details.unfinished) if await reads_records(info.context) else None
 
     @strawberry.field(
         description="Tickets that may still profit, none where there is no quota; baskets in progress count as taken."
@@ -112,6 +156,76 @@ class Offer(Node):
         return await load_counts(info.context, self.details.id)
 
 
+@strawberry.type(description="A marketing operation with a target of contacts, who get its advantages while it runs.")
+class Campaign(Named):
+    code: str = strawberry.field(description="What staff know it by.")
+    starts_at: datetime = strawberry.field(description="From when on it runs.")
+    ends_at: datetime = strawberry.field(description="From when on it runs no more.")
+    key: strawberry.Private[UUID]
+    catalogue: strawberry.Private[Catalogue]
+
+    @strawberry.field(description="The target: who gets its advantages, in the order in which they were taken in.")
+    async def contacts(
+        self,
+        info: Info,
+        first: int | None = None,
+        after: str | None = None,
+        last: int | None = None,
+        before: str | None = None,
+    ) -> Connection[Contact]:
+        return await load_target(info.context, self.key, window(first, after, UUID, last=last, before=before))
+
+    @strawberry.field(description="How many contacts are in the target; null where they are more than 10,000.")
+    async def contact_count(self, info: Info) -> int | None:
+        return await target_size(info.context, self.key)
+
+    @strawberry.field(description="The advantages that are for its target, in any state.")
+    def offers(self) -> list["Advantage"]:
+        return [advantage_of(key, self.catalogue) for key in OfferSearch(campaign=self.key).offers(self.catalogue)]
+
+    @classmethod
+    def of(cls, row: services.Campaign, catalogue: Catalogue) -> Self:
+        return cls(
+            id=encode("Campaign", row.id),
+            names=row.name,
+            code=row.code,
+            starts_at=row.starts_at,
+            ends_at=row.ends_at,
+            key=row.id,
+            catalogue=catalogue,
+        )
+
+
+@strawberry.type(description="Contacts in the target of a campaign, while it runs.")
+class CampaignTarget:
+    found: strawberry.Private[services.Campaign]
+    catalogue: strawberry.Private[Catalogue]
+
+    @strawberry.field(description="For staff.")
+    async def campaign(self, info: Info) -> Campaign | None:
+        return Campaign.of(self.found, self.catalogue) if await reads_records(info.context) else None
+
+
+AdvantageTarget = Annotated[
+    PublicTarget | CampaignTarget | IndicatorTarget | PartnerTarget | SingleUseTarget,
+    strawberry.union("AdvantageTarget", description="For whom an advantage is."),
+]
+
+
+def _target_of(advantage: offer_facts.Advantage, catalogue: Catalogue) -> AdvantageTarget:
+    match advantage.target:
+        case offer_facts.PublicTarget():
+            return PublicTarget(public=True)
+        case offer_facts.CampaignTarget(campaign):
+            return CampaignTarget(found=catalogue.campaigns[campaign], catalogue=catalogue)
+        case offer_facts.IndicatorTarget() as target:
+            return IndicatorTarget(found=IndicatorLevel.of(target, catalogue))
+        case offer_facts.PartnerTarget():
+            return PartnerTarget(offer=advantage.id)
+        case offer_facts.SingleUseTarget(tickets_per_code):
+            return SingleUseTarget(tickets_per_code=tickets_per_code)
+
+
 @strawberry.type(description="Better prices on existing products, under conditions.")
 class Advantage(Offer):
     family: ProductFamily
@@ -119,7 +233,6 @@ class Advantage(Offer):
     season: Season
     target: AdvantageTarget
     benefit: AdvantageBenefit
-    sale_end: SaleEnd | None = strawberry.field(description="Null is without limit.")
 
     @classmethod
     def of(cls, details: OfferDetails, offer: offer_facts.Advantage, catalogue: Catalogue) -> Self:
@@ -142,9 +255,8 @@ class Advantage(Offer):
             family=offer.family,
             target_type=target_type_of(offer.target),
             season=Season.of(catalogue.seasons[season]),
-            target=target_of(offer, catalogue),
+            target=_target_of(offer, catalogue),
             benefit=advantage_benefit(offer.benefit, catalogue),
-            sale_end=None if offer.sale_end_tolerance is None else SaleEnd(tolerance_minutes=offer.sale_end_tolerance),
         )
 
 
@@ -162,9 +274,14 @@ class PromotionalCode(Offer):
 
     @strawberry.field(description="The chosen ones, in the order of their making. For staff; null for others.")
     async def custom_codes(
-        self, info: Info, first: int | None = None, after: str | None = None
+        self,
+        info: Info,
+        first: int | None = None,
+        after: str | None = None,
+        last: int | None = None,
+        before: str | None = None,
     ) -> Connection[CustomCode] | None:
-        page = window(first, after, UUID)
+        page = window(first, after, UUID, last=last, before=before)
         if not await reads_records(info.context):
             return None
         return await load_custom_codes(info.context, self.details.id, page)
@@ -207,58 +324,14 @@ def advantage_of(key: UUID, catalogue: Catalogue) -> Advantage:
     return offer
 
 
+def promotional_code_of(key: UUID, catalogue: Catalogue) -> PromotionalCode:
+    """The promotional code with this key, which the catalogue has."""
+    offer = offer_of(key, catalogue)
+    if not isinstance(offer, PromotionalCode):
+        raise TypeError(f"offer {key} is no promotional code")
+    return offer
+
+
 async def _remaining(context: Context, keys: Sequence[UUID]) -> Mapping[UUID, int]:
     viewer = await context.viewer()
     return await context.services.offers.remaining(viewer.organisation_id, keys)
-
-
-@strawberry.type
-class OffersQuery:
-    @strawberry.field(description="Staff see all; others the public ones that run, and those reserved for them.")
-    async def advantages(
-        self,
-        info: Info,
-        season_id: strawberry.ID | None = None,
-        state: OfferState | None = None,
-        target_type: TargetType | None = None,
-        first: int | None = None,
-        after: str | None = None,
-    ) -> Connection[Advantage]:
-        ids = Ids()
-        season = ids.maybe(season_id, "Season", path=("seasonId",))
-        ids.check()
-        catalogue = await info.context.catalogue()
-        visible = await info.context.services.offers.visible(await info.context.viewer(), catalogue, info.context.now)
-        keys = sorted(
-            offer.id
-            for offer in catalogue.offers.values()
-            if isinstance(offer, offer_facts.Advantage)
-            and offer.id in visible
-            and season in {None, offer.season}
-            and state in {None, offer.state}
-            and target_type in {None, target_type_of(offer.target)}
-        )
-        return connection_in_memory(
-            keys, window(first, after, UUID), lambda key: advantage_of(key, catalogue), lambda key: key
-        )
-
-    @strawberry.field(description="For staff.")
-    async def promotional_codes(
-        self, info: Info, state: OfferState | None = None, first: int | None = None, after: str | None = None
-    ) -> Connection[PromotionalCode]:
-        (await info.context.viewer()).require_role()
-        catalogue = await info.context.catalogue()
-        offers = sorted(
-            (
-                offer
-                for offer in catalogue.offers.values()
-                if isinstance(offer, offer_facts.PromotionalCode) and state in {None, offer.state}
-            ),
-            key=lambda offer: offer.id,
-        )
-        return connection_in_memory(
-            offers,
-            window(first, after, UUID),
-            lambda offer: PromotionalCode.of(catalogue.offer_details[offer.id], offer, catalogue),
-            lambda offer: offer.id,
-        )

@@ -8,11 +8,11 @@ from uuid import UUID
 
 import strawberry
 
-from resolvers.catalogue.catalogue import Campaign, RatePrice, rate_prices
+from resolvers.catalogue.catalogue import RatePrice, rate_prices
 from resolvers.contacts.contacts import Contact, load_contact
 from resolvers.runtime.connections import Connection, Window, connection
 from resolvers.runtime.context import Context, Info
-from resolvers.runtime.enums import Language
+from resolvers.runtime.enums import CodeStatus, Language
 from resolvers.runtime.scalars import Money, money
 from services.catalogue import snapshot as services
 from services.catalogue.snapshot import Catalogue
@@ -68,15 +68,6 @@ class PublicTarget:
     public: bool
 
 
-@strawberry.type(description="Contacts in the target of a campaign, while it runs.")
-class CampaignTarget:
-    found: strawberry.Private[services.Campaign]
-
-    @strawberry.field(description="For staff.")
-    async def campaign(self, info: Info) -> Campaign | None:
-        return Campaign.of(self.found) if await reads_records(info.context) else None
-
-
 @strawberry.type(description="Contacts who have an indicator at a level now.")
 class IndicatorTarget:
     found: strawberry.Private[IndicatorLevel]
@@ -104,26 +95,6 @@ class SingleUseTarget:
     tickets_per_code: int | None = strawberry.field(
         description="How many tickets of its one order a code covers; null is all."
     )
-
-
-AdvantageTarget = Annotated[
-    PublicTarget | CampaignTarget | IndicatorTarget | PartnerTarget | SingleUseTarget,
-    strawberry.union("AdvantageTarget", description="For whom an advantage is."),
-]
-
-
-def target_of(advantage: offer_facts.Advantage, catalogue: Catalogue) -> AdvantageTarget:
-    match advantage.target:
-        case offer_facts.PublicTarget():
-            return PublicTarget(public=True)
-        case offer_facts.CampaignTarget(campaign):
-            return CampaignTarget(found=catalogue.campaigns[campaign])
-        case offer_facts.IndicatorTarget() as target:
-            return IndicatorTarget(found=IndicatorLevel.of(target, catalogue))
-        case offer_facts.PartnerTarget():
-            return PartnerTarget(offer=advantage.id)
-        case offer_facts.SingleUseTarget(tickets_per_code):
-            return SingleUseTarget(tickets_per_code=tickets_per_code)
 
 
 @strawberry.type(description="Whom a promotional code is restricted to; all that is set must hold.")
@@ -157,6 +128,7 @@ class PromotionRestriction:
 class CustomCode:
     code: str
     active: bool
+    status: CodeStatus = strawberry.field(description="AVAILABLE, SWITCHED_OFF, or INVALIDATED for good.")
     max_uses: int | None = strawberry.field(description="How many orders may use it; null is any number.")
     uses: int = strawberry.field(description="Orders, and baskets in progress, that use it.")
 
@@ -221,7 +193,7 @@ def promotion_benefit(benefit: offer_facts.PromotionBenefit, catalogue: Catalogu
             return AmountOffPerTicket(amount=money(amount, catalogue.currency))
 
 
-@strawberry.type(description="When the sale of an advantage ends for a performance.")
+@strawberry.type(description="When the sale of an offer ends for a performance.")
 class SaleEnd:
     tolerance_minutes: int = strawberry.field(description="After its start; negative is before.")
 
@@ -240,7 +212,9 @@ async def load_custom_codes(context: Context, offer: UUID, page: Window[UUID]) -
     return connection(
         rows,
         page,
-        lambda row: CustomCode(code=row.code, active=row.active, max_uses=row.max_uses, uses=row.uses),
+        lambda row: CustomCode(
+            code=row.code, active=row.active, status=row.status, max_uses=row.max_uses, uses=row.uses
+        ),
         lambda row: row.id,
     )
 
@@ -253,6 +227,6 @@ async def _custom_codes(
     found: dict[tuple[UUID, Window[UUID]], Sequence[custom_codes.CustomCode]] = {}
     for page in {page for _, page in keys}:
         offers = [offer for offer, own in keys if own == page]
-        codes = await context.services.custom_codes.of_promotional_codes(viewer, offers, page.after, page.first + 1)
+        codes = await context.services.custom_codes.of_promotional_codes(viewer, offers, page)
         found |= {(offer, page): rows for offer, rows in codes.items()}
     return found

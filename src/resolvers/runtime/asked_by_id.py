@@ -8,6 +8,7 @@ from strawberry.extensions import FieldExtension
 from strawberry.types.base import get_object_definition
 
 from resolvers.runtime.context import Context
+from resolvers.runtime.ids import NoId
 from services.access.attempt_counts import Limit
 from services.access.misses import OF_IDS
 from services.core.errors import NotFound, Path
@@ -32,7 +33,7 @@ class AskedById(FieldExtension):
         try:
             found = await next_(source, info, **kwargs)
         except NotFound as failure:
-            if _names_a_thing(failure.path):
+            if not isinstance(failure, NoId) and _names_a_thing(failure.path):
                 await misses.count(self._limit, viewer, context.now)
             raise
         if found is None:

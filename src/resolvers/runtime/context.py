@@ -94,7 +94,8 @@ class Context:
     """Made for each operation inside the running loop; a subscription renews it for each of its events.
 
     ``connection_params`` is what a WebSocket client sent with ``connection_init``: ``Authorization`` and ``language``
-    there go before the headers of the handshake, because browsers cannot set those.
+    there go before the headers of the handshake, because browsers cannot set those. A shop's own server says for whom
+    it asks in ``Sesame-Customer``, and shows in ``Sesame-Server-Key`` that it may.
     """
 
     def __init__(self, services: Services, clock: Clock, headers: Mapping[str, str], address: str = "") -> None:
@@ -134,7 +135,7 @@ class Context:
     @property
     def authorization(self) -> str | None:
         """The credentials as they were sent."""
-        return self._param("authorization") or self._headers.get("authorization")
+        return self._param("authorization")
 
     @property
     def zone(self) -> ZoneInfo | None:
@@ -143,7 +144,7 @@ class Context:
 
     @property
     def language(self) -> Language:
-        return negotiated(self._param("language") or self._headers.get("accept-language"))
+        return negotiated(self._sent("language") or self._headers.get("accept-language"))
 
     async def load(self, batch: Callable[["Context", Sequence[K]], Awaitable[Mapping[K, V]]], key: K) -> V | None:
         """One value out of a batch with all others asked of ``batch`` in this turn of the loop; None where it has none.
@@ -156,12 +157,16 @@ class Context:
         return await cast("BatchLoader[K, V]", loader).load(key)
 
     async def _viewer(self) -> Viewer:
+        credentials = self.services.credentials
         try:
-            viewer = await self.services.credentials.viewer(self.authorization, self.now)
+            viewer = replace(await credentials.viewer(self.authorization, self.now), address=self.address)
+            customer, server_key = self._param("sesame-customer"), self._param("sesame-server-key")
+            if not customer or not server_key:
+                return viewer
+            return credentials.on_behalf(viewer, customer, server_key, self.now)
         except UnknownCredentials:
             await self._count_miss()
             raise
-        return replace(viewer, address=self.address)
 
     async def _count_miss(self) -> None:
         """Raises Unauthenticated, with when to come back, where too many bad credentials came from here."""
@@ -183,6 +188,10 @@ class Context:
         return context
 
     def _param(self, name: str) -> str | None:
+        """What the client sent by this name, with the connection or in a header."""
+        return self._sent(name) or self._headers.get(name)
+
+    def _sent(self, name: str) -> str | None:
         for key, value in self.connection_params.items():
             if key.lower() == name and isinstance(value, str):
                 return value

@@ -1,8 +1,8 @@
 """What an operation costs, known before anything of it is executed: from its document and its variables.
 
-One is a value to resolve or to read. A connection has as many nodes as ``first`` says, any other list ten. What an
-operation asks of the database or of pricing weighs more: each root field, and the inputs that have a ``Weight``.
-Whatever a fragment costs, it costs at every spread; it is measured once.
+One is a value to resolve or to read. A connection has as many nodes as ``first`` or ``last`` says, any other list ten.
+What an operation asks of the database or of pricing weighs more: each root field, and the inputs that have a
+``Weight``. Whatever a fragment costs, it costs at every spread; it is measured once.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -37,7 +37,7 @@ from graphql import (
     is_list_type,
     is_non_null_type,
 )
-from resolvers.runtime.connections import DEFAULT_FIRST, MOST_FIRST
+from resolvers.runtime.connections import DEFAULT_FIRST, MOST_FIRST, SIZES
 
 MOST_COST: Final = 500_000
 """The most that one operation may cost: about two seconds of one processor, in slices."""
@@ -134,6 +134,7 @@ class OperationCost:
         return 0 if default is None else self._inputs.literal(default, use.type, use.weight).known
 
     def _page_size(self, name: str, variables: Mapping[str, object]) -> int:
+        """What the variable says of a page's size; 0 where it says nothing."""
         if name in variables:
             return _within_page(variables[name])
         definition = self._defaults.get(name)
@@ -242,15 +243,18 @@ class _Ruler:
     def _size(self, node: FieldNode, definition: GraphQLField, parent: GraphQLCompositeType) -> int:
         """How many objects the field has: a page's size counts at the connection, so that its edges count once."""
         if "first" in definition.args:
-            value = next((each.value for each in node.arguments or () if each.name.value == "first"), None)
-            if isinstance(value, VariableNode):
-                return self._page_sizes[value.name.value]
-            return _within_page(_number(value))
+            values = [each.value for each in node.arguments or () if each.name.value in SIZES]
+            return max(map(self._page_size, values), default=0) or DEFAULT_FIRST
         if not _is_list(definition.type) or node.name.value == "edges":
             return 1
         if parent.name.startswith("__"):
             return len(self._schema.type_map) if node.name.value == "types" else _INTROSPECTED_LIST_SIZE
         return _LIST_SIZE
+
+    def _page_size(self, value: ValueNode) -> int:
+        if isinstance(value, VariableNode):
+            return self._page_sizes[value.name.value]
+        return _within_page(_number(value))
 
 
 def _page_variables(definitions: Iterable[OperationDefinitionNode | FragmentDefinitionNode]) -> tuple[str, ...]:
@@ -260,7 +264,7 @@ def _page_variables(definitions: Iterable[OperationDefinitionNode | FragmentDefi
         for definition in definitions
         for node in _fields(definition.selection_set)
         for argument in node.arguments or ()
-        if argument.name.value == "first" and isinstance(argument.value, VariableNode)
+        if argument.name.value in SIZES and isinstance(argument.value, VariableNode)
     }
     return tuple(sorted(found))
 
@@ -289,7 +293,7 @@ def _number(literal: ValueNode | None) -> int | None:
 
 
 def _within_page(size: object) -> int:
-    return max(1, min(size, MOST_FIRST)) if isinstance(size, int) else DEFAULT_FIRST
+    return max(1, min(size, MOST_FIRST)) if isinstance(size, int) else 0
 
 
 def _is_list(of: GraphQLOutputType) -> bool:

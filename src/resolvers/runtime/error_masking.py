@@ -4,7 +4,7 @@ An outage of the database is neither: it is said to be one, and when to come bac
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 from uuid import uuid4
 
@@ -13,15 +13,13 @@ from strawberry.exceptions import MissingQueryError, StrawberryGraphQLError
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 
 from graphql import (
-    ArgumentNode,
     DocumentNode,
     GraphQLError,
-    ListValueNode,
-    Node,
     ObjectFieldNode,
     ValueNode,
     VariableNode,
 )
+from resolvers.runtime.input_places import InputPlaces, shortened
 from services.core.errors import (
     CodeRefused,
     Conflict,
@@ -33,6 +31,7 @@ from services.core.errors import (
     Unauthenticated,
     is_outage,
 )
+from services.core.failure_codes import INPUT_RULES, InputRule
 from services.core.texts import Language, text
 from services.offers.refusal_texts import message
 from services.pricing.facts.refusals import RefusalCode
@@ -52,18 +51,26 @@ _LONGEST = 1_000
 _VARIABLE = re.compile(
     r"Variable '\$(\w+)' has invalid (?:default )?value(?: at ((?:\.\w+|\[\d+\])+))?: (.*)", re.DOTALL
 )
+_ARGUMENT = re.compile(r"Argument '(\w+)' has invalid value(?: at ((?:\.\w+|\[\d+\])+))?: (.*)", re.DOTALL)
 _STEP = re.compile(r"\w+")
 _MISSING_FIELD = re.compile(r"to include required field '(\w+)'")
 _UNKNOWN_FIELD = re.compile(r"not to include unknown field '(\w+)'")
+_RULES: Final = (
+    (InputRule.UNKNOWN_FIELD, _UNKNOWN_FIELD),
+    (InputRule.CHOOSE_ONE, re.compile(r"exactly one field must be specified")),
+    (InputRule.MISSING, re.compile(r"to include required field|non-null type '.*' (?:not to be None|to be provided)")),
+    (InputRule.OUT_OF_RANGE, re.compile(r"non 32-bit signed integer")),
+)
+"""How graphql-core says which rule a value broke."""
 
 
 def told(errors: Sequence[GraphQLError], document: DocumentNode | None, language: Language) -> list[GraphQLError]:
     """The errors as clients may see them, each with its ``code``; logs those that are faults of ours."""
-    places = _places(document) if document and any(_wrong_value(error) for error in errors) else {}
+    places = InputPlaces(document)
     return [_told(error, places, language) for error in errors]
 
 
-def _told(error: GraphQLError, places: Mapping[int, list[str]], language: Language) -> GraphQLError:
+def _told(error: GraphQLError, places: InputPlaces, language: Language) -> GraphQLError:
     cause = _cause(error)
     if isinstance(cause, Failure):
         failed = _failure(error, cause, language)
@@ -74,7 +81,7 @@ def _told(error: GraphQLError, places: Mapping[int, list[str]], language: Langua
         return _request_error(error, places)
     if isinstance(cause, StrawberryGraphQLError) or (isinstance(cause, GraphQLError) and cause.nodes):
         # graphql-core names the nodes where arguments are at fault, and leaves them out where our answer is.
-        return _copy(error, error.message, code="BAD_USER_INPUT", problems=[])
+        return _copy(error, error.message, code="BAD_USER_INPUT", problems=_of_argument(error.message))
     said, extensions = masked(cause or error, language, error.path)
     return _copy(error, said, **extensions)
 
@@ -83,38 +90,50 @@ def _failure(error: GraphQLError, failure: Failure, language: Language) -> Graph
     said = failure.text.in_language(language)
     match failure:
         case InvalidInput():
-            problems = [_problem(each.path, each.text.in_language(language)) for each in failure.problems]
+            problems = [_problem(each.path, each.text.in_language(language), each.rule) for each in failure.problems]
             return _copy(error, said, code="BAD_USER_INPUT", problems=problems, problemCount=failure.count)
         case NotFound():
-            return _copy(error, said, code="BAD_USER_INPUT", problems=[_problem(failure.path, said)])
+            rule = INPUT_RULES.get(failure.text.key, InputRule.UNKNOWN_REFERENCE)
+            problem = _problem(failure.path, said, rule)
+            return _copy(error, said, code="BAD_USER_INPUT", problems=[problem])
         case Unauthenticated():
             return _copy(error, said, code=UNAUTHENTICATED)
         case Forbidden():
             return _copy(error, said, code="FORBIDDEN")
         case Conflict():
             code = RefusalCode.TOO_MANY_ATTEMPTS.value if isinstance(failure, TooMany) else "CONFLICT"
-            return _copy(error, said, code=code)
+            return _copy(error, said, code=code, failure=failure.code)
         case CodeRefused():
             refusals = [{"code": each.code, "message": message(each, language)} for each in failure.refusals]
             return _copy(error, said, code=failure.code, refusals=refusals)
     raise TypeError(f"a failure of an unknown kind: {failure!r}")
 
 
-def _request_error(error: GraphQLError, places: Mapping[int, list[str]]) -> GraphQLError:
+def _request_error(error: GraphQLError, places: InputPlaces) -> GraphQLError:
     """Syntax, validation and variables: the document or what was sent with it is at fault."""
     if error.extensions and "code" in error.extensions:
         return error
     said = _shortened(error.message)
     if variable := _VARIABLE.fullmatch(said):
         name, at, wrong = variable.groups()
-        path = _STEP.findall(at or "")
+        path = [*places.of_variable(name, error.nodes[0] if error.nodes else None), *_STEP.findall(at or "")]
         if field := _MISSING_FIELD.search(wrong) or _UNKNOWN_FIELD.search(wrong):
             path.append(field[1])
-        return _copy(error, said, code="BAD_USER_INPUT", problems=[_problem(_from_input(name, path), wrong)])
-    if _wrong_value(error) and error.nodes and (path := places.get(id(error.nodes[0]), [])):
-        problem = _problem(_from_input(path[0], path[1:]), said)
-        return _copy(error, said, code="BAD_USER_INPUT", problems=[problem])
+        return _copy(error, said, code="BAD_USER_INPUT", problems=[_problem(shortened(path), wrong, _rule(wrong))])
+    if _wrong_value(error) and error.nodes and (path := places.of_literal(error.nodes[0])):
+        if field := _MISSING_FIELD.search(said):
+            path = [*path, field[1]]
+        return _copy(error, said, code="BAD_USER_INPUT", problems=[_problem(shortened(path), said, _rule(said))])
     return _copy(error, said, code="GRAPHQL_VALIDATION_FAILED")
+
+
+def _of_argument(said: str) -> list[dict[str, object]]:
+    """What is wrong with an argument whose variables, each good by itself, do not make a good value together."""
+    found = _ARGUMENT.match(said)
+    if found is None:
+        return []
+    name, at, wrong = found.groups()
+    return [_problem(shortened([name, *_STEP.findall(at or "")]), _shortened(wrong), _rule(wrong))]
 
 
 def masked(
@@ -158,34 +177,15 @@ def _copy(error: GraphQLError, said: str, **extensions: object) -> GraphQLError:
     return GraphQLError(said, error.nodes, error.source, error.positions, error.path, extensions=extensions)
 
 
-def _problem(path: Sequence[str], said: str) -> dict[str, object]:
-    return {"path": list(path), "message": said}
+def _problem(path: Sequence[str], said: str, rule: InputRule) -> dict[str, object]:
+    return {"path": list(path), "message": said, "code": rule.value}
 
 
-def _from_input(name: str, path: list[str]) -> list[str]:
-    """A path inside an input object starts there, whatever the name of the argument or variable that it came in."""
-    return path if path and not path[0].isdecimal() else [name, *path]
+def _rule(said: str) -> InputRule:
+    """The rule behind what graphql-core says of a value."""
+    return next((rule for rule, words in _RULES if words.search(said)), InputRule.MALFORMED)
 
 
 def _wrong_value(error: GraphQLError) -> bool:
     node = error.nodes[0] if error.nodes else None
-    return isinstance(node, ValueNode) and not isinstance(node, VariableNode)
-
-
-def _places(document: DocumentNode) -> dict[int, list[str]]:
-    """Where each literal stands, from its argument on, by the identity of its node."""
-    places: dict[int, list[str]] = {}
-    left: list[tuple[Node, list[str]]] = [(document, [])]
-    while left:
-        node, path = left.pop()
-        if isinstance(node, ArgumentNode | ObjectFieldNode):
-            path = [*path, node.name.value] if isinstance(node, ObjectFieldNode) else [node.name.value]
-        places[id(node)] = path
-        for key in node.keys:
-            child = getattr(node, key, None)
-            if isinstance(child, Node):
-                left.append((child, path))
-            elif isinstance(child, tuple | list):
-                in_list = isinstance(node, ListValueNode)
-                left.extend((each, [*path, str(at)] if in_list else path) for at, each in enumerate(child))
-    return places
+    return isinstance(node, ValueNode | ObjectFieldNode) and not isinstance(node, VariableNode)

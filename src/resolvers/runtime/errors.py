@@ -4,7 +4,6 @@ A failure whose type is a member of the mutation's result union becomes that mem
 error with a ``code``. Whatever is no failure is a fault: the log has it in full, the client gets its id.
 """
 
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Self
@@ -12,14 +11,14 @@ from typing import Self
 import strawberry
 
 from resolvers.runtime.context import Context, Info
-from resolvers.runtime.enums import FailureCode, Language, RefusalCode
+from resolvers.runtime.enums import FailureCode, InputRule, Language
 from resolvers.runtime.ids import WrongId, encode
+from resolvers.runtime.refusals import Reader, Refusal, refusals
 from resolvers.runtime.scalars import Money, money
 from services.catalogue.snapshot import Catalogue
 from services.core import errors
 from services.core.texts import Text, localised
-from services.offers.refusal_texts import message, retry_after, shown
-from services.pricing.facts import refusals as refusal_facts
+from services.offers.refusal_texts import retry_after
 
 
 @strawberry.interface(
@@ -35,15 +34,24 @@ class Failure:
     _text: strawberry.Private[Text]
     _language: strawberry.Private[Language]
 
-    @strawberry.field(description="What is wrong and what to do about it.")
+    @strawberry.field(
+        description="What is wrong and what to do about it, in the language asked for, else in that of the request."
+    )
     def message(self, language: Language | None = None) -> str:
         return self._text.in_language(language or self._language)
 
 
-@strawberry.type
+@strawberry.type(description="One thing that is wrong with the input.")
 class InputProblem:
-    path: list[str]
-    message: str
+    path: list[str] = strawberry.field(description='The field at fault, as in `["lines", "0", "quantity"]`.')
+    code: str = strawberry.field(description="Which rule was broken, for programs: the name of one of `InputRule`.")
+    rule: InputRule = strawberry.field(description="The same as `code`, as an enum.")
+    _text: strawberry.Private[Text]
+    _language: strawberry.Private[Language]
+
+    @strawberry.field(description="What is wrong, in the language asked for, else in that of the request.")
+    def message(self, language: Language | None = None) -> str:
+        return self._text.in_language(language or self._language)
 
 
 @strawberry.type(
@@ -120,25 +128,16 @@ class RefusedTicket:
 )
 class Conflict(Failure):
     total: Money | None = strawberry.field(description="What the basket costs by now, where the code is TOTAL_CHANGED.")
+    current_version: int | None = strawberry.field(
+        description="The version that the offer has by now, where the code is VERSION_CLASH: read it again."
+    )
+    state: str | None = strawberry.field(
+        description="The state that does not allow it, of the basket, order, offer or code, as its enum has it; null "
+        "for what has no states."
+    )
     ticket: RefusedTicket | None = strawberry.field(
         default=None, description="The ticket that does not admit, or is not cancelled, and why."
     )
-
-
-@strawberry.type(description="One thing that stands in the way, with what was required and what was found.")
-class Refusal:
-    code: RefusalCode
-    required: str | None
-    actual: str | None
-    basket_id: strawberry.ID | None = strawberry.field(
-        description="The basket that holds the code, where it is the same contact's: to be gone on with, or cancelled."
-    )
-    _found: strawberry.Private[refusal_facts.Refusal]
-    _language: strawberry.Private[Language]
-
-    @strawberry.field(description="Why, and what to do about it.")
-    def message(self, language: Language | None = None) -> str:
-        return message(self._found, language or self._language)
 
 
 @strawberry.type(description="A code does not apply, with every reason.")
@@ -146,27 +145,16 @@ class CodeRefused(Failure):
     refusals: list[Refusal]
 
 
-def refusals(found: Sequence[refusal_facts.Refusal], catalogue: Catalogue, language: Language) -> list[Refusal]:
-    """Refusals as the contract shows them, their findings in ``language`` and in the organisation's money and time."""
-    return [
-        Refusal(
-            code=each.code,
-            required=None if each.required is None else shown(each.required, catalogue, language),
-            actual=None if each.actual is None else shown(each.actual, catalogue, language),
-            basket_id=None if each.basket is None else encode("Basket", each.basket),
-            _found=each,
-            _language=language,
-        )
-        for each in found
-    ]
+def problem_of(problem: errors.Problem, language: Language) -> InputProblem:
+    """A problem as clients read it."""
+    rule = problem.rule
+    return InputProblem(path=list(problem.path), code=rule.value, rule=rule, _text=problem.text, _language=language)
 
 
 class _InvalidInputHandler(strawberry.ExceptionHandler[errors.InvalidInput, InvalidInput]):
     def handle(self, exception: errors.InvalidInput, *, field: object, info: Info) -> InvalidInput:
         language = info.context.language
-        problems = [
-            InputProblem(path=list(each.path), message=each.text.in_language(language)) for each in exception.problems
-        ]
+        problems = [problem_of(each, language) for each in exception.problems]
         return InvalidInput(
             code=exception.code,
             retry_after=exception.retry_after,
@@ -206,6 +194,8 @@ class _ConflictHandler(strawberry.ExceptionHandler[errors.Conflict, Conflict]):
             _text=exception.text,
             _language=context.language,
             total=total,
+            current_version=exception.version if isinstance(exception, errors.VersionClash) else None,
+            state=exception.state,
             ticket=ticket,
         )
 
@@ -218,7 +208,7 @@ class _CodeRefusedHandler(strawberry.ExceptionHandler[errors.CodeRefused, CodeRe
             retry_after=retry_after(exception.refusals, context.now),
             _text=exception.text,
             _language=context.language,
-            refusals=refusals(exception.refusals, await context.catalogue(), context.language),
+            refusals=refusals(exception.refusals, await Reader.of(context)),
         )
 
 

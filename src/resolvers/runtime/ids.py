@@ -1,4 +1,8 @@
-"""Relay global ids: base64 of ``Type:uuid``. Services see UUIDs only."""
+"""Relay global ids: base64 of ``Type:uuid``. Services see UUIDs only.
+
+An id that is none, or of another kind of thing, is answered like one that nothing has: where that is NotFound,
+``decode`` raises it, and where it is a problem with the input, ``Ids`` remembers one (docs/domain.md, Failures).
+"""
 
 from base64 import b64decode, b64encode
 from collections.abc import Sequence
@@ -6,7 +10,7 @@ from uuid import UUID
 
 import strawberry
 
-from services.core.errors import InvalidInput, Path, Problem
+from services.core.errors import InvalidInput, NotFound, Path, Problem
 from services.core.problems import Problems
 from services.core.texts import Text, text
 
@@ -21,8 +25,12 @@ class Node:
     id: strawberry.ID
 
 
+class NoId(NotFound):
+    """The id of what an operation is about is none, or of another kind: found by no look, and so no guess."""
+
+
 class WrongId(InvalidInput):
-    """An id that is none, or of another kind. A result union without InvalidInput answers it with NotFound."""
+    """Ids within an input that are none, or of another kind. A union without InvalidInput answers with NotFound."""
 
 
 def encode(kind: str, key: UUID) -> strawberry.ID:
@@ -31,18 +39,37 @@ def encode(kind: str, key: UUID) -> strawberry.ID:
 
 
 def decode(global_id: str, *kinds: str, path: Path) -> UUID:
-    """The key behind an id of one of ``kinds``; raises WrongId that names ``path``."""
-    ids = Ids()
-    key = ids.read(global_id, *kinds, path=path)
-    ids.check()
+    """The key behind the id of what an operation is about, of one of ``kinds``; raises NoId that names ``path``."""
+    kind, key = decode_any(global_id, path)
+    if kind not in kinds:
+        raise NoId(path, _of_another_kind(kinds))
     return key
 
 
+def decode_named(global_id: str | None, former: tuple[str, str], *kinds: str, path: Path) -> UUID:
+    """The key behind an id that has a new name, or behind what was sent under its former one: name and id, empty where
+    it was not sent. Raises WrongId where neither was sent, or both and they differ.
+    """
+    name, former_id = former
+    if global_id is None and former_id:
+        return decode(former_id, *kinds, path=(name,))
+    if former_id and former_id != global_id:
+        raise WrongId([Problem((name,), text("named_twice", name=path[-1], former=name))])
+    return decode(global_id or "", *kinds, path=path)
+
+
+def decode_all(global_ids: Sequence[str], *kinds: str, path: Path) -> tuple[UUID, ...]:
+    """The keys behind the ids of what an operation is about; raises NoId that names the place of the first that is
+    none.
+    """
+    return tuple(decode(each, *kinds, path=(*path, str(position))) for position, each in enumerate(global_ids))
+
+
 def decode_any(global_id: str, path: Path) -> tuple[str, UUID]:
-    """The kind and the key behind an id of any kind; raises WrongId that names ``path``."""
+    """The kind and the key behind an id of any kind; raises NoId that names ``path``."""
     found = _parsed(global_id)
     if found is None:
-        raise WrongId([Problem(path, text("malformed_id"))])
+        raise NoId(path, text("malformed_id"))
     return found
 
 
@@ -58,7 +85,7 @@ class Ids:
         if found is None:
             self._problems.add(path, text("malformed_id"))
         elif found[0] not in kinds:
-            self._problems.add(path, text("id_of_another_kind", kinds=", ".join(kinds)))
+            self._problems.add(path, _of_another_kind(kinds))
         else:
             return found[1]
         return _NIL
@@ -83,6 +110,10 @@ class Ids:
         """Raises WrongId with every problem met."""
         if self._problems:
             raise WrongId(self._problems)
+
+
+def _of_another_kind(kinds: Sequence[str]) -> Text:
+    return text("id_of_another_kind", kinds=", ".join(kinds))
 
 
 def _parsed(global_id: str) -> tuple[str, UUID] | None:

@@ -45,6 +45,9 @@ from resolvers.transport.work import Overloaded, Work, WorkLimits, overloaded, r
 from services.core.errors import Unauthenticated, is_outage
 
 _OVER_POST: Final = (OperationType.QUERY, OperationType.MUTATION)
+PATH: Final = "/graphql"
+STREAM_PATH: Final = "/graphql/stream"
+_SUBSCRIBE_THERE: Final = f"Subscriptions go over a WebSocket at {PATH}, or as an event stream from {STREAM_PATH}."
 _CONNECTION_INIT_WITHIN: Final = timedelta(seconds=10)
 
 
@@ -158,7 +161,7 @@ class GraphQLApp(GraphQL[Context, None]):
         except CannotGetOperationTypeError as error:
             return refusal(request, Refused(error.as_http_error_reason()))
         except InvalidOperationTypeError:
-            return refusal(request, Refused("Subscriptions go over a WebSocket or to the path of event streams."))
+            return refusal(request, Refused(_SUBSCRIBE_THERE))
         except ClientDisconnect:
             raise
         except Exception as fault:  # noqa: BLE001 - the last place where a fault can be masked

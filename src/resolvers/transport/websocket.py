@@ -1,7 +1,7 @@
 """The graphql-transport-ws protocol over a WebSocket, where whatever breaks it closes the connection with 4400."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from json import JSONDecodeError
@@ -112,7 +112,7 @@ class Handler(BaseGraphQLTransportWSHandler[Context, None]):
         await super().send_message(message)
         self._is_refused |= self.context.authorization is not None and _is_refusal(message)
         if self._is_refused and message["type"] in {"complete", "error"}:
-            await self.websocket.close(FORBIDDEN, "Forbidden")
+            self._soon(self._go_away(FORBIDDEN, "Forbidden"))
 
     async def handle_task_exception(self, error: Exception) -> None:
         if not isinstance(error, WebSocketDisconnected):
@@ -160,6 +160,10 @@ class Handler(BaseGraphQLTransportWSHandler[Context, None]):
         leaving = self._leaving[operation.id] = _Leaving(lane.leave, subscriber.close)
         context = self.context.fresh()
         async with self._work.beginning:
+            failure = await self._failure(context)
+            if failure is not None:
+                self._refuse(operation, failure)
+                return
             leave = await self._subscriptions.join(asked, context, subscriber)
             leaving.add(leave)
             await self._know(context)
@@ -177,6 +181,17 @@ class Handler(BaseGraphQLTransportWSHandler[Context, None]):
             "type": "error",
             "payload": [cast(Any, overloaded(self.context.language, retry_after()))],
         }
+
+    async def _failure(self, context: Context) -> Unauthenticated | None:
+        """Why the credentials that were shown no longer hold."""
+        if context.authorization is not None:
+            try:
+                await context.viewer()
+            except Unauthenticated as failure:
+                return failure
+            except Exception as error:  # noqa: BLE001 - it says nothing about credentials, and the operation asks again
+                _log.warning("credentials were not looked at", reason=error)
+        return None
 
     async def _know(self, context: Context) -> None:
         """Whoever has shown good credentials is no stranger."""
@@ -204,7 +219,10 @@ class Handler(BaseGraphQLTransportWSHandler[Context, None]):
 
     def end(self, operation: WebSocketOperation[Context, None], result: bytes | None) -> None:
         """Says so, after a last result where there is one."""
-        task = asyncio.create_task(self._end(operation, result))
+        self._soon(self._end(operation, result))
+
+    def _soon(self, step: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(step)
         self._ending.add(task)
         task.add_done_callback(self._ending.discard)
 
@@ -217,7 +235,11 @@ class Handler(BaseGraphQLTransportWSHandler[Context, None]):
             if result is not None:
                 message = _next_head(operation.id) + result + b"}"
                 await cast(Adapter, self.websocket).send_text(message.decode())
-            await operation.send_operation_message({"id": operation.id, "type": "complete"})
+            if self._is_refused:
+                # What is not complete goes on when its client comes again with other credentials.
+                await self._go_away(FORBIDDEN, "Forbidden")
+            else:
+                await operation.send_operation_message({"id": operation.id, "type": "complete"})
 
     def _rest(self) -> None:
         if not self.operations:

@@ -1,12 +1,11 @@
 """How many codes that there are not may be tried (docs/domain.md, Who may do what)."""
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
-from uuid import UUID
 
 import structlog
 
@@ -23,6 +22,9 @@ OF_ADDRESS: Final = Limit("codes from an address", 1_000)
 
 _WHAT: Final = "codes"
 _CLOSE_SECONDS: Final = 5
+_CALM_SECONDS: Final = 1.0
+"""For how long an address from which little failed is not asked about again: a flood is noticed that much later."""
+_MOST_CALM: Final = 10_000
 
 _log = structlog.get_logger()
 
@@ -40,59 +42,67 @@ class CodeTries:
         self.until = until
         self.unknown: frozenset[str] = frozenset()
 
+    def refuse_all(self, codes: Collection[str], until: datetime | None) -> None:
+        """None of them is looked up after all."""
+        self.refused, self.until = frozenset(codes), until
+
     def found_unknown(self, codes: Collection[str]) -> None:
         """Is told each time what of the tried codes there is not."""
         self.unknown |= frozenset(codes)
 
 
-@dataclass(frozen=True, slots=True)
-class _Reserved:
-    """What was counted before the look: ``number`` codes of each of ``counted``, as if there were none of them."""
+@dataclass(slots=True)
+class _Look:
+    """A look at codes: where they are counted, and how many of them are counted there already, or being so by others.
 
-    tries: CodeTries
+    ``flooding`` is where only what fails is counted.
+    """
+
     viewer: Viewer
+    codes: Sequence[str]
     counted: tuple[Counted, ...]
     flooding: Counted | None
-    number: int
-    allowed: int
     now: datetime
+    reserved: dict[Counted, int] = field(default_factory=dict)
+    reserving: list[asyncio.Future[None]] = field(default_factory=list)
+    allowed: int = 0
 
 
 class AttemptLimits:
     """Counts codes that are tried before they are looked up, and gives back those that are good.
 
-    So what is tried at the same moment, through whichever process, is never more than may be tried.
+    So what is tried at the same moment, through whichever process, is no more than may be tried. Whom few failures
+    stand against, and who tries one code at a time, is only counted when it fails: of each process, one code could be
+    looked up beyond a limit, if half of all that may be tried failed elsewhere at that very moment.
     """
 
     def __init__(self, counts: AttemptCounts, alarm: FloodAlarm) -> None:
         self._counts = counts
         self._alarm = alarm
         self._settling: set[asyncio.Task[None]] = set()
+        self._uncounted: dict[Counted, _Look] = {}
+        self._calm: dict[Counted, float] = {}
 
     @asynccontextmanager
     async def trying(
-        self, viewer: Viewer, codes: Sequence[str], now: datetime, basket: UUID | None = None
+        self, viewer: Viewer, codes: Sequence[str], now: datetime, *, in_basket: bool = False
     ) -> AsyncIterator[CodeTries]:
         """What of ``codes``, normalised and distinct, may be looked up while the block lasts.
 
-        Never less than all for staff, who see all codes anyway. Takes a connection of its own at the beginning and at
-        the end: the block is to open what it needs within.
+        Never less than all for staff, who see all codes anyway. What is looked up ``in_basket``, the basket counts
+        itself (``OF_BASKET``). Takes a connection of its own at the beginning, and
+        where anything failed at the end: the block is to open what it needs within.
         """
         if viewer.reads_records or not codes:
             yield CodeTries()
             return
-        reserving = asyncio.create_task(self._reserve(viewer, codes, now, basket))
+        look = _Look(viewer, codes, *_counted(viewer, in_basket=in_basket), now)
+        tries = await self._begin(look)
         try:
-            reserved = await asyncio.shield(reserving)
-        except asyncio.CancelledError:
-            # It is counted all the same.
-            self._settle_later(reserving)
-            raise
-        try:
-            yield reserved.tries
+            yield tries
         finally:
-            settling = self._settle_later(reserving)
-            if reserved.tries.unknown or reserved.tries.refused:
+            settling = self._end(look, tries)
+            if settling is not None and (tries.unknown or tries.refused):
                 # Who has found a code does not wait for what is given back.
                 await asyncio.wait([settling])
 
@@ -101,44 +111,108 @@ class AttemptLimits:
         if self._settling:
             await asyncio.wait(self._settling, timeout=_CLOSE_SECONDS)
 
-    async def _reserve(self, viewer: Viewer, codes: Sequence[str], now: datetime, basket: UUID | None) -> _Reserved:
-        counted, flooding = _counted(viewer, basket)
-        number = len(codes)
-        asked = dict.fromkeys(counted, number)
-        counts = await self._counts.add(asked if flooding is None else {**asked, flooding: 0}, now)
-        # How many may be looked up, and until when that is so.
-        rooms = [(each.limit.most - (counts[each].number - number), counts[each].until) for each in counted]
-        if flooding is not None and counts[flooding].number >= flooding.limit.most:
-            rooms.append((0, counts[flooding].until))
-        allowed = max(0, min(number, *(room for room, _ in rooms)))
-        if viewer.audience is Audience.SHOPPER:
-            allowed = viewer.allowance.take(allowed)
-        until = max((until for room, until in rooms if room < number), default=None)
-        return _Reserved(CodeTries(codes[allowed:], until), viewer, counted, flooding, number, allowed, now)
+    async def _begin(self, look: _Look) -> CodeTries:
+        if len(look.codes) == 1 and not any(each in self._uncounted for each in look.counted):
+            self._uncounted.update(dict.fromkeys(look.counted, look))
+            try:
+                if await self._has_few_failures(look):
+                    return _allowed(look, 1, None)
+            except BaseException:
+                self._end(look, CodeTries())
+                raise
+            self._forget(look)
+        reserving = asyncio.create_task(self._reserve(look))
+        try:
+            return await asyncio.shield(reserving)
+        except asyncio.CancelledError:
+            # It is counted all the same.
+            self._keep(asyncio.create_task(self._give_back(look, reserving)))
+            raise
 
-    def _settle_later(self, reserving: asyncio.Task[_Reserved]) -> asyncio.Task[None]:
-        settling = asyncio.create_task(self._settle(reserving))
+    async def _has_few_failures(self, look: _Look) -> bool:
+        """Whether less than half of what may fail has failed; of floods alone, as of a second ago."""
+        clock = asyncio.get_running_loop()
+        if not look.counted and look.flooding in self._calm:
+            if clock.time() - self._calm[look.flooding] < _CALM_SECONDS:
+                return True
+            del self._calm[look.flooding]
+        asked = _asked(look)
+        counts = await self._counts.add(dict.fromkeys(asked, 0), look.now)
+        if any(2 * counts[each].number >= each.limit.most for each in asked):
+            return False
+        if not look.counted and look.flooding is not None:
+            if len(self._calm) >= _MOST_CALM:
+                self._calm.clear()
+            self._calm[look.flooding] = clock.time()
+        return True
+
+    async def _reserve(self, look: _Look) -> CodeTries:
+        number = len(look.codes)
+        asked = {each: number - look.reserved.get(each, 0) for each in look.counted}
+        counting: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        for each in look.counted:
+            look.reserved[each] = number
+            other = self._uncounted.get(each)
+            if other is not None and each not in other.reserved:
+                # Who is no longer alone is counted as all are.
+                other.reserved[each] = len(other.codes)
+                other.reserving.append(counting)
+                asked[each] += len(other.codes)
+        try:
+            counts = await self._counts.add(dict.fromkeys(_asked(look), 0) | asked, look.now)
+        finally:
+            counting.set_result(None)
+        # How many may be looked up, and until when that is so.
+        rooms = [(each.limit.most - (counts[each].number - number), counts[each].until) for each in look.counted]
+        if not look.counted:
+            rooms = [(each.limit.most - counts[each].number, counts[each].until) for each in _asked(look)]
+        until = max((until for room, until in rooms if room < number), default=None)
+        return _allowed(look, max(0, min(number, *(room for room, _ in rooms))), until)
+
+    def _forget(self, look: _Look) -> None:
+        for each in look.counted:
+            if self._uncounted.get(each) is look:
+                del self._uncounted[each]
+
+    def _end(self, look: _Look, tries: CodeTries) -> asyncio.Task[None] | None:
+        """Counts what failed, and gives back the rest; None where there is nothing to do."""
+        viewer, unknown = look.viewer, len(tries.unknown)
+        failed = unknown + len(tries.refused)
+        if viewer.audience is Audience.SHOPPER:
+            viewer.allowance.give_back(look.allowed - unknown)
+        amounts = {each: unknown - look.reserved.get(each, 0) for each in look.counted}
+        if look.flooding is not None:
+            amounts[look.flooding] = unknown
+        if failed:
+            amounts[self._alarm.counted(_WHAT, viewer.organisation_id)] = failed
+        amounts = {each: number for each, number in amounts.items() if number}
+        if not amounts:
+            self._forget(look)
+            return None
+        # It is counted as it is now: by nobody else from here on.
+        look.reserved = dict.fromkeys(look.counted, unknown)
+        return self._keep(asyncio.create_task(self._settle(look, amounts, failed)))
+
+    async def _settle(self, look: _Look, amounts: Mapping[Counted, int], failed: int) -> None:
+        try:
+            if look.reserving:
+                # What is given back before it is counted would be counted for good.
+                await asyncio.wait(look.reserving)
+            counts = await self._counts.add(amounts, look.now)
+        finally:
+            self._forget(look)
+        if failed:
+            self._alarm.hear(_WHAT, look.viewer.organisation_id, failed, counts)
+
+    async def _give_back(self, look: _Look, reserving: asyncio.Task[CodeTries]) -> None:
+        await reserving
+        if settling := self._end(look, CodeTries()):
+            await settling
+
+    def _keep(self, settling: asyncio.Task[None]) -> asyncio.Task[None]:
         self._settling.add(settling)
         settling.add_done_callback(self._settled)
         return settling
-
-    async def _settle(self, reserving: asyncio.Task[_Reserved]) -> None:
-        reserved = await reserving
-        unknown, refused = len(reserved.tries.unknown), len(reserved.tries.refused)
-        viewer = reserved.viewer
-        if viewer.audience is Audience.SHOPPER:
-            viewer.allowance.give_back(reserved.allowed - unknown)
-        amounts = {each: unknown - reserved.number for each in reserved.counted if unknown != reserved.number}
-        if reserved.flooding is not None and unknown:
-            amounts[reserved.flooding] = unknown
-        failed = unknown + refused
-        if failed:
-            amounts[self._alarm.counted(_WHAT, viewer.organisation_id)] = failed
-        if not amounts:
-            return
-        counts = await self._counts.add(amounts, reserved.now)
-        if failed:
-            self._alarm.hear(_WHAT, viewer.organisation_id, failed, counts)
 
     def _settled(self, settling: asyncio.Task[None]) -> None:
         self._settling.discard(settling)
@@ -147,17 +221,28 @@ class AttemptLimits:
             _log.warning("tried codes were not counted anew", reason=error)
 
 
-def _counted(viewer: Viewer, basket: UUID | None) -> tuple[tuple[Counted, ...], Counted | None]:
+def _asked(look: _Look) -> tuple[Counted, ...]:
+    """What stands against a look: who is known by something else pays for nobody's flood."""
+    return look.counted if look.counted or look.flooding is None else (look.flooding,)
+
+
+def _allowed(look: _Look, number: int, until: datetime | None) -> CodeTries:
+    if look.viewer.audience is Audience.SHOPPER:
+        number = look.viewer.allowance.take(number)
+    look.allowed = number
+    return CodeTries(look.codes[number:], until)
+
+
+def _counted(viewer: Viewer, *, in_basket: bool) -> tuple[tuple[Counted, ...], Counted | None]:
     """Where the codes of this caller are counted before they are looked up, and where only those that fail are.
 
     The latter is an address, behind which there may be many with good codes at the same moment. Who is known by
     nothing else is counted there beforehand.
     """
     organisation = viewer.organisation_id
-    counted = [] if basket is None else [OF_BASKET.of(organisation, basket)]
     if viewer.audience is Audience.PARTNER:
-        return (*counted, OF_PARTNER.of(organisation, viewer.actor)), None
-    if viewer.audience in {Audience.CONTACT, Audience.STAFF}:
-        counted.append(OF_CUSTOMER.of(organisation, viewer.actor))
+        return (OF_PARTNER.of(organisation, viewer.actor),), None
     address = OF_ADDRESS.of(organisation, network(viewer.address))
-    return (tuple(counted), address) if counted else ((address,), None)
+    if viewer.audience in {Audience.CONTACT, Audience.STAFF}:
+        return (OF_CUSTOMER.of(organisation, viewer.actor),), address
+    return ((), address) if in_basket else ((address,), None)

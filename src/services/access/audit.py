@@ -4,12 +4,15 @@ from collections.abc import Mapping
 from uuid import UUID
 
 from db.access import audit as db
-from db.access.audit import AuditEntry
+from db.access.audit import AuditEntry, AuditFilter
+from db.core.keyset import Page
 from db.core.sessions import Sessions
+from services.core.errors import InvalidInput, Problem
+from services.core.text_checks import check_search
 from services.core.transactions import Transaction
 from services.core.viewer import Viewer
 
-__all__ = ["Audit", "AuditEntry", "record"]
+__all__ = ["Audit", "AuditEntry", "AuditFilter", "record"]
 
 
 class Audit:
@@ -18,14 +21,22 @@ class Audit:
     def __init__(self, sessions: Sessions) -> None:
         self._sessions = sessions
 
-    async def page(self, viewer: Viewer, subject: UUID | None, before: UUID | None, most: int) -> list[AuditEntry]:
-        """The ``most`` newest entries older than ``before``, of one subject where that is given.
+    async def page(self, viewer: Viewer, wanted: AuditFilter, page: Page) -> list[AuditEntry]:
+        """The page of the entries that the filter lets through, the newest first.
 
-        Raises Forbidden for all but staff.
+        Raises InvalidInput, and Forbidden for all but staff.
         """
         viewer.require_role()
+        if reason := check_search(wanted.actor):
+            raise InvalidInput([Problem(("actor",), reason)])
         async with self._sessions.reading() as connection:
-            return await db.page(connection, viewer.organisation_id, subject, before, most)
+            return await db.page(connection, viewer.organisation_id, wanted, page)
+
+    async def count(self, viewer: Viewer, wanted: AuditFilter) -> int | None:
+        """How many entries the filter lets through; None where they are more than are counted."""
+        viewer.require_role()
+        async with self._sessions.reading() as connection:
+            return await db.count(connection, viewer.organisation_id, wanted)
 
 
 async def record(

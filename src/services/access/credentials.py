@@ -8,7 +8,7 @@ import hashlib
 import re
 import secrets
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 from urllib.parse import quote, unquote
@@ -22,6 +22,7 @@ from db.contacts.contacts import ContactKind
 from db.core.ids import next_id
 from db.core.sessions import Sessions
 from services.access.partner_keys import checked_name
+from services.access.shop_servers import ALGORITHMS, ISSUER, ShopServers, named
 from services.core.errors import InvalidInput, NotFound, Path, Problem, Unauthenticated
 from services.core.texts import text
 from services.core.viewer import Audience, StaffRole, Viewer
@@ -29,8 +30,6 @@ from services.core.viewer import Audience, StaffRole, Viewer
 LONGEST: Final = 4096
 """Characters of an Authorization header that are looked at; tokens of this program are a tenth of that."""
 
-_ISSUER: Final = "sesame"
-_ALGORITHMS: Final = ["HS256"]
 _BEARER: Final = re.compile(r"bearer +([!-~]+) *", re.IGNORECASE)
 _API_KEY: Final = re.compile(r"sesame\.((?:(?!%00).)+)\.[A-Za-z0-9_-]{43}")
 
@@ -63,6 +62,7 @@ class Credentials:
     def __init__(self, sessions: Sessions, secret: str) -> None:
         self._sessions = sessions
         self._key = OctKey.import_key(secret)
+        self._shop_servers = ShopServers(self._key)
 
     async def viewer(self, authorization: str | None, now: datetime) -> Viewer:
         """The caller who sent this Authorization header.
@@ -143,6 +143,19 @@ class Credentials:
             )
         return key
 
+    async def shop_server_key(self, organisation: str, expires: datetime) -> str:
+        """A key by which a shop's own server says for whom it asks. Raises NotFound for an unknown organisation."""
+        await self._found(_Claims(Audience.SHOPPER, organisation))
+        return self._shop_servers.issued(organisation, expires)
+
+    def on_behalf(self, viewer: Viewer, customer: str, server_key: str, now: datetime) -> Viewer:
+        """The viewer as whom a shop's server names: an address, or what it calls a customer. Raises Unauthenticated for
+        a key that is not the organisation's, or holds no more.
+        """
+        if not self._shop_servers.knows(server_key, viewer.organisation_code, now):
+            raise _refused()
+        return replace(viewer, address=named(customer))
+
     async def ended(self, authorizations: Iterable[str]) -> frozenset[str]:
         """The headers among these whose API keys were revoked, by one look at all of them.
 
@@ -207,7 +220,7 @@ class Credentials:
 
     def _signed(self, claims: _Claims, expires: datetime | None) -> str:
         payload = {
-            "iss": _ISSUER,
+            "iss": ISSUER,
             "aud": claims.audience,
             "org": claims.organisation,
             "pos": claims.point_of_sale,
@@ -218,16 +231,16 @@ class Credentials:
             "exp": int(expires.timestamp()) if expires else None,
         }
         said = {name: value for name, value in payload.items() if value}
-        return jwt.encode({"alg": _ALGORITHMS[0]}, said, self._key, _ALGORITHMS)
+        return jwt.encode({"alg": ALGORITHMS[0]}, said, self._key, ALGORITHMS)
 
     def _verified(self, token: str, now: datetime) -> _Claims:
         rules = jwt.JWTClaimsRegistry(
             now=int(now.timestamp()),
-            iss={"essential": True, "value": _ISSUER},
+            iss={"essential": True, "value": ISSUER},
             aud={"essential": True},
         )
         try:
-            claims = jwt.decode(token, self._key, _ALGORITHMS).claims
+            claims = jwt.decode(token, self._key, ALGORITHMS).claims
             rules.validate(claims)
             return _read(claims)
         except ExpiredTokenError:

@@ -10,7 +10,7 @@ from db.baskets.baskets import BasketContent, BasketState
 from services.access.permissions import may_see, require_sale
 from services.baskets import stored_pricing
 from services.baskets.quotes import HeldBasket
-from services.core.errors import Conflict, FailureCode, NotFound, TotalChanged
+from services.core.errors import Conflict, NotFound, TotalChanged
 from services.core.money import to_decimal
 from services.core.texts import text
 from services.core.viewer import Viewer
@@ -38,9 +38,7 @@ def opened(viewer: Viewer, row: db.LockedBasket | None) -> db.LockedBasket:
     if row is None or not may_see(viewer, row.content.contact):
         raise NotFound(("basketId",), text("unknown_basket"))
     if row.state is not BasketState.OPEN:
-        is_over = row.state is BasketState.EXPIRED
-        code = FailureCode.BASKET_EXPIRED if is_over else FailureCode.BASKET_NOT_OPEN
-        raise Conflict(text(f"basket_{row.state.lower()}"), code)
+        raise Conflict(text(f"basket_{row.state.lower()}"), state=row.state)
     return row
 
 
@@ -51,6 +49,8 @@ def taken_up(content: BasketContent, viewer: Viewer) -> BasketContent:
     hold).
     """
     contact = viewer.contact if content.contact is None else content.contact
+    if contact == content.contact and viewer.counter_profile == content.counter_profile:
+        return content
     return replace(content, contact=contact, counter_profile=viewer.counter_profile)
 
 

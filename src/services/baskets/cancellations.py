@@ -192,7 +192,7 @@ class Cancellations:
     ) -> _Plan:
         """What is to be written. Of an order that is locked it stays true until the transaction ends."""
         if row.state is OrderState.CANCELLED:
-            raise Conflict(text("order_cancelled"))
+            raise Conflict(text("order_cancelled"), state=OrderState.CANCELLED)
         every = (await db_tickets.of_orders(connection, row.organisation, [row.id]))[row.id]
         left = [ticket for ticket in every if ticket.cancelled_at is None]
         cancelled = _chosen(asked, every, left, catalogue)

@@ -23,6 +23,7 @@ from services.baskets.holds import Holder, hold
 from services.baskets.pricing_facts import looked_up
 from services.baskets.quotes import Priceable, Quote, Quotes
 from services.baskets.sale_input import MAXIMUM_CODES
+from services.baskets.unknown_codes import bar, count
 from services.codes.format import normalise
 from services.core.coalescing import Coalescing
 from services.core.errors import CodeRefused, Conflict, Failure, is_outage
@@ -33,7 +34,6 @@ from services.core.sent import Sent
 from services.core.texts import text
 from services.core.transactions import Overtaken, Transaction, Transactions
 from services.core.viewer import Viewer
-from services.pricing.facts.refusals import RefusalCode
 from services.pricing.result import PricedCode, Pricing
 from services.pricing.values import value
 
@@ -80,15 +80,20 @@ class _Asked:
 
     entry: CodeEntry
     basket: db.LockedBasket
+    priceable: Priceable
 
-    @property
-    def priceable(self) -> Priceable:
-        """The basket with the code among its codes, once in any spelling."""
-        content, code = taken_up(self.basket.content, self.entry.viewer), self.entry.code
-        if not any(normalise(other) == normalise(code) for other in content.codes):
-            content = replace(content, codes=(*content.codes, code))
-        entry = self.entry
-        return Priceable(entry.viewer, content, entry.now, entry.tries, held=held(self.basket))
+    @classmethod
+    def of(cls, entry: CodeEntry, basket: db.LockedBasket) -> "_Asked":
+        """The basket with the code among its codes, once in any spelling.
+
+        Raises Conflict where it would have more codes than any may.
+        """
+        content, code = taken_up(basket.content, entry.viewer), normalise(entry.code)
+        if not any(normalise(other) == code for other in content.codes):
+            if len(content.codes) >= MAXIMUM_CODES:
+                raise Conflict(text("too_many_codes", maximum=MAXIMUM_CODES))
+            content = replace(content, codes=(*content.codes, entry.code))
+        return cls(entry, basket, Priceable(entry.viewer, content, entry.now, entry.tries, held=held(basket)))
 
 
 @value
@@ -117,7 +122,7 @@ class CodeEntries:
 
         Raises CodeRefused with every reason, NotFound, Conflict, Forbidden.
         """
-        async with self._attempts.trying(viewer, looked_up((code,)), now, basket) as tries:
+        async with self._attempts.trying(viewer, looked_up((code,)), now, in_basket=True) as tries:
             return await self._enter(CodeEntry(viewer, basket, code, now, once, tries))
 
     async def _enter(self, entry: CodeEntry) -> CodeEntered:
@@ -199,7 +204,9 @@ class CodeEntries:
                 outcomes[entry.basket] = _LeftOut()
                 continue
             try:
-                asked.append(_with_room(_Asked(entry, opened(entry.viewer, row))))
+                basket = opened(entry.viewer, row)
+                bar(entry.viewer, basket, entry.code, entry.tries, entry.now)
+                asked.append(_Asked.of(entry, basket))
             except Failure as failure:
                 outcomes[entry.basket] = failure
         wanted = [each.priceable for each in asked]
@@ -208,14 +215,9 @@ class CodeEntries:
         taken: set[UUID] = set()
         for each, quote in zip(asked, quotes, strict=True):
             outcomes[each.basket.id] = _outcome(each, quote, taken)
+        looked = [each.entry for each in asked if not isinstance(outcomes[each.basket.id], _LeftOut)]
+        await count(transaction, [(each.viewer, each.basket, each.tries) for each in looked])
         return [outcomes[entry.basket] for entry in entries]
-
-
-def _with_room(asked: _Asked) -> _Asked:
-    """Raises Conflict where the basket would have more codes than any may."""
-    if len(asked.priceable.content.codes) > MAXIMUM_CODES:
-        raise Conflict(text("too_many_codes", maximum=MAXIMUM_CODES))
-    return asked
 
 
 def priced_code(pricing: Pricing, code: str) -> PricedCode:
@@ -276,9 +278,8 @@ async def _keep(transaction: Transaction, entries: Sequence[CodeEntry], answers:
 
 
 def _is_too_early(answer: Answer) -> bool:
-    """Whether a code was not looked up for now."""
-    codes = [each.code for each in answer.refusals] if isinstance(answer, CodeRefused) else []
-    return RefusalCode.TOO_MANY_ATTEMPTS in codes
+    """Whether waiting mends it."""
+    return isinstance(answer, Failure) and answer.passes
 
 
 async def _carry_out(transaction: Transaction, changes: Sequence[_Change]) -> list[Basket]:

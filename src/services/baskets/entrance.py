@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Final, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -15,23 +15,13 @@ from services.access.permissions import audit_sale
 from services.baskets.tickets import Tickets
 from services.catalogue.catalogues import Catalogues
 from services.catalogue.snapshot import Catalogue
-from services.core.errors import EntryRefusal, FailureCode, NotFound, RefusedTicket, TicketRefused
+from services.core.errors import EntryRefusal, NotFound, RefusedTicket, TicketRefused
 from services.core.instants import local, local_or_empty
 from services.core.retries.idempotency import IdempotentRequest
 from services.core.text_checks import scanned
 from services.core.texts import Text, text
 from services.core.transactions import Done, Overtaken, Transaction, Transactions
 from services.core.viewer import StaffRole, Viewer
-
-_CODES: Final = {
-    EntryRefusal.TICKET_CANCELLED: FailureCode.TICKET_CANCELLED,
-    EntryRefusal.ORDER_CANCELLED: FailureCode.TICKET_CANCELLED,
-    EntryRefusal.WRONG_PERFORMANCE: FailureCode.WRONG_PERFORMANCE,
-    EntryRefusal.WRONG_PRODUCT: FailureCode.WRONG_PERFORMANCE,
-    EntryRefusal.ALREADY_CONTROLLED: FailureCode.ALREADY_CONTROLLED,
-    EntryRefusal.TOO_EARLY: FailureCode.OUTSIDE_ENTRY_TIME,
-    EntryRefusal.TOO_LATE: FailureCode.OUTSIDE_ENTRY_TIME,
-}
 
 
 class Scan(NamedTuple):
@@ -132,7 +122,7 @@ def refused(ticket: Ticket, reason: EntryRefusal, catalogue: Catalogue, said: Te
         closes_at=closes,
         cancelled_at=ticket.cancelled_at,
     )
-    return TicketRefused(said or _said(ticket, facts, catalogue), _CODES[reason], facts)
+    return TicketRefused(said or _said(ticket, facts, catalogue), facts)
 
 
 def _reasons(ticket: Ticket, gate: Gate, catalogue: Catalogue) -> Iterator[EntryRefusal]:

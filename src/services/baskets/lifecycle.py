@@ -81,8 +81,8 @@ class Baskets:
         where the customer or the shop has too much open.
         """
         require_sale(viewer)
-        content = check(request, viewer, await self._catalogues.seen_by(viewer))
         once = IdempotentRequest(viewer, key, "createBasket", request)
+        content = check(request, viewer, await self._catalogues.seen_by(viewer))
         async with self._attempts.trying(viewer, looked_up(content.codes), now) as tries:
             done = await self._transactions.once(once, now, self._create, viewer, content, tries)
         return done.value or await self._seen(viewer, done.answer["basket"], now)

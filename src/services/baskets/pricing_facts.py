@@ -259,6 +259,8 @@ def _refusals(code: db.CodeFact, basket: UUID | None, contact: UUID | None) -> l
     """
     if code.status is CodeStatus.INVALIDATED:
         return [Refusal(RefusalCode.CODE_INVALIDATED)]
+    if code.status is CodeStatus.SWITCHED_OFF:
+        return [Refusal(RefusalCode.SWITCHED_OFF)]
     if code.status is CodeStatus.USED:
         return [Refusal(RefusalCode.CODE_ALREADY_USED)]
     if code.status is CodeStatus.HELD and code.basket != basket:

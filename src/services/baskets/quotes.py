@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -13,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from db.baskets.baskets import BasketContent, Lifespan
 from services.access.attempt_limits import CodeTries
 from services.baskets.pricing_facts import FactsQuestion, FactsReader, PricingFacts
+from services.baskets.sale_input import is_sold_by
 from services.catalogue.snapshot import Catalogue
 from services.codes.format import normalise
 from services.core.errors import InvalidInput, Problem
@@ -150,8 +152,8 @@ class Quotes:
 
 def _steps(wanted: Priceable, facts: PricingFacts) -> Steps[Pricing]:
     content, held = wanted.content, wanted.held
-    asked = _asked(facts.catalogue, content)
-    _check_sold(asked, held)
+    asked = _still_sold(_asked(facts.catalogue, content), wanted, facts.catalogue)
+    _check_sold(asked, held, facts.catalogue)
     only = None if content.advantages is None else frozenset(content.advantages)
     offers, include = facts.catalogue.offers, wanted.include
     if held is None:
@@ -186,9 +188,22 @@ def _asked(catalogue: Catalogue, content: BasketContent) -> list[AskedLine]:
     ]
 
 
-def _check_sold(asked: Sequence[AskedLine], held: HeldBasket | None) -> None:
+def _still_sold(asked: list[AskedLine], wanted: Priceable, catalogue: Catalogue) -> list[AskedLine]:
+    """The lines, in which nothing is sold of performances past their end of sale."""
+    now, performances = wanted.now, catalogue.performances
+    # Most often none is late, which costs a price next to nothing to find out.
+    late = {key for line in asked if (key := line.place[1]) is not None and performances[key].sold_until < now}
+    if not late:
+        return asked
+    over = {key for key in late if not is_sold_by(wanted.viewer, performances[key], now)}
+    return [replace(line, kind=None) if line.place[1] in over else line for line in asked]
+
+
+def _check_sold(asked: Sequence[AskedLine], held: HeldBasket | None, catalogue: Catalogue) -> None:
     """Raises InvalidInput that names the lines that are not sold; what is held was sold already."""
     problems = Problems()
     for position in unsold(asked, held.pricing if held else None):
-        problems.add(("lines", str(position)), text("combination_not_sold"))
+        product, performance, seat, audience = asked[position].place
+        is_known = catalogue.ticket_kind(performance or product, seat, audience) is not None
+        problems.add(("lines", str(position)), text("performance_sale_over" if is_known else "combination_not_sold"))
     problems.check()

@@ -1,15 +1,17 @@
 """Where, for whom and with which codes a client may say that a sale takes place: problems by path, all at once."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from services.catalogue.snapshot import Catalogue
+from services.catalogue.snapshot import Catalogue, Performance
 from services.codes.format import check_entered
 from services.core.errors import Path
 from services.core.problems import Problems
 from services.core.texts import text
-from services.core.viewer import Viewer
+from services.core.viewer import StaffRole, Viewer
+from services.pricing.rules import is_over
 
 MAXIMUM_CODES: Final = 50
 
@@ -30,6 +32,13 @@ def check_contact(asked: UUID | None, viewer: Viewer, problems: Problems) -> UUI
     if asked is not None and asked != viewer.contact and not viewer.reads_records:
         problems.add(("contactId",), text("other_contact"))
     return asked or viewer.contact
+
+
+def is_sold_by(viewer: Viewer, performance: Performance, now: datetime) -> bool:
+    """Whether somebody still buys, or sells, tickets for a performance: after its own end of sale only staff with SALES
+    (docs/domain.md, Offers, Sale end).
+    """
+    return StaffRole.SALES in viewer.roles or not is_over(performance.sold_until, now)
 
 
 def check_delivery_mode(asked: UUID | None, catalogue: Catalogue, problems: Problems) -> None:

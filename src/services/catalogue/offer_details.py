@@ -1,6 +1,6 @@
 """An offer as it was configured: what pricing is told of it, and what people are."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from uuid import UUID
 
@@ -35,13 +35,17 @@ class OfferDetails:
     """All that was configured about an offer: ``offer`` is what pricing is told, the rest what people are.
 
     ``returns_codes``: its single-use codes are available again when none of their order's tickets is left.
-    ``cancellation_policy`` says what becomes of the tickets that stay.
+    ``cancellation_policy`` says what becomes of the tickets that stay. ``unfinished`` are the
+    fields of a copy that could not be copied as they were, until somebody gives them anew.
     """
 
     offer: Advantage | PromotionalCode
     internal_name: dict[str, str]
     public_name: dict[str, str]
     picture: str | None = None
+    description: dict[str, str] = field(default_factory=dict)
+    terms: dict[str, str] = field(default_factory=dict)
+    unfinished: frozenset[str] = frozenset()
     returns_codes: bool = True
     cancellation_policy: CancellationPolicy = CancellationPolicy.KEEP
     version: int = 1

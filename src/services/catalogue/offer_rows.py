@@ -63,6 +63,9 @@ def from_rows(
             internal_name=row.internal_name,
             public_name=row.public_name,
             picture=row.picture,
+            description=row.description,
+            terms=row.terms,
+            unfinished=frozenset(row.unfinished),
             returns_codes=row.returns_codes,
             cancellation_policy=CancellationPolicy(row.cancellation_policy),
             version=row.version,
@@ -85,6 +88,7 @@ class SharedFields(TypedDict):
     scope: Scope
     limits: Limits
     element_limits: tuple[ElementLimits, ...]
+    sale_end_tolerance: int | None
 
 
 def _offer(
@@ -102,6 +106,7 @@ def _offer(
         scope=scope_of(row.scope),
         limits=limits,
         element_limits=element_limits,
+        sale_end_tolerance=row.sale_end_tolerance,
     )
     if row.kind is OfferKind.PROMOTIONAL_CODE:
         return PromotionalCode(
@@ -117,7 +122,6 @@ def _offer(
         season=row.season_id,
         target=_target(row, campaigns),
         benefit=advantage_benefit(row.benefit),
-        sale_end_tolerance=row.sale_end_tolerance,
     )
 
 
@@ -202,6 +206,9 @@ def to_row(details: OfferDetails) -> OfferRow:
         internal_name=details.internal_name,
         public_name=details.public_name,
         picture=details.picture,
+        description=details.description,
+        terms=details.terms,
+        unfinished=sorted(details.unfinished),
         valid_from=offer.valid_from,
         valid_until=offer.valid_until,
         channel_ids=sorted(offer.channels),
@@ -216,7 +223,7 @@ def to_row(details: OfferDetails) -> OfferRow:
         indicator_id=target.indicator if isinstance(target, IndicatorTarget) else None,
         indicator_level=target.level if isinstance(target, IndicatorTarget) else None,
         tickets_per_code=target.tickets_per_code if isinstance(target, SingleUseTarget) else None,
-        sale_end_tolerance=advantage.sale_end_tolerance if advantage else None,
+        sale_end_tolerance=offer.sale_end_tolerance,
         minimum_basket=promotion.minimum_basket if promotion else 0,
         combinable=promotion.combinable if promotion else False,
         returns_codes=details.returns_codes,

@@ -51,7 +51,7 @@ async def plan(
     """How ``wanted`` becomes the access code of an advantage, None where it is to have none.
 
     The one before is switched off, and can come back, unless it was invalidated for good. A code that is anybody's in
-    the organisation is a problem, whatever it is spelled like.
+    the organisation is a problem, whatever it is spelled like, but for those of a CLOSED offer.
     """
     connection, organisation = transaction.connection, transaction.organisation
     if wanted is not None and check_chosen(wanted) is not None:
@@ -59,7 +59,7 @@ async def plan(
     code = None if wanted is None else normalise(wanted)
     own = [stored.chosen for stored in await db.access_codes(connection, organisation, [offer], lock=True)]
     off = tuple(
-        replace(each, status=CodeStatus.INVALIDATED, invalidated_at=transaction.now, invalidated_by=viewer.actor)
+        replace(each, status=CodeStatus.SWITCHED_OFF, invalidated_at=transaction.now, invalidated_by=viewer.actor)
         for each in own
         if each.is_active and each.code != code
     )
@@ -68,7 +68,7 @@ async def plan(
     known = next((each for each in own if each.code == code), None)
     if known is None:
         for stored in await db.with_text(connection, organisation, [code]):
-            problems.refuse(_PATH, check_free(wanted, stored.chosen, offer, CodeKind.ACCESS))
+            problems.refuse(_PATH, check_free(wanted, stored, offer, CodeKind.ACCESS))
         new = ChosenCode(next_id(), code, tidied(wanted), CodeKind.ACCESS, offer, None, CodeStatus.AVAILABLE)
         return AccessCodeExchange(new, off)
     problems.refuse(_PATH, check_alive(wanted, known))

@@ -18,7 +18,7 @@ from services.access.permissions import may_follow, require_follower, share_of
 from services.codes.checks import MOST_CODES, CodeReceiver, destination, receiver, remark_problems
 from services.codes.download_links import DownloadLinks
 from services.codes.lists import workbook
-from services.core.errors import Conflict, FailureCode, InvalidInput, NotFound
+from services.core.errors import Conflict, InvalidInput, NotFound
 from services.core.problems import Problems
 from services.core.retries.idempotency import IdempotentRequest
 from services.core.texts import Language, text
@@ -37,10 +37,13 @@ JOBS: Final = {BatchState.PENDING: MAKING, BatchState.GENERATING: MAKING, BatchS
 
 @dataclass(frozen=True, slots=True)
 class BatchRequest:
-    """Codes wanted of an offer for a structure contact; ``destination`` None is the contact's own mail address."""
+    """Codes wanted of an offer for a structure contact; ``destination`` None is the contact's own mail address.
+
+    ``contact`` None is the organisation itself, for codes of a promotional code.
+    """
 
     offer: UUID
-    contact: UUID
+    contact: UUID | None
     quantity: int
     destination: str | None = None
     document_type: DocumentType = DocumentType.EMAIL_WITH_CODE_LIST
@@ -140,11 +143,11 @@ async def _resend(transaction: Transaction, viewer: Viewer, batch: UUID, to: str
     connection, organisation = transaction.connection, transaction.organisation
     row = await db.lock(connection, organisation, batch, wait=False)
     if row is None and await db.get(connection, organisation, [batch]):
-        raise Conflict(text("batch_under_way"), FailureCode.BUSY, retry_after=5)
+        raise Conflict(text("batch_under_way"), retry_after=5)
     if row is None:
         raise NotFound(("batchId",), text("unknown_batch"))
     if row.state in JOBS and await is_queued(connection, set(JOBS.values()), _payload(organisation, batch)):
-        raise Conflict(text("batch_under_way"), FailureCode.BUSY, retry_after=5)
+        raise Conflict(text("batch_under_way"), retry_after=5)
     again = await _taken_up(connection, row, to)
     await db.take_up(connection, organisation, batch, again)
     details: dict[str, object] = {"destination": again.destination, "state": again.state}
@@ -183,7 +186,7 @@ def _checked(request: BatchRequest, found: CodeReceiver) -> db.NewBatch:
     problems.check()
     return db.NewBatch(
         offer=request.offer,
-        contact=request.contact,
+        contact=found.contact_id,
         quantity=request.quantity,
         destination=address,
         document_type=request.document_type,

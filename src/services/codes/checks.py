@@ -8,10 +8,10 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.codes import batches as db
-from db.codes import codes as db_codes
 from db.codes.batches import DocumentType, ReceiverFacts
-from db.codes.chosen_codes import ChosenCode
+from db.codes.chosen_codes import ChosenCode, StoredCode
 from db.codes.codes import CodeKind
+from db.contacts import contacts as db_contacts
 from db.contacts.contacts import ContactKind
 from db.offers import offers as db_offers
 from db.offers.offers import OfferKind, OfferNature
@@ -27,18 +27,25 @@ LONGEST_REMARK: Final = 1_000
 
 @dataclass(frozen=True, slots=True)
 class CodeReceiver:
-    """The offer that codes are wanted of and the contact that gets them, both of the organisation."""
+    """The offer that codes are wanted of and the contact that gets them, both of the organisation.
+
+    ``is_named``: somebody has said who the contact is; else the codes are the organisation's own.
+    """
 
     offer: OfferNature
+    contact_id: UUID
     contact: ReceiverFacts
-    has_custom_codes: bool
+    is_named: bool
 
     def problems(self) -> Iterator[Problem]:
         """What keeps the two from having codes, whatever the state of the offer."""
         offer = self.offer
-        reason = check_takes_codes(offer.kind, offer.target_type, has_custom_codes=self.has_custom_codes)
+        reason = check_takes_codes(offer.kind, offer.target_type)
         if reason is not None:
             yield Problem(("offerId",), reason)
+        reason = check_written_for(offer.kind, has_contact=self.is_named)
+        if reason is not None:
+            yield Problem(("contactId",), reason)
         reason = check_structure(self.contact.kind)
         if reason is not None:
             yield Problem(("contactId",), reason)
@@ -46,32 +53,34 @@ class CodeReceiver:
     def check_open(self) -> None:
         """Raises Conflict where the offer is CLOSED; in any other state it takes codes, which work once it runs."""
         if self.offer.state == OfferState.CLOSED:
-            raise Conflict(text("offer_closed"))
+            raise Conflict(text("offer_closed"), state=self.offer.state)
 
 
-async def receiver(connection: AsyncConnection, organisation: UUID, offer: UUID, contact: UUID) -> CodeReceiver:
-    """Who is to have codes. What is found of the offer holds until the transaction ends: neither a chosen code nor
-    another target comes in between. Raises NotFound.
+async def receiver(connection: AsyncConnection, organisation: UUID, offer: UUID, contact: UUID | None) -> CodeReceiver:
+    """Who is to have codes, the organisation itself where nobody is named. What is found of the offer holds until the
+    transaction ends: no other target comes in between. Raises NotFound.
     """
     found = await db_offers.hold(connection, organisation, offer)
     if found is None:
         raise NotFound(("offerId",), text("unknown_offer"))
-    facts = await db.contact_facts(connection, organisation, contact)
+    key = await db_contacts.house(connection, organisation) if contact is None else contact
+    facts = await db.contact_facts(connection, organisation, key)
     if facts is None:
         raise NotFound(("contactId",), text("unknown_contact"))
-    has_custom_codes = found.kind is OfferKind.PROMOTIONAL_CODE and await db_codes.has_custom(
-        connection, organisation, offer
-    )
-    return CodeReceiver(found, facts, has_custom_codes)
+    return CodeReceiver(found, key, facts, is_named=contact is not None)
 
 
-def check_takes_codes(kind: OfferKind, target_type: str | None, *, has_custom_codes: bool) -> Text | None:
-    """An advantage takes codes that are made or taken in where single-use codes open it, a promotional code where none
-    was chosen: it is entered by codes that were chosen or by random ones, not by both.
+def check_takes_codes(kind: OfferKind, target_type: str | None) -> Text | None:
+    """An advantage takes codes that are made or taken in where single-use codes open it; a promotional code does, side
+    by side with those that are chosen.
     """
-    is_single_use = target_type == TargetType.SINGLE_USE_CODE
-    takes_codes = is_single_use if kind is OfferKind.ADVANTAGE else not has_custom_codes
+    takes_codes = kind is OfferKind.PROMOTIONAL_CODE or target_type == TargetType.SINGLE_USE_CODE
     return None if takes_codes else text("offer_takes_no_codes")
+
+
+def check_written_for(kind: OfferKind, *, has_contact: bool) -> Text | None:
+    """An advantage's codes are somebody's, who gives them to others; those of a promotional code may be nobody's."""
+    return None if has_contact or kind is OfferKind.PROMOTIONAL_CODE else text("structure_missing")
 
 
 def check_structure(kind: ContactKind) -> Text | None:
@@ -79,12 +88,13 @@ def check_structure(kind: ContactKind) -> Text | None:
     return None if kind is ContactKind.STRUCTURE else text("contact_is_no_structure")
 
 
-def check_free(shown: str, found: ChosenCode | None, offer: UUID | None, kind: CodeKind) -> Text | None:
-    """A code that is chosen for an offer is nobody's yet in the organisation, or the offer's own and of this kind.
+def check_free(shown: str, found: StoredCode | None, offer: UUID | None, kind: CodeKind) -> Text | None:
+    """A code that is chosen for an offer is nobody's yet in the organisation, or a CLOSED offer's, or the offer's own
+    and of this kind.
 
     ``found`` is what there is with the same text already, ``offer`` None one that is new.
     """
-    if found is None or (found.offer_id == offer and found.kind is kind):
+    if found is None or found.is_free or (found.chosen.offer_id == offer and found.chosen.kind is kind):
         return None
     return text("code_taken", code=shown)
 

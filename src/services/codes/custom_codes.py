@@ -9,6 +9,7 @@ from db.codes import chosen_codes as db
 from db.codes.chosen_codes import ChosenCode, StoredCode
 from db.codes.codes import CodeKind, CodeStatus
 from db.core.ids import next_id
+from db.core.keyset import Page
 from db.core.sessions import Sessions
 from db.offers import offers as db_offers
 from db.offers.offers import OfferKind
@@ -33,9 +34,13 @@ class CustomCode:
 
     id: UUID
     code: str
-    active: bool
+    status: CodeStatus
     max_uses: int | None
     uses: int
+
+    @property
+    def active(self) -> bool:
+        return self.status is CodeStatus.AVAILABLE
 
 
 class CustomCodes:
@@ -77,15 +82,13 @@ class CustomCodes:
         return done.answer["offer"]
 
     async def of_promotional_codes(
-        self, viewer: Viewer, offers: Collection[UUID], after: UUID | None, most: int
+        self, viewer: Viewer, offers: Collection[UUID], page: Page
     ) -> dict[UUID, list[CustomCode]]:
-        """Of each the ``most`` custom codes after a code's id, in the order of their making; for staff alone, nothing
-        for others.
-        """
+        """Of each that page of its custom codes, in the order of their making; for staff alone, nothing for others."""
         codes: dict[UUID, list[CustomCode]] = {}
         if viewer.reads_records:
             async with self._sessions.reading() as connection:
-                for stored in await db.custom_pages(connection, viewer.organisation_id, offers, after, most):
+                for stored in await db.custom_pages(connection, viewer.organisation_id, offers, page):
                     codes.setdefault(stored.chosen.offer_id, []).append(_shown(stored))
         return codes
 
@@ -100,9 +103,6 @@ class CustomCodes:
 
 async def _add(transaction: Transaction, viewer: Viewer, offer: UUID, code: str, max_uses: int | None) -> Done[None]:
     await _lock(transaction, offer)
-    ready = await db_offers.readiness(transaction.connection, transaction.organisation, offer, None)
-    if ready.has_batches:
-        raise Conflict(text("offer_has_random_codes"))
     await _check_new(transaction, offer, code, max_uses)
     chosen = ChosenCode(
         next_id(), normalise(code), tidied(code), CodeKind.CUSTOM, offer, max_uses, CodeStatus.AVAILABLE
@@ -136,7 +136,7 @@ async def _lock(transaction: Transaction, offer: UUID) -> None:
     if found is None or found[0].kind is not OfferKind.PROMOTIONAL_CODE:
         raise NotFound(("promotionalCodeId",), text("unknown_offer"))
     if found[0].state == OfferState.CLOSED:
-        raise Conflict(text("offer_closed"))
+        raise Conflict(text("offer_closed"), state=found[0].state)
 
 
 async def _check_new(transaction: Transaction, offer: UUID, code: str, max_uses: int | None) -> None:
@@ -148,7 +148,7 @@ async def _check_new(transaction: Transaction, offer: UUID, code: str, max_uses:
             if taken.chosen.offer_id == offer:
                 problems.add(("code",), text("custom_code_exists", code=code))
             else:
-                problems.refuse(("code",), check_free(code, taken.chosen, offer, CodeKind.CUSTOM))
+                problems.refuse(("code",), check_free(code, taken, offer, CodeKind.CUSTOM))
     problems.refuse(("maxUses",), check_max_uses(max_uses, 0))
     problems.check()
 
@@ -182,9 +182,11 @@ def _switched(code: ChosenCode, active: bool | None, viewer: Viewer, now: dateti
     if active:
         reason = check_alive(_text(code), code)
         if reason is not None:
-            raise Conflict(reason)
+            raise Conflict(reason, state=code.status)
         return replace(code, status=CodeStatus.AVAILABLE, invalidated_at=None, invalidated_by=None)
-    return replace(code, status=CodeStatus.INVALIDATED, invalidated_at=now, invalidated_by=viewer.actor)
+    if code.is_gone:
+        return code
+    return replace(code, status=CodeStatus.SWITCHED_OFF, invalidated_at=now, invalidated_by=viewer.actor)
 
 
 async def _record(transaction: Transaction, viewer: Viewer, action: str, code: ChosenCode) -> None:
@@ -194,7 +196,7 @@ async def _record(transaction: Transaction, viewer: Viewer, action: str, code: C
 
 def _shown(stored: StoredCode) -> CustomCode:
     code = stored.chosen
-    return CustomCode(code.id, _text(code), code.is_active, code.max_uses, stored.uses)
+    return CustomCode(code.id, _text(code), code.status, code.max_uses, stored.uses)
 
 
 def _text(code: ChosenCode) -> str:

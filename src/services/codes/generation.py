@@ -23,6 +23,7 @@ from db.core.driver import UniqueViolation
 from db.core.sessions import Sessions
 from db.counts import counts
 from db.counts.counts import RedemptionCounts
+from db.offers import offers as db_offers
 from services.codes.batch_csv import CodeList, CodeLists
 from services.codes.batches import set_going
 from services.codes.download_links import LIFETIME, DownloadLinks
@@ -76,7 +77,7 @@ class Generation:
         self._chunk = chunk
 
     async def advance(self, organisation: UUID, batch: UUID, now: datetime) -> BatchState:
-        """Makes the next chunk of a batch's codes; the state that it is in then.
+        """Makes the next chunk of a batch's codes; the state that it is in then: FAILED where its offer is CLOSED.
 
         With the last chunk of one whose list is wanted, the job that mails it is added. Raises NotFound.
         """
@@ -116,6 +117,8 @@ class Generation:
         row = await _locked(connection, organisation, batch)
         if row.state not in {BatchState.PENDING, BatchState.GENERATING}:
             return row.state
+        if await db_offers.is_closed(connection, organisation, row.offer):
+            return await _give_up(transaction, row)
         number = min(self._chunk, row.quantity - row.generated)
         codes = await asyncio.to_thread(self._make_codes, number)
         await bulk_codes.add(connection, row, codes)
@@ -191,10 +194,21 @@ async def _begin(transaction: Transaction, batch: UUID) -> Batch:
     if row.state is BatchState.SENDING:
         if row.sending_until is not None and row.sending_until > transaction.now:
             raise BeingSent(row.sending_until - transaction.now)
+        is_first = not row.resends
+        if is_first and await db_offers.is_closed(transaction.connection, transaction.organisation, row.offer):
+            return replace(row, state=await _give_up(transaction, row))
         until = transaction.now + timedelta(seconds=MOST_SECONDS) + _ALLOWANCE
         await db.sending(transaction.connection, transaction.organisation, batch, until)
         return replace(row, sending_until=until)
     return row
+
+
+async def _give_up(transaction: Transaction, batch: Batch) -> BatchState:
+    """Ends a batch whose codes would be worth nothing, for nobody to be sent them."""
+    said = text("offer_closed").in_language(Language(batch.language))
+    await db.fail(transaction.connection, transaction.organisation, batch.id, said)
+    transaction.changed.add(batch.id)
+    return BatchState.FAILED
 
 
 async def _stop(transaction: Transaction, begun: Batch) -> None:

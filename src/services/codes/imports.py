@@ -47,12 +47,13 @@ class OnDuplicate(StrEnum):
 @dataclass(frozen=True, slots=True)
 class ImportRequest:
     """Codes to be taken in of an offer for a structure contact, from the ``column`` of this name or the first one.
+    ``contact`` None is the organisation itself, for codes of a promotional code.
 
     A list that is easy to guess is only taken where somebody says so, by ``accept_guessable``.
     """
 
     offer: UUID
-    contact: UUID
+    contact: UUID | None
     remark: str | None = None
     language: Language = Language.FR
     accept_guessable: bool = False
@@ -149,7 +150,7 @@ class _Import:
         if not is_sound:
             return None
         found.check_open()
-        await self._add(transaction, batch, keyspace.number - skipped, skipped)
+        await self._add(transaction, batch, found.contact_id, keyspace.number - skipped, skipped)
         transaction.changed.update((request.offer, batch))
         return batch
 
@@ -171,12 +172,12 @@ class _Import:
             values = {"number": keyspace.number, "room": keyspace.room, "least": LEAST_ROOM}
             yield Problem(("codes",), text("codes_guessable", **values))
 
-    async def _add(self, transaction: Transaction, batch: UUID, number: int, skipped: int) -> None:
+    async def _add(self, transaction: Transaction, batch: UUID, contact: UUID, number: int, skipped: int) -> None:
         """Adds batch and codes, counted, with an audit entry."""
         connection, organisation, request = transaction.connection, transaction.organisation, self.request
         order = db_batches.NewBatch(
             offer=request.offer,
-            contact=request.contact,
+            contact=contact,
             quantity=number,
             destination=None,
             document_type=DocumentType.NO_EMAIL,
@@ -188,7 +189,7 @@ class _Import:
         await db_batches.advance(connection, organisation, batch, number, BatchState.DONE)
         await db.add(connection, organisation, batch, order.offer, order.contact)
         generated = RedemptionCounts(generated=number)
-        await counts.move(connection, organisation, {(request.offer, request.contact): generated})
+        await counts.move(connection, organisation, {(request.offer, contact): generated})
         details: dict[str, object] = {"offer": str(order.offer), "contact": str(order.contact), "quantity": number}
         details |= {"skipped": skipped} if skipped else {}
         await record(transaction, self.viewer.actor, "importCodes", "CodeBatch", batch, details)

@@ -22,7 +22,8 @@ from services.access.audit import record
 from services.access.permissions import share_of
 from services.codes.format import check_entered, normalise
 from services.codes.tracking import checked_reason, narrowed, require_invalidator, settle
-from services.core.errors import Conflict, FailureCode, InvalidInput, NotFound, Problem
+from services.core.errors import Conflict, InvalidInput, NotFound, Problem
+from services.core.problems import within
 from services.core.texts import text
 from services.core.transactions import Transaction, Transactions
 from services.core.viewer import Viewer
@@ -30,7 +31,7 @@ from services.core.viewer import Viewer
 MOST_LISTED: Final = 10_000
 
 _CHUNK: Final = 5_000
-_OPEN: Final = (CodeStatus.AVAILABLE, CodeStatus.HELD)
+_OPEN: Final = (CodeStatus.AVAILABLE, CodeStatus.HELD, CodeStatus.SWITCHED_OFF)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,7 @@ class Invalidation:
     async def run(
         self, viewer: Viewer, selection: InvalidationSelection, reason: str, now: datetime, *, dry_run: bool = False
     ) -> InvalidationOutcome:
-        """Invalidates what is AVAILABLE or HELD of the selection; who, when and why stay with each code.
+        """Invalidates what is AVAILABLE, HELD or SWITCHED_OFF of the selection; who, when and why stay with each code.
 
         Batches asked for since it began are not meant. With ``dry_run`` nothing happens. For staff who follow codes,
         and partners with codes of their own. Raises Forbidden, NotFound for an unknown batch, Conflict for one that is
@@ -91,13 +92,14 @@ class Invalidation:
         """
         require_invalidator(viewer)
         reason = checked_reason(reason)
-        if selection.codes is None:
-            chosen = await self._found(viewer, selection)
-        else:
-            chosen = await self._listed(viewer, selection.codes)
+        with within("selection"):
+            if selection.codes is None:
+                chosen = await self._found(viewer, selection)
+            else:
+                chosen = await self._listed(viewer, selection.codes)
         if dry_run:
             held = chosen.before.get(CodeStatus.HELD, 0)
-            return chosen.outcome(chosen.before.get(CodeStatus.AVAILABLE, 0) + held, held)
+            return chosen.outcome(sum(chosen.before.get(status, 0) for status in _OPEN), held)
         invalidated = held = 0
         async for ids in chosen.open_ones:
             details = {**chosen.said, "reason": reason} if not invalidated else None
@@ -132,7 +134,7 @@ class Invalidation:
         if batch not in found:
             raise NotFound(("batchId",), text("unknown_batch"))
         if found[batch].state in {BatchState.PENDING, BatchState.GENERATING}:
-            raise Conflict(text("batch_under_way"), FailureCode.BUSY, retry_after=5)
+            raise Conflict(text("batch_under_way"), retry_after=5)
 
     async def _pages(self, viewer: Viewer, wanted: CodeFilter) -> AsyncIterator[Sequence[UUID]]:
         status = tuple(each for each in _OPEN if each in (wanted.status or _OPEN))

@@ -220,10 +220,10 @@ async def _explain(connection: AsyncConnection, viewer: Viewer, code: str) -> No
     if found is None:
         raise NotFound(("code",), text("mistyped_code" if is_mistyped(code) else "unknown_code"))
     if found.status is CodeStatus.USED:
-        raise Conflict(text("code_used_already", at=_instant(found.used_at)))
+        raise Conflict(text("code_used_already", at=_instant(found.used_at)), state=found.status)
     if found.status is CodeStatus.INVALIDATED:
         by, at = found.invalidated_by, _instant(found.invalidated_at)
-        raise Conflict(text("code_invalidated_already", by=by, at=at))
+        raise Conflict(text("code_invalidated_already", by=by, at=at), state=found.status)
     raise Overtaken
 
 

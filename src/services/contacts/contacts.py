@@ -6,10 +6,10 @@ from uuid import UUID
 
 from db.contacts import contacts as db
 from db.contacts.contacts import Contact, ContactKind
+from db.core.keyset import Page
 from db.core.sessions import Sessions
 from services.catalogue.snapshot import Catalogue
-from services.core.errors import NotFound
-from services.core.problems import Problems
+from services.core.errors import InvalidInput, NotFound, Problem
 from services.core.text_checks import check_search
 from services.core.texts import text
 from services.core.viewer import Viewer
@@ -33,16 +33,33 @@ class Contacts:
         async with self._sessions.reading() as connection:
             return await db.find(connection, viewer.organisation_id, visible)
 
-    async def search(
-        self, viewer: Viewer, part: str | None, kind: ContactKind | None, *, after: UUID | None, limit: int
-    ) -> list[Contact]:
+    async def search(self, viewer: Viewer, part: str | None, kind: ContactKind | None, page: Page) -> list[Contact]:
         """Contacts with ``part`` in their name, e-mail address or code. Raises Forbidden for all but staff."""
         viewer.require_role()
-        problems = Problems()
-        problems.refuse(("search",), None if part is None else check_search(part))
-        problems.check()
+        if reason := check_search(part):
+            raise InvalidInput([Problem(("search",), reason)])
         async with self._sessions.reading() as connection:
-            return await db.search(connection, viewer.organisation_id, part, kind, after=after, limit=limit)
+            return await db.search(connection, viewer.organisation_id, part, kind, page)
+
+    async def count(self, viewer: Viewer, part: str | None, kind: ContactKind | None) -> int | None:
+        """How many there are of what ``search`` finds; None where they are more than are counted."""
+        viewer.require_role()
+        async with self._sessions.reading() as connection:
+            return await db.count(connection, viewer.organisation_id, part, kind)
+
+    async def targets(self, viewer: Viewer, campaigns: Sequence[UUID], page: Page) -> dict[UUID, list[Contact]]:
+        """Of each campaign that page of the contacts in its target; for staff alone, nothing for others."""
+        if not viewer.reads_records:
+            return {}
+        async with self._sessions.reading() as connection:
+            return await db.targets(connection, viewer.organisation_id, campaigns, page)
+
+    async def target_sizes(self, viewer: Viewer, campaigns: Sequence[UUID]) -> dict[UUID, int | None]:
+        """How many contacts are in the target of each, None where they are more than are counted; for staff alone."""
+        if not viewer.reads_records:
+            return {}
+        async with self._sessions.reading() as connection:
+            return await db.target_sizes(connection, viewer.organisation_id, campaigns)
 
     async def with_code(self, viewer: Viewer, code: str) -> UUID:
         """The contact with this code. Raises NotFound, and Forbidden for all but staff."""

@@ -7,6 +7,7 @@
     ├── NotFound            nothing with that id here, for this caller
     ├── Conflict            the state of the thing does not allow it
     │   ├── TotalChanged    it costs something else by now
+    │   ├── VersionClash    somebody has changed it since it was read
     │   ├── TicketRefused   a ticket does not admit, or is not cancelled
     │   └── TooMany         this client, or this shop, asks for more than it may
     ├── CodeRefused         a code does not apply, with every reason
@@ -25,34 +26,14 @@ from typing import Final, Protocol
 from uuid import UUID
 
 from db.core.outages import is_unavailable
+from services.core.failure_codes import FAILURE_CODES, INPUT_RULES, FailureCode, InputRule
 from services.core.texts import Text
-from services.pricing.facts.refusals import Refusal
+from services.pricing.facts.refusals import Refusal, over_at
 
 MOST_LISTED: Final = 50
 """Problems of one input that are listed; what comes after is counted. Nobody mends more of them by hand at a time."""
 
 Path = tuple[str, ...]
-
-
-class FailureCode(StrEnum):
-    """What went wrong, for programs. Values that nothing raises yet are for failures to come."""
-
-    INVALID_INPUT = "INVALID_INPUT"
-    NOT_FOUND = "NOT_FOUND"
-    CODE_REFUSED = "CODE_REFUSED"
-    BASKET_EXPIRED = "BASKET_EXPIRED"
-    BASKET_NOT_OPEN = "BASKET_NOT_OPEN"
-    BUSY = "BUSY"
-    IDEMPOTENCY_KEY_REUSED = "IDEMPOTENCY_KEY_REUSED"
-    VERSION_CLASH = "VERSION_CLASH"
-    SUSPEND_FIRST = "SUSPEND_FIRST"
-    STATE_DOES_NOT_ALLOW = "STATE_DOES_NOT_ALLOW"
-    ALREADY_CONTROLLED = "ALREADY_CONTROLLED"
-    WRONG_PERFORMANCE = "WRONG_PERFORMANCE"
-    OUTSIDE_ENTRY_TIME = "OUTSIDE_ENTRY_TIME"
-    TICKET_CANCELLED = "TICKET_CANCELLED"
-    TOTAL_CHANGED = "TOTAL_CHANGED"
-    TOO_MANY = "TOO_MANY"
 
 
 class Failure(Exception):  # noqa: N818 - the contract's own word
@@ -68,6 +49,11 @@ class Failure(Exception):  # noqa: N818 - the contract's own word
         super().__init__(text.key)
         self.text = text
 
+    @property
+    def passes(self) -> bool:
+        """Whether waiting mends it: then it is not kept under an idempotency key, which may be sent again."""
+        return self.retry_after is not None
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:
@@ -75,6 +61,11 @@ class Problem:
 
     path: Path
     text: Text
+
+    @property
+    def rule(self) -> InputRule:
+        """Which rule was broken, as the sentence says."""
+        return INPUT_RULES[self.text.key]
 
 
 class ProblemList(Protocol):
@@ -106,17 +97,15 @@ class NotFound(Failure):
 
 
 class Conflict(Failure):
-    """The state of the thing does not allow it; ``code`` says in which way."""
+    """The state of the thing does not allow it; ``code`` says in which way, and comes of the sentence.
 
-    def __init__(
-        self,
-        text: Text,
-        code: FailureCode = FailureCode.STATE_DOES_NOT_ALLOW,
-        *,
-        retry_after: int | None = None,
-    ) -> None:
+    ``state`` is that of the thing, in its enum's spelling, where it has states.
+    """
+
+    def __init__(self, text: Text, *, state: str | None = None, retry_after: int | None = None) -> None:
         super().__init__(text)
-        self.code = code
+        self.code = FAILURE_CODES[text.key]
+        self.state = state
         self.retry_after = retry_after
 
 
@@ -124,8 +113,16 @@ class TotalChanged(Conflict):
     """It costs ``total`` by now, in minor units, and not what the customer saw."""
 
     def __init__(self, text: Text, total: int) -> None:
-        super().__init__(text, FailureCode.TOTAL_CHANGED)
+        super().__init__(text)
         self.total = total
+
+
+class VersionClash(Conflict):
+    """It has ``version`` by now, and not the one that was read."""
+
+    def __init__(self, text: Text, version: int) -> None:
+        super().__init__(text)
+        self.version = version
 
 
 class EntryRefusal(StrEnum):
@@ -164,8 +161,8 @@ class RefusedTicket:
 class TicketRefused(Conflict):
     """A ticket does not admit, or can no longer be cancelled; ``refused`` says why, with the facts."""
 
-    def __init__(self, text: Text, code: FailureCode, refused: RefusedTicket) -> None:
-        super().__init__(text, code)
+    def __init__(self, text: Text, refused: RefusedTicket) -> None:
+        super().__init__(text)
         self.refused = refused
 
 
@@ -173,7 +170,7 @@ class TooMany(Conflict):
     """More than one client, or one point of sale, may ask for, or have open at once."""
 
     def __init__(self, text: Text, retry_after: int | None) -> None:
-        super().__init__(text, FailureCode.TOO_MANY, retry_after=retry_after)
+        super().__init__(text, retry_after=retry_after)
 
 
 class CodeRefused(Failure):
@@ -184,6 +181,11 @@ class CodeRefused(Failure):
     def __init__(self, refusals: Sequence[Refusal]) -> None:
         super().__init__(Text("code_refused"))
         self.refusals = tuple(refusals)
+
+    @property
+    def passes(self) -> bool:
+        """Whether nothing stands in the way that does not end by itself."""
+        return over_at(self.refusals) is not None
 
 
 class Unauthenticated(Failure):

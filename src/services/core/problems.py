@@ -1,9 +1,24 @@
 """What is wrong with an input, gathered."""
 
 from collections.abc import Hashable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 
-from services.core.errors import InvalidInput, Path, Problem
+from services.core.errors import InvalidInput, NotFound, Path, Problem
 from services.core.texts import Text
+
+
+@contextmanager
+def within(*place: str) -> Iterator[None]:
+    """Has what is wrong with a part of the input, which stands at ``place``, named from the whole input on."""
+    try:
+        yield
+    except InvalidInput as failure:
+        failure.problems = tuple(replace(each, path=(*place, *each.path)) for each in failure.problems)
+        raise
+    except NotFound as failure:
+        failure.path = (*place, *failure.path)
+        raise
 
 
 class Problems:

@@ -7,12 +7,15 @@ from typing import Final
 from services.core.texts import Text, text
 
 LONGEST_NAME: Final = 500
+LONGEST_TEXT: Final = 10_000
 LONGEST_LABEL: Final = 100
 LONGEST_URL: Final = 2_000
 LONGEST_SEARCH: Final = 200
 
 _UNREADABLE: Final = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _URL: Final = re.compile(r"https?://[^\s/]+\S*")
+_UNSEEN: Final = frozenset({"Cc", "Cf"})
+_SYMBOLOGY: Final = re.compile("^][A-Za-z][0-9A-Za-z]")
 _UNWRITABLE: Final = frozenset({"Cc", "Cs"})
 
 
@@ -26,6 +29,15 @@ def check_words(value: str, most: int = LONGEST_NAME) -> Text | None:
     if len(value) > most:
         return text("text_too_long", max_length=most)
     if not is_readable(value):
+        return text("text_characters")
+    return None if value.strip() else text("text_blank")
+
+
+def check_text(value: str) -> Text | None:
+    """A text of several lines, such as terms: at most ``LONGEST_TEXT`` characters, not all of them blank."""
+    if len(value) > LONGEST_TEXT:
+        return text("text_too_long", max_length=LONGEST_TEXT)
+    if not is_writable(value, most=LONGEST_TEXT):
         return text("text_characters")
     return None if value.strip() else text("text_blank")
 
@@ -44,6 +56,18 @@ def check_url(value: str) -> Text | None:
     return reason if reason or _URL.fullmatch(value) else text("url_malformed")
 
 
+def check_search(part: str | None) -> Text | None:
+    """What is looked for in a list: printable, not too long; nothing and blanks find everything."""
+    acceptable = part is None or (len(part) <= LONGEST_SEARCH and part.isprintable())
+    return None if acceptable else text("bad_search", maximum=LONGEST_SEARCH)
+
+
+def folded(words: str) -> str:
+    """A text as searches compare it: without regard to case, accents and spaces around it."""
+    letters = unicodedata.normalize("NFKD", words.strip().casefold())
+    return "".join(letter for letter in letters if not unicodedata.combining(letter))
+
+
 def is_writable(written: str, *, least: int = 0, most: int) -> bool:
     """Whether a remark or a reason has an acceptable number of characters, and none that a database or a mail could
     not take.
@@ -55,13 +79,10 @@ def is_writable(written: str, *, least: int = 0, most: int) -> bool:
     )
 
 
-def check_search(written: str) -> Text | None:
-    """A part of a text, as somebody looks for it: printable, and not longer than any that there is to be found."""
-    if len(written) > LONGEST_SEARCH or not written.isprintable():
-        return text("bad_search", maximum=LONGEST_SEARCH)
-    return None
-
-
 def scanned(barcode: str) -> str:
-    """A barcode in capitals, without the line ends, tabs, spaces and invisible signs that scanners send with it."""
-    return "".join(sign for sign in barcode if not (sign.isspace() or unicodedata.category(sign) == "Cf")).upper()
+    """A barcode in capitals, without what scanners send with it.
+
+    That is line ends, tabs, spaces, control and invisible signs, and before it the sign of its kind ("]C1", "]Q3").
+    """
+    signs = (sign for sign in barcode if not (sign.isspace() or unicodedata.category(sign) in _UNSEEN))
+    return _SYMBOLOGY.sub("", "".join(signs)).upper()

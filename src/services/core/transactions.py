@@ -109,7 +109,7 @@ class Transactions:
                 async with transaction.connection.begin_nested():
                     done = await write(transaction, *args, **kwargs)
             except Failure as failure:
-                if failure.retry_after is not None:
+                if failure.passes:
                     raise
                 transaction.changed.clear()
                 done = failure

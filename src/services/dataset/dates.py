@@ -9,7 +9,7 @@ from services.dataset.fields import instant
 from services.dataset.parsing import objects_at, strings_at
 
 _WEEK: Final = timedelta(weeks=1)
-_DATES: Final = frozenset({"startsOn", "endsOn", "startsAt", "validFrom", "validUntil"})
+_DATES: Final = frozenset({"startsOn", "endsOn", "startsAt", "saleEndsAt", "validFrom", "validUntil"})
 
 
 def moved_to(document: object, now: datetime) -> object:

@@ -1,7 +1,8 @@
 """What the database holds of the organisation that a data file is about."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Final, Protocol
 from uuid import UUID
 
@@ -11,6 +12,7 @@ from db.catalogue import catalogue as db_catalogue
 from db.codes import batches as db_batches
 from db.codes import chosen_codes as db_codes
 from db.codes.chosen_codes import StoredCode
+from db.codes.codes import CodeKind
 from db.contacts.contacts import Contact
 from db.core.ids import next_id
 from db.dataset import dataset as db
@@ -37,7 +39,7 @@ class _Thing(Protocol):
     def code(self) -> str: ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Existing:
     """The catalogue, and those of the contacts, codes and batches that the file names; nothing of a new organisation.
 
@@ -50,6 +52,20 @@ class Existing:
     codes: Mapping[str, StoredCode] = field(default_factory=dict)
     batches: Mapping[str, StoredBatch] = field(default_factory=dict)
     generated: frozenset[UUID] = frozenset()
+
+    def code_of(self, offer: UUID | None, kind: CodeKind, text: str) -> StoredCode | None:
+        """The offer's own code with this text, also where another offer has taken it over."""
+        for stored in self._of_offers.get((offer, text), ()):
+            if stored.chosen.kind is kind:
+                return stored
+        return None
+
+    @cached_property
+    def _of_offers(self) -> dict[tuple[UUID | None, str], list[StoredCode]]:
+        found: dict[tuple[UUID | None, str], list[StoredCode]] = {}
+        for stored in self.codes.values():
+            found.setdefault((stored.chosen.offer_id, stored.chosen.text), []).append(stored)
+        return found
 
     def ids(self) -> dict[str, dict[str, UUID]]:
         """The keys of everything here by section of the file and code."""
@@ -105,6 +121,7 @@ async def look(connection: AsyncConnection, organisation_id: UUID, document: obj
 
     catalogue = build(rows, *await db_offers.read(connection, organisation_id))
     contacts = {code for pattern in _CONTACTS for _, code in strings_at(document, *pattern)}
+    contacts.add(rows.organisation.code)
     batches = [code for _, code in strings_at(document, "batches", "*", "code")]
     return Existing(
         catalogue=catalogue,
@@ -130,8 +147,11 @@ async def _chosen_codes(connection: AsyncConnection, catalogue: Catalogue, docum
     }
     offers = [offer.id for offer in catalogue.offer_details.values() if offer.code in named[offer.kind]]
     organisation_id = catalogue.organisation.id
-    found = await db_codes.with_text(connection, organisation_id, texts)
-    found += await db_codes.access_codes(connection, organisation_id, offers)
+    found = {each.chosen.code: each for each in await db_codes.with_text(connection, organisation_id, texts)}
+    own = await db_codes.access_codes(connection, organisation_id, offers)
     # Last, for their uses are known without a maximum too.
-    found += await db_codes.custom_codes(connection, organisation_id, offers)
-    return {each.chosen.code: each for each in found}
+    own += await db_codes.custom_codes(connection, organisation_id, offers)
+    for each in own:
+        known = found.get(each.chosen.code)
+        found[each.chosen.code] = replace(each, is_free=known.is_free) if known else each
+    return found

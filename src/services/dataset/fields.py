@@ -19,7 +19,7 @@ from services.core.errors import Path, Problem
 from services.core.mail import plain_address
 from services.core.money import AmountError, to_minor
 from services.core.percentages import PercentageError, to_ten_thousandths
-from services.core.text_checks import check_label, check_url, check_words
+from services.core.text_checks import check_label, check_text, check_url, check_words
 from services.core.texts import Text, text
 
 
@@ -59,6 +59,8 @@ def _checked(check: Callable[[str], Text | None]) -> AfterValidator:
 
 
 Words = Annotated[str, _checked(check_words)]
+Prose = Annotated[str, _checked(check_text)]
+"""A text of several lines."""
 Code = Annotated[str, _checked(check_label)]
 """What things are known by in files and to staff."""
 EnteredCode = Annotated[str, _checked(check_chosen)]

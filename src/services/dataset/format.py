@@ -17,6 +17,7 @@ from services.dataset.fields import (
     IndicatorRef,
     Instant,
     Item,
+    Prose,
     SeasonRef,
     SeatCategoryRef,
     Url,
@@ -49,6 +50,19 @@ class NameItem(Item):
         if not self.by_language():
             raise wrong("name_missing")
         return self
+
+    def by_language(self) -> dict[str, str]:
+        return self.model_dump(exclude_none=True)
+
+
+class ProseItem(Item):
+    """A text of several lines in one language or more, or in none."""
+
+    fr: Prose | None = None
+    en: Prose | None = None
+    de: Prose | None = None
+    es: Prose | None = None
+    it: Prose | None = None
 
     def by_language(self) -> dict[str, str]:
         return self.model_dump(exclude_none=True)
@@ -137,8 +151,11 @@ class PriceItem(Item):
 
 
 class PerformanceItem(Item):
+    """``sale_ends_at`` left out is its start."""
+
     code: Code
     starts_at: Instant
+    sale_ends_at: Instant | None = None
     venue: Words
     prices: list[PriceItem] = Field(default_factory=list)
 

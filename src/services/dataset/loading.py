@@ -13,7 +13,7 @@ from db.catalogue.catalogue import Organisation
 from db.core.ids import next_id
 from db.core.sessions import Sessions, is_transient
 from db.dataset import dataset as db
-from services.core.errors import Conflict, FailureCode, InvalidInput, Problem
+from services.core.errors import Conflict, InvalidInput, Problem
 from services.core.money import currencies
 from services.core.problems import Problems
 from services.core.texts import text
@@ -68,7 +68,7 @@ class Datasets:
                 # Somebody else may have made the same code, or used one, since the look: the next look will tell.
                 if not (attempts_left and (is_transient(error) or isinstance(error, IntegrityError))):
                     raise
-        raise Conflict(text("too_busy"), FailureCode.BUSY)
+        raise Conflict(text("too_busy"), retry_after=1)
 
 
 async def _load(

@@ -19,6 +19,7 @@ from services.codes.checks import (
     check_max_uses,
     check_structure,
     check_takes_codes,
+    check_written_for,
 )
 from services.codes.format import normalise
 from services.core.errors import Path
@@ -30,7 +31,7 @@ from services.dataset.outline import Outline
 from services.dataset.parsing import Document, Placed
 from services.offers.checks import Belonging, check_belonging, check_element_limits, check_elements, check_new_target
 from services.offers.states import REACHABLE
-from services.pricing.facts.offers import TargetType
+from services.pricing.facts.offers import OfferState, TargetType
 
 _TARGET_FIELDS: Final[Mapping[TargetType, frozenset[str]]] = {
     TargetType.PUBLIC: frozenset(),
@@ -50,9 +51,11 @@ class OfferChecks:
         self._problems = problems
         details = () if existing.catalogue is None else existing.catalogue.offer_details.values()
         self._stored = {(each.kind, each.code): each for each in details}
+        self._closing: frozenset[UUID] = frozenset()
 
     def check(self, document: Document) -> None:
         """Notes everything that is wrong with them."""
+        self._closing = frozenset(self._closed_by(document))
         for advantage in document.advantages:
             stored = self._stored.get((OfferKind.ADVANTAGE, advantage.item.code))
             self._offer(advantage, stored)
@@ -67,6 +70,17 @@ class OfferChecks:
             self._promotion(promotion, stored)
         for batch in document.batches:
             self._batch(batch)
+
+    def _closed_by(self, document: Document) -> Iterator[UUID]:
+        """The stored offers that the file closes, whose codes are free from then on."""
+        for kind, entries in (
+            (OfferKind.ADVANTAGE, document.advantages),
+            (OfferKind.PROMOTIONAL_CODE, document.promotional_codes),
+        ):
+            for entry in entries:
+                stored = self._stored.get((kind, entry.item.code))
+                if stored is not None and entry.item.state is OfferState.CLOSED:
+                    yield stored.id
 
     def _offer(
         self, entry: Placed[form.AdvantageItem] | Placed[form.PromotionalCodeItem], stored: OfferDetails | None
@@ -100,16 +114,19 @@ class OfferChecks:
             self._problems.refuse((*entry.path, "target", "level"), reason)
         if target.access_code is not None:
             path = (*entry.path, "target", "accessCode")
-            self._entered(path, target.access_code, stored, CodeKind.ACCESS, is_on=True)
+            if advantage.state is not OfferState.CLOSED:
+                self._entered(path, target.access_code, stored, CodeKind.ACCESS, is_on=True)
 
     def _entered(self, path: Path, shown: str, offer: OfferDetails | None, kind: CodeKind, *, is_on: bool) -> None:
-        """A code that customers enter."""
+        """A code that customers enter, of an offer that is not CLOSED."""
         found = self._existing.codes.get(normalise(shown))
-        code = None if found is None else found.chosen
-        reason = check_free(shown, code, None if offer is None else offer.id, kind)
-        if reason is None and is_on:
-            reason = check_alive(shown, code)
-        self._problems.refuse(path, reason)
+        key = None if offer is None else offer.id
+        is_freed = found is not None and found.chosen.kind is not CodeKind.SINGLE_USE
+        if not (is_freed and found and found.chosen.offer_id in self._closing):
+            self._problems.refuse(path, check_free(shown, found, key, kind))
+        own = self._existing.code_of(key, kind, normalise(shown))
+        if own is not None and is_on:
+            self._problems.refuse(path, check_alive(shown, own.chosen))
 
     def _belongings(self, entry: Placed[form.AdvantageItem]) -> None:
         """What an advantage names, directly or by its performances, is of products that it can apply to."""
@@ -132,12 +149,11 @@ class OfferChecks:
         if level is not None:
             reason = self._outline.check_level(level.indicator, level.level)
             self._problems.refuse((*entry.path, "restrictedTo", "indicator", "level"), reason)
-        if promotion.custom_codes and self._has_batches(stored):
-            self._problems.add((*entry.path, "customCodes"), text("offer_has_random_codes"))
         for position, custom in enumerate(promotion.custom_codes):
             path = (*entry.path, "customCodes", str(position))
-            self._entered((*path, "code"), custom.code, stored, CodeKind.CUSTOM, is_on=custom.active is True)
-            found = self._existing.codes.get(normalise(custom.code))
+            if promotion.state is not OfferState.CLOSED:
+                self._entered((*path, "code"), custom.code, stored, CodeKind.CUSTOM, is_on=custom.active is True)
+            found = self._existing.code_of(stored.id if stored else None, CodeKind.CUSTOM, normalise(custom.code))
             if found is not None:
                 self._problems.refuse((*path, "maxUses"), check_max_uses(custom.max_uses, found.uses))
 
@@ -146,16 +162,18 @@ class OfferChecks:
     def _batch(self, entry: Placed[form.BatchItem]) -> None:
         batch, path, outline = entry.item, entry.path, self._outline
         if batch.advantage is None:
-            key, has_custom_codes = "promotionalCode", batch.promotional_code in outline.with_custom_codes
-            reason = check_takes_codes(OfferKind.PROMOTIONAL_CODE, None, has_custom_codes=has_custom_codes)
+            key, kind = "promotionalCode", OfferKind.PROMOTIONAL_CODE
+            reason = check_takes_codes(kind, None)
         else:
-            key, target_type = "advantage", outline.target_type_of.get(batch.advantage)
-            reason = check_takes_codes(OfferKind.ADVANTAGE, target_type, has_custom_codes=False)
+            key, kind = "advantage", OfferKind.ADVANTAGE
+            reason = check_takes_codes(kind, outline.target_type_of.get(batch.advantage))
         self._problems.refuse((*path, key), reason)
-        contact_kind = outline.kind_of.get(batch.contact)
+        self._problems.refuse((*path, "contact"), check_written_for(kind, has_contact=batch.contact is not None))
+        contact = outline.house if batch.contact is None else batch.contact
+        contact_kind = outline.kind_of.get(contact)
         if contact_kind is not None:
             self._problems.refuse((*path, "contact"), check_structure(ContactKind(contact_kind)))
-        has_address = bool(batch.destination or outline.email_of.get(batch.contact))
+        has_address = bool(batch.destination or outline.email_of.get(contact))
         self._problems.refuse((*path, "destination"), check_address(batch.document_type, has_address=has_address))
         made = self._existing.batches.get(batch.code)
         if made is not None and (made.offer_id, made.contact_id, made.quantity) != self._wanted(batch):
@@ -168,7 +186,7 @@ class OfferChecks:
     def _wanted(self, batch: form.BatchItem) -> tuple[UUID | None, UUID | None, int]:
         kind = OfferKind.PROMOTIONAL_CODE if batch.advantage is None else OfferKind.ADVANTAGE
         offer = self._stored.get((kind, batch.advantage or batch.promotional_code or ""))
-        contact = self._existing.contacts.get(batch.contact)
+        contact = self._existing.contacts.get(batch.contact or self._outline.house)
         return offer.id if offer else None, contact.id if contact else None, batch.quantity
 
 

@@ -37,7 +37,7 @@ from services.dataset.fields import (
     Words,
     wrong,
 )
-from services.dataset.format import Named, NameItem, PriceItem
+from services.dataset.format import Named, NameItem, PriceItem, ProseItem
 from services.offers.target_and_benefit import LONGEST_TOLERANCE
 from services.pricing.facts.offers import Limits, OfferState, TargetType
 from services.pricing.facts.tickets import ProductFamily
@@ -96,6 +96,10 @@ class LimitsItem(OwnLimitsItem):
     elements: list[ElementLimitItem] = Field(default_factory=list)
 
 
+class SaleEndItem(Item):
+    tolerance_minutes: Annotated[int, Field(ge=-LONGEST_TOLERANCE, le=LONGEST_TOLERANCE)]
+
+
 class OfferItem(Item):
     """What advantages and promotional codes share; a list that is empty or missing means all."""
 
@@ -103,9 +107,12 @@ class OfferItem(Item):
     state: Annotated[OfferState, Named]
     internal_name: NameItem
     public_name: NameItem
+    description: ProseItem = ProseItem()
+    terms: ProseItem = ProseItem()
     picture: Url | None = None
     valid_from: Instant | None = None
     valid_until: Instant | None = None
+    sale_end: SaleEndItem | None = None
     channels: list[ChannelRef] = Field(default_factory=list)
     points_of_sale: list[PointOfSaleRef] = Field(default_factory=list)
     delivery_modes: list[DeliveryModeRef] = Field(default_factory=list)
@@ -137,17 +144,12 @@ class AdvantageBenefitItem(Item):
         return self
 
 
-class SaleEndItem(Item):
-    tolerance_minutes: Annotated[int, Field(ge=-LONGEST_TOLERANCE, le=LONGEST_TOLERANCE)]
-
-
 class AdvantageItem(OfferItem):
     season: SeasonRef
     family: Annotated[ProductFamily, Named]
     target_type: Annotated[TargetType, Named]
     target: TargetItem = TargetItem()
     benefit: AdvantageBenefitItem
-    sale_end: SaleEndItem | None = None
 
 
 class PromotionBenefitItem(Item):
@@ -191,12 +193,15 @@ class PromotionalCodeItem(OfferItem):
 
 
 class BatchItem(Item):
-    """Random codes to be made, once, for an advantage or a promotional code."""
+    """Random codes to be made, once, for an advantage or a promotional code.
+
+    Those of a promotional code without a ``contact`` are the organisation's own.
+    """
 
     code: Code
     advantage: AdvantageRef | None = None
     promotional_code: PromotionalCodeRef | None = None
-    contact: ContactRef
+    contact: ContactRef | None = None
     quantity: Annotated[int, Field(ge=1, le=MOST_CODES)]
     destination: Email | None = None
     document_type: Annotated[DocumentType, Named] = DocumentType.EMAIL_WITH_CODE_LIST

@@ -79,6 +79,8 @@ class OfferRows:
             internal_name=item.internal_name.by_language(),
             public_name=item.public_name.by_language(),
             picture=item.picture,
+            description=item.description.by_language(),
+            terms=item.terms.by_language(),
             returns_codes=item.returns_codes,
             cancellation_policy=item.cancellation_policy,
         )
@@ -102,6 +104,7 @@ class OfferRows:
             ),
             limits=item.limits.own,
             element_limits=tuple(sorted(elements, key=lambda each: each.element.id)),
+            sale_end_tolerance=None if item.sale_end is None else item.sale_end.tolerance_minutes,
         )
 
     def _element_limits(self, limit: form.ElementLimitItem) -> ElementLimits:
@@ -121,7 +124,6 @@ class OfferRows:
             season=self._ids("seasons", item.season),
             target=self._target(item),
             benefit=self._advantage_benefit(item.benefit),
-            sale_end_tolerance=None if item.sale_end is None else item.sale_end.tolerance_minutes,
         )
 
     def _target(self, item: form.AdvantageItem) -> Target:

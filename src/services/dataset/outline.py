@@ -2,12 +2,11 @@
 
 from collections.abc import Container
 
-from db.codes.codes import CodeKind
 from db.contacts.contacts import ContactKind
 from services.catalogue.checks import check_level
 from services.core.texts import Text
 from services.dataset.existing import Existing
-from services.dataset.parsing import objects_at
+from services.dataset.parsing import objects_at, strings_at
 from services.offers.checks import Belonging
 from services.pricing.facts.offers import TargetType
 from services.pricing.facts.tickets import ProductFamily
@@ -38,8 +37,8 @@ class Outline:
         self.target_type_of: dict[str, str] = {
             offer.code: offer.target_type for offer in offers if offer.target_type is not None
         }
-        chosen = {code.chosen.offer_id for code in existing.codes.values() if code.chosen.kind is CodeKind.CUSTOM}
-        self.with_custom_codes = {offer.code for offer in offers if offer.id in chosen}
+        self.house = next((code for _, code in strings_at(document, "organisation", "code")), "")
+        """The code of the organisation itself, as a contact that has codes."""
         self._read(document)
 
     def _read(self, document: object) -> None:
@@ -54,9 +53,6 @@ class Outline:
             self.email_of[code] = contact.get("email")
         for code, advantage in objects_at(document, "advantages"):
             _know(self.target_type_of, code, advantage.get("targetType"), set(TargetType))
-        for code, promotion in objects_at(document, "promotionalCodes"):
-            if promotion.get("customCodes"):
-                self.with_custom_codes.add(code)
 
     def check_level(self, indicator: str, level: str) -> Text | None:
         """Why the indicator has no such level."""

@@ -13,6 +13,7 @@ from services.core.texts import text
 from services.dataset import format as form
 from services.dataset import offer_format as offer_form
 from services.dataset.fields import Known, problem, shown
+from services.pricing.facts.offers import OfferState
 
 T = TypeVar("T", bound=BaseModel)
 
@@ -46,9 +47,10 @@ _CODES: Final[Mapping[str, tuple[str, ...]]] = {
     "performances": ("products", "*", "performances", "*", "code"),
 }
 _ENTERED: Final = (
-    ("promotionalCodes", "*", "customCodes", "*", "code"),
-    ("advantages", "*", "target", "accessCode"),
+    ("promotionalCodes", ("customCodes", "*", "code")),
+    ("advantages", ("target", "accessCode")),
 )
+"""Where codes to enter stand: the section of their offers, and the path in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +74,13 @@ class Document:
 
 def strings_at(document: object, *pattern: str) -> Iterator[tuple[Path, str]]:
     """Every text that stands at a path, ``*`` being all positions of a list, however broken the rest is."""
-    for path, value in _values_at(document, pattern, ()):
-        if isinstance(value, str):
-            yield path, value
+    yield from _strings_in(document, pattern, ())
+
+
+def _strings_in(value: object, pattern: tuple[str, ...], path: Path) -> Iterator[tuple[Path, str]]:
+    for place, each in _values_at(value, pattern, path):
+        if isinstance(each, str):
+            yield place, each
 
 
 def _values_at(value: object, pattern: tuple[str, ...], path: Path) -> Iterator[tuple[Path, object]]:
@@ -100,10 +106,23 @@ def codes_in(document: object) -> dict[str, list[str]]:
 
 
 def doubles(document: object) -> Iterator[Problem]:
-    """Codes that the file gives twice to things of one kind, and codes to enter that are the same to a customer."""
+    """Codes that the file gives twice to things of one kind, and codes to enter that are the same to a customer: those
+    of offers that are CLOSED are nobody's, so that another offer may have them too.
+    """
     for pattern in _CODES.values():
         yield from _doubles(list(strings_at(document, *pattern)), str)
-    yield from _doubles([each for pattern in _ENTERED for each in strings_at(document, *pattern)], normalise)
+    entered = [
+        (path, code)
+        for section, pattern in _ENTERED
+        for place, offer in _values_at(document, (section, "*"), ())
+        if not _is_closed(offer)
+        for path, code in _strings_in(offer, pattern, place)
+    ]
+    yield from _doubles(entered, normalise)
+
+
+def _is_closed(offer: object) -> bool:
+    return isinstance(offer, dict) and offer.get("state") == OfferState.CLOSED
 
 
 def _doubles(found: Sequence[tuple[Path, str]], as_compared: Callable[[str], str]) -> Iterator[Problem]:

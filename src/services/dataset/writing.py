@@ -20,6 +20,7 @@ from db.catalogue.catalogue import (
 )
 from db.codes import chosen_codes as db_codes
 from db.codes.batches import NewBatch
+from db.contacts import contacts as db_contacts
 from db.core.ids import next_id
 from db.dataset import dataset as db
 from db.dataset.dataset import ContactRow
@@ -136,6 +137,7 @@ class Writer:
                 ids("products", product.code),
                 each.starts_at,
                 each.venue,
+                each.sale_ends_at,
             )
             for product in items(self._document.products)
             for each in product.performances
@@ -212,6 +214,8 @@ class Writer:
             stored = await db_codes.lock(self._connection, organisation_id, code.id)
             if code.max_uses is not None and stored.uses > code.max_uses:
                 raise Overtaken
+        known = {each.chosen.id for each in self._existing.codes.values()}
+        await db_codes.give_up(self._connection, organisation_id, [each.code for each in codes if each.id not in known])
         await db_codes.save(self._connection, organisation_id, codes)
 
     # ── Batches ──────────────────────────────────────────────────────────────────────────────────
@@ -220,16 +224,19 @@ class Writer:
         """Has codes made for the batches that are new, by the workers, once this is committed."""
         emails = {code: contact.email for code, contact in self._existing.contacts.items()}
         emails |= {each.code: each.email for each in items(self._document.contacts)}
+        house = "" if self._document.organisation is None else self._document.organisation.code
         made = {}
         for batch in items(self._document.batches):
             if batch.code in self._existing.batches:
                 continue
             section = "promotionalCodes" if batch.advantage is None else "advantages"
-            address = batch.destination or emails[batch.contact]
+            address = batch.destination or emails.get(batch.contact or house)
             made[batch.code] = next_id()
             order = NewBatch(
                 offer=self._ids(section, batch.advantage or batch.promotional_code or ""),
-                contact=self._ids("contacts", batch.contact),
+                contact=self._ids("contacts", batch.contact)
+                if batch.contact
+                else await db_contacts.house(self._connection, organisation_id),
                 quantity=batch.quantity,
                 destination=address and plain_address(address),
                 document_type=batch.document_type,

@@ -17,7 +17,7 @@ from services.catalogue.offer_rows import from_rows
 from services.catalogue.snapshot import Catalogue
 from services.codes import access_codes
 from services.codes.access_codes import AccessCodeExchange
-from services.core.errors import Conflict, FailureCode, NotFound, Path
+from services.core.errors import Conflict, NotFound, Path, VersionClash
 from services.core.problems import Problems
 from services.core.text_checks import is_readable
 from services.core.texts import text
@@ -64,10 +64,10 @@ class OfferChange:
             raise NotFound(path, text("unknown_offer"))
         row, limits = found
         if row.campaign_id is not None and row.campaign_id not in self.catalogue.campaigns:
-            raise Conflict(text("too_busy"), FailureCode.BUSY, retry_after=1)
+            raise Conflict(text("too_busy"), retry_after=1)
         if expected_version not in {None, row.version}:
             changed = text("offer_changed", version=row.version, expected=expected_version)
-            raise Conflict(changed, FailureCode.VERSION_CLASH)
+            raise VersionClash(changed, row.version)
         return from_rows([row], limits, self.catalogue.campaigns)[offer]
 
     async def check_code(self, details: OfferDetails, problems: Problems) -> None:

@@ -10,7 +10,7 @@ from services.catalogue.catalogues import Catalogues
 from services.catalogue.offer_details import OfferDetails
 from services.catalogue.snapshot import Catalogue
 from services.codes.access_codes import AccessCodeExchange
-from services.core.errors import Conflict, FailureCode, NotFound
+from services.core.errors import Conflict, NotFound
 from services.core.expiry import end_holding
 from services.core.problems import Problems
 from services.core.retries.idempotency import IdempotentRequest
@@ -18,6 +18,7 @@ from services.core.texts import text
 from services.core.transactions import Done, Transaction, Transactions
 from services.core.viewer import StaffRole, Viewer
 from services.offers.change import OfferChange
+from services.offers.copying import CopyRequest, check_copy, copied
 from services.offers.editing import Editor
 from services.offers.forms import AdvantageDraft, LimitsDraft, NewAdvantage, NewPromotion, OfferDraft, PromotionDraft
 from services.offers.saving import save
@@ -112,6 +113,14 @@ class Configuration:
         )
         return done.answer["offer"]
 
+    async def copy(self, viewer: Viewer, request: CopyRequest, now: datetime, key: str | None = None) -> UUID:
+        """The same offer once more, whatever its state: a DRAFT under a code of its own, without codes to enter, in
+        another season where one is named.
+        """
+        catalogue = await self._begin(viewer)
+        once = IdempotentRequest(viewer, key, "copyOffer", request)
+        return (await self._transactions.once(once, now, _copy, viewer, catalogue, request)).answer["offer"]
+
     async def _create(
         self, viewer: Viewer, once: IdempotentRequest, draft: OfferDraft, make: Make, now: datetime
     ) -> UUID:
@@ -186,6 +195,18 @@ async def _create(
     return Done({"offer": details.id})
 
 
+async def _copy(transaction: Transaction, viewer: Viewer, catalogue: Catalogue, request: CopyRequest) -> Done[None]:
+    change, problems = OfferChange(transaction, viewer, catalogue), Problems()
+    original = await change.lock(request.offer, None, ("offerId",))
+    check_copy(original, request, catalogue, problems)
+    problems.check()
+    details = copied(original, next_id(), request, catalogue)
+    await change.check_code(details, problems)
+    problems.check()
+    await save(transaction, viewer, "copyOffer", None, details)
+    return Done({"offer": details.id})
+
+
 async def _change_state(
     transaction: Transaction,
     viewer: Viewer,
@@ -198,10 +219,11 @@ async def _change_state(
     change = OfferChange(transaction, viewer, catalogue)
     before = await change.lock(offer, expected_version, ("offerId",))
     if before.state is OfferState.CLOSED:
-        raise Conflict(text("offer_closed"))
+        raise Conflict(text("offer_closed"), state=before.state)
     if state not in FOLLOWING[before.state]:
         following = ", ".join(sorted(FOLLOWING[before.state]))
-        raise Conflict(text("state_does_not_follow", now=before.state, state=state, following=following))
+        said = text("state_does_not_follow", now=before.state, state=state, following=following)
+        raise Conflict(said, state=before.state)
     if state in NEEDS_TO_BE_COMPLETE:
         problems = Problems()
         problems.extend(missing(before, catalogue, await change.readiness(before), transaction.now))
@@ -214,9 +236,9 @@ async def _change_state(
 def _check_state(before: OfferDetails, after: OfferDetails, exchange: AccessCodeExchange) -> None:
     """Raises Conflict where the state that the offer is in does not allow the change."""
     if before.state is OfferState.CLOSED:
-        raise Conflict(text("offer_closed"))
+        raise Conflict(text("offer_closed"), state=before.state)
     fixed = fixed_changes(before, after)
     if not exchange.is_nothing and "target" not in fixed:
         fixed.append("target")
     if before.state is OfferState.RUNNING and fixed:
-        raise Conflict(text("suspend_first", fields=", ".join(fixed)), FailureCode.SUSPEND_FIRST)
+        raise Conflict(text("suspend_first", fields=", ".join(fixed)), state=before.state)

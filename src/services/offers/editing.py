@@ -11,7 +11,7 @@ from services.catalogue.offer_details import CancellationPolicy, OfferDetails
 from services.catalogue.snapshot import Catalogue
 from services.core.errors import Path
 from services.core.problems import Problems
-from services.core.text_checks import check_label, check_url, check_words
+from services.core.text_checks import check_label, check_text, check_url, check_words
 from services.core.texts import text
 from services.core.unset import UNSET, Given
 from services.offers.checks import Belonging
@@ -71,7 +71,6 @@ class Editor:
             offer,
             target=self._required(("target",), draft.target, offer.target, self._terms.target),
             benefit=self._required(("benefit",), draft.benefit, offer.benefit, self._terms.advantage_benefit),
-            sale_end_tolerance=_merged(draft.sale_end, offer.sale_end_tolerance, None, self._terms.sale_end),
         )
         return self._details(replace(stored, offer=offer), draft)
 
@@ -120,6 +119,7 @@ class Editor:
             scope=_merged(draft.scope, offer.scope, Scope(), reach.scope),
             limits=limits,
             element_limits=element_limits,
+            sale_end_tolerance=_merged(draft.sale_end, offer.sale_end_tolerance, None, self._terms.sale_end),
         )
 
     def _details(self, details: OfferDetails, draft: OfferDraft) -> OfferDetails:
@@ -133,7 +133,12 @@ class Editor:
             public_name=_merged(
                 draft.public_name, details.public_name, {}, lambda names: self._name(("publicName",), names)
             ),
+            description=_merged(
+                draft.description, details.description, {}, lambda texts: self._text(("description",), texts)
+            ),
+            terms=_merged(draft.terms, details.terms, {}, lambda texts: self._text(("terms",), texts)),
             picture=_merged(draft.picture, details.picture, None, self._picture),
+            unfinished=_unfinished(details.unfinished, draft),
             returns_codes=_merged(draft.returns_codes, details.returns_codes, True, bool),
             cancellation_policy=_merged(
                 draft.cancellation_policy, details.cancellation_policy, CancellationPolicy.KEEP, CancellationPolicy
@@ -154,6 +159,11 @@ class Editor:
             self._problems.refuse((*path, language), check_words(name))
         return names
 
+    def _text(self, path: Path, texts: dict[str, str]) -> dict[str, str]:
+        for language, written in texts.items():
+            self._problems.refuse((*path, language), check_text(written))
+        return texts
+
     def _picture(self, url: str) -> str:
         self._problems.refuse(("picture",), check_url(url))
         return url
@@ -162,6 +172,12 @@ class Editor:
         if at.year not in _YEARS:
             self._problems.add(path, text("instant_malformed"))
         return at
+
+
+def _unfinished(unfinished: frozenset[str], draft: OfferDraft) -> frozenset[str]:
+    """What nobody has given yet: whoever gives a field of a copy, if only anew, has looked at it."""
+    given = {name for name, value in (("scope", draft.scope), ("limits", draft.limits)) if value is not UNSET}
+    return unfinished - given
 
 
 def _merged(given: Given[Draft], stored: Value, cleared: Value, read: Callable[[Draft], Value]) -> Value:

@@ -3,14 +3,22 @@
 from collections.abc import Collection, Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from itertools import chain
 from uuid import UUID
 
 from db.codes import batches as db_batches
+from db.core.keyset import EVERYTHING, Page, in_order
 from db.core.sessions import Sessions
 from services.access.attempt_limits import AttemptLimits
 from services.baskets.pricing_facts import NOWHERE, FactsQuestion, FactsReader, PricingFacts, looked_up
-from services.baskets.sale_input import check_codes, check_contact, check_delivery_mode, check_point_of_sale
+from services.baskets.sale_input import (
+    check_codes,
+    check_contact,
+    check_delivery_mode,
+    check_point_of_sale,
+    is_sold_by,
+)
 from services.baskets.simulation import Simulation, check_simulation
 from services.catalogue.catalogues import Catalogues
 from services.catalogue.snapshot import Catalogue
@@ -23,7 +31,7 @@ from services.offers.refusal_texts import retry_after
 from services.offers.visibility import is_for
 from services.pricing.engine import eligibility
 from services.pricing.facts.offers import Offer
-from services.pricing.facts.refusals import Refusal, RefusalCode
+from services.pricing.facts.refusals import Instant, Refusal, RefusalCode
 from services.pricing.facts.sale import ContactFacts, Sale
 from services.pricing.facts.tickets import TicketKind
 from services.pricing.limits import is_counted
@@ -89,10 +97,8 @@ class Eligibility:
         self._attempts = attempts
         self._pacer = Pacer()
 
-    async def page(
-        self, viewer: Viewer, request: EligibilityRequest, *, after: UUID | None, most: int, now: datetime
-    ) -> EligibilityPage:
-        """The ``most`` offers after an offer's id that are open, with ``include_ineligible`` all that may be seen.
+    async def page(self, viewer: Viewer, request: EligibilityRequest, page: Page, now: datetime) -> EligibilityPage:
+        """The page of the offers that are open, with ``include_ineligible`` of all that may be seen.
 
         Exact: counters, shares, codes and the contact are read now, whatever instant is asked about. Raises
         InvalidInput with every problem, Forbidden.
@@ -103,7 +109,7 @@ class Eligibility:
 
         def limited(catalogue: Catalogue) -> Collection[UUID]:
             seen = _visible(viewer, own, catalogue, None, now)
-            return [offer.id for offer in seen if is_counted(offer) and _is_after(offer, after)]
+            return [offer.id for offer in seen if is_counted(offer) and _is_within(offer, page)]
 
         trying = self._attempts.trying(viewer, looked_up(asked.codes), now)
         async with trying as tries, self._sessions.reading() as connection:
@@ -112,17 +118,32 @@ class Eligibility:
         _check_attempts(facts, now)
         opened = {code.offer for code in facts.codes if code.offer is not None}
         seen = _visible(viewer, own | opened, facts.catalogue, facts.sale.contact, now)
-        offers = sorted((offer for offer in seen if _is_after(offer, after)), key=lambda offer: offer.id)
+        offers = sorted(
+            filter(partial(_is_within, page=page), seen), key=lambda offer: offer.id, reverse=page.backwards
+        )
         wanted: list[OfferEligibility] = []
-        for each in _answers(offers, request, facts):
+        for each in _answers(offers, request, facts, viewer):
             if request.include_ineligible or each.is_eligible:
                 wanted.append(each)
-            if len(wanted) == most:
+            if len(wanted) == page.most:
                 break
             # A large house has ten thousand offers, of which none may be open.
             if self._pacer.is_over():
                 await self._pacer.turn()
-        return EligibilityPage(facts.catalogue, wanted)
+        return EligibilityPage(facts.catalogue, in_order(wanted, page))
+
+    async def listed(
+        self, viewer: Viewer, catalogue: Catalogue, now: datetime
+    ) -> tuple[Catalogue, Collection[UUID] | None]:
+        """The offers that a list of advantages shows the viewer, and the snapshot that they are of; None is all.
+
+        Staff see all, in any state. Others see what is open where they buy, as ``page`` says without being asked about
+        anything, and partners those of their own codes too, in any state.
+        """
+        if viewer.reads_records:
+            return catalogue, None
+        found = await self.page(viewer, EligibilityRequest(), EVERYTHING, now)
+        return found.catalogue, {each.offer for each in found.offers} | await self._own(viewer)
 
     async def _own(self, viewer: Viewer) -> frozenset[UUID]:
         """The offers that a partner has codes of."""
@@ -172,8 +193,9 @@ def _check(request: EligibilityRequest, viewer: Viewer, catalogue: Catalogue) ->
     return asked
 
 
-def _is_after(offer: Offer, after: UUID | None) -> bool:
-    return after is None or offer.id > after
+def _is_within(offer: Offer, page: Page) -> bool:
+    """Whether it stands between the page's bounds."""
+    return (page.after is None or offer.id > page.after) and (page.before is None or offer.id < page.before)
 
 
 def _visible(
@@ -188,13 +210,19 @@ def _visible(
             yield offer
 
 
-def _answers(offers: Iterable[Offer], request: EligibilityRequest, facts: PricingFacts) -> Iterator[OfferEligibility]:
+def _answers(
+    offers: Iterable[Offer], request: EligibilityRequest, facts: PricingFacts, viewer: Viewer
+) -> Iterator[OfferEligibility]:
     """What stands in the way of each offer, of all that was asked about."""
-    kinds = _kinds(facts.catalogue, request)
+    asked = _elements(facts.catalogue, request)
+    sold = None if asked is None else [each for each in asked if _is_sold(each, facts, viewer)]
+    over = () if asked is None or sold or not asked else (_all_over(asked, facts),)
+    # Where nothing is sold any more, that says enough of the tickets.
+    kinds = None if sold is None or over else list(_kinds(facts.catalogue, sold))
     include = frozenset(request.include)
     left_open = _left_open(facts.sale)
     for offer in offers:
-        found = eligibility(offer, facts.sale, kinds, facts.codes, facts.taken, include=include)
+        found = (*over, *eligibility(offer, facts.sale, kinds, facts.codes, facts.taken, include=include))
         yield OfferEligibility(offer.id, tuple(refusal for refusal in found if refusal.code not in left_open))
 
 
@@ -205,17 +233,32 @@ def _left_open(sale: Sale) -> frozenset[RefusalCode]:
     return frozenset(filter(None, (place, delivery)))
 
 
-def _kinds(catalogue: Catalogue, request: EligibilityRequest) -> list[TicketKind] | None:
-    """The tickets sold for the performance, or for the product and all its performances; None where none is named."""
+def _elements(catalogue: Catalogue, request: EligibilityRequest) -> list[UUID] | None:
+    """The performance, or the product and all its performances, that have prices; None where none is named."""
     if request.performance is not None:
         elements = [request.performance]
     elif request.product is not None:
         elements = [request.product, *(each.id for each in catalogue.products[request.product].performances)]
     else:
         return None
-    return [
-        kind
-        for element in elements
-        for seat, audience in catalogue.rates.get(element, {})
-        if (kind := catalogue.ticket_kind(element, seat, audience))
-    ]
+    return [element for element in elements if catalogue.rates.get(element)]
+
+
+def _is_sold(element: UUID, facts: PricingFacts, viewer: Viewer) -> bool:
+    performance = facts.catalogue.performances.get(element)
+    return performance is None or is_sold_by(viewer, performance, facts.sale.now)
+
+
+def _all_over(performances: Iterable[UUID], facts: PricingFacts) -> Refusal:
+    """Says until when the last of them was sold."""
+    last = max(facts.catalogue.performances[each].sold_until for each in performances)
+    return Refusal(RefusalCode.SALE_CLOSED, Instant(last), Instant(facts.sale.now))
+
+
+def _kinds(catalogue: Catalogue, elements: Iterable[UUID]) -> Iterator[TicketKind]:
+    """The tickets that are sold for them."""
+    for element in elements:
+        for seat, audience in catalogue.rates.get(element, {}):
+            kind = catalogue.ticket_kind(element, seat, audience)
+            if kind is not None:
+                yield kind

@@ -109,13 +109,18 @@ class RestrictionDraft:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OfferDraft:
-    """What both kinds of offers have. ``unread`` is what was wrong before the draft could be made, such as ids."""
+    """What both kinds of offers have. ``sale_end`` is the tolerance in minutes after the start of a performance;
+    ``unread`` is what was wrong before the draft could be made, such as ids.
+    """
 
     internal_name: Given[dict[str, str]] = UNSET
     public_name: Given[dict[str, str]] = UNSET
+    description: Given[dict[str, str]] = UNSET
+    terms: Given[dict[str, str]] = UNSET
     picture: Given[str] = UNSET
     valid_from: Given[datetime] = UNSET
     valid_until: Given[datetime] = UNSET
+    sale_end: Given[int] = UNSET
     channels: Given[tuple[UUID, ...]] = UNSET
     points_of_sale: Given[tuple[UUID, ...]] = UNSET
     delivery_modes: Given[tuple[UUID, ...]] = UNSET
@@ -129,10 +134,7 @@ class OfferDraft:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdvantageDraft(OfferDraft):
-    """``sale_end`` is the tolerance in minutes after the start of a performance."""
-
     target: Given[TargetDraft] = UNSET
-    sale_end: Given[int] = UNSET
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,7 @@
 """What a refusal says: a message with what to do, and what was required and found, as text."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from math import ceil
 from typing import Final
@@ -11,7 +12,7 @@ from services.catalogue.snapshot import Catalogue
 from services.core.instants import at_home
 from services.core.money import to_decimal
 from services.core.texts import Language, localised, text
-from services.pricing.facts.refusals import Amount, Finding, Instant, Refusal, RefusalCode, Things, Tickets
+from services.pricing.facts.refusals import Amount, Finding, Instant, Refusal, Things, Tickets, over_at
 
 DETAILS: Final = frozenset(
     {
@@ -32,6 +33,12 @@ DETAILS: Final = frozenset(
 )
 """Values of ``Refusal.detail`` that have a more exact message than the refusal's code; others say nothing more."""
 
+_LONGEST_WAIT: Final = 2**31 - 1
+"""Seconds: an answer's whole numbers go no further."""
+
+_INTERNAL: Final = frozenset({"level", "counter_profile"})
+"""Values of ``Refusal.detail`` whose findings are codes that the organisation keeps to itself."""
+
 
 def message(refusal: Refusal, language: Language) -> str:
     """Why, and what to do about it; the figures stand in the refusal's findings."""
@@ -39,11 +46,17 @@ def message(refusal: Refusal, language: Language) -> str:
     return text(f"refusal_{key}").in_language(language)
 
 
+def told(refusal: Refusal, *, reads_records: bool) -> Refusal:
+    """What a reader is told: the codes of levels and of counter profiles mean something to the staff alone."""
+    if reads_records or refusal.detail not in _INTERNAL:
+        return refusal
+    return replace(refusal, required=None, actual=None)
+
+
 def retry_after(refusals: Iterable[Refusal], now: datetime) -> int | None:
-    """The seconds until codes that were not looked up may be tried again; None where there is no such time."""
-    found = [each.required for each in refusals if each.code is RefusalCode.TOO_MANY_ATTEMPTS]
-    waits = [ceil((each.at - now).total_seconds()) for each in found if isinstance(each, Instant)]
-    return max(0, *waits) if waits else None
+    """The seconds after which none of the refusals stands in the way any more; None where waiting does not help."""
+    end = over_at(refusals)
+    return None if end is None else min(max(0, ceil((end - now).total_seconds())), _LONGEST_WAIT)
 
 
 def shown(finding: Finding, catalogue: Catalogue, language: Language) -> str:

@@ -26,13 +26,13 @@ from services.pricing.rules import is_over
 from services.pricing.scope import in_scope, is_on_sale
 
 FOLLOWING: Final[Mapping[OfferState, frozenset[OfferState]]] = {
-    OfferState.DRAFT: frozenset({OfferState.VALIDATED}),
-    OfferState.VALIDATED: frozenset({OfferState.RUNNING}),
+    OfferState.DRAFT: frozenset({OfferState.VALIDATED, OfferState.CLOSED}),
+    OfferState.VALIDATED: frozenset({OfferState.RUNNING, OfferState.CLOSED}),
     OfferState.RUNNING: frozenset({OfferState.SUSPENDED}),
     OfferState.SUSPENDED: frozenset({OfferState.RUNNING, OfferState.CLOSED}),
     OfferState.CLOSED: frozenset(),
 }
-"""The states that an offer may be taken to from each."""
+"""The states that an offer may be taken to from each. What never ran is discarded by closing it."""
 
 
 def _reachable(state: OfferState) -> frozenset[OfferState]:
@@ -82,11 +82,14 @@ def missing(details: OfferDetails, catalogue: Catalogue, ready: Readiness, now: 
 
 def _missing(details: OfferDetails, catalogue: Catalogue, now: datetime) -> Iterator[Problem]:
     offer = details.offer
+    for field in sorted(details.unfinished):
+        yield Problem((field,), text("copy_unfinished"))
     if not details.public_name:
         yield Problem(("publicName",), text("name_missing"))
     if offer.valid_until is not None and is_over(offer.valid_until, now):
         yield Problem(("validUntil",), text("validity_over"))
-    if isinstance(offer, Advantage) and offer.season is not None and catalogue.seasons[offer.season].ends_on < now:
+    season = offer.season if isinstance(offer, Advantage) else None
+    if season is not None and is_over(catalogue.seasons[season].ends_on, now):
         yield Problem(("seasonId",), text("season_over"))
     if not any(
         (not offer.channels or point.channel_id in offer.channels)

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import chain, repeat
 from operator import attrgetter
+from typing import Final
 from uuid import UUID
 
 from services.pricing.basket import TicketCounts
@@ -31,6 +32,9 @@ from services.pricing.values import value
 _RANKS = {PublicTarget: 0, IndicatorTarget: 1, CampaignTarget: 2, PartnerTarget: 3, SingleUseTarget: 4}
 """How personal an advantage is; of equal savings the least personal one is used."""
 
+
+_STEP: Final = 8
+"""How many kinds or advantages are looked at in one step."""
 
 Entries = Mapping[int, tuple[OpenedCode, Advantage]]
 """The codes entered for advantages, by their place among all that were entered."""
@@ -89,7 +93,7 @@ def grant(basket: TicketCounts, entries: Entries, terms: Terms, only: frozenset[
     choices = yield from _choices(basket, entries, terms, only)
     assigned = yield from _assign(basket, choices)
     holds: list[Hold] = []
-    discounts = _kept_discounts(entries, terms.kept)
+    discounts = _kept_discounts(entries, terms.kept) if terms.kept.savings else {}
     of_kinds: list[list[Given]] = [[] for _ in basket.kinds]
     for choice, shares in assigned:
         for (place, kind), count in _covers(choice, shares):
@@ -103,12 +107,11 @@ def grant(basket: TicketCounts, entries: Entries, terms: Terms, only: frozenset[
     tickets = [next(turns[kind], _NOTHING) for kind in basket.tickets]
     codes = {}
     for place, (entry, advantage) in entries.items():
-        codes[place] = (
-            entry.applied(discounts[place])
-            if place in discounts
-            else entry.refused(_reasons(entry, advantage, basket, tickets, terms))
-        )
-        yield
+        if place in discounts:
+            codes[place] = entry.applied(discounts[place])
+        else:
+            codes[place] = entry.refused(_reasons(entry, advantage, basket, tickets, terms))
+            yield
     return Granted(tickets, codes, holds)
 
 
@@ -126,11 +129,13 @@ def _choices(
     for number, kind in enumerate(basket.kinds):
         for advantage, off in terms.offers.candidates(kind, groups, opened):
             found.setdefault(advantage.id, (advantage, {}))[1][number] = off
-        yield
+        if number % _STEP == _STEP - 1:
+            yield
     choices = []
-    for advantage, savings in found.values():
+    for number, (advantage, savings) in enumerate(found.values()):
         if (only is None or advantage.id in only) and not terms.refusals(advantage):
             choices.append(_choice(advantage, savings, basket, places.get(advantage.id, {}), terms))
+        if number % _STEP == _STEP - 1:
             yield
     choices.sort(key=lambda choice: (choice.rank, choice.advantage.code, choice.advantage.id))
     return [choice for choice in choices if choice.savings]
@@ -185,7 +190,8 @@ def _assign(basket: TicketCounts, choices: Sequence[_Choice]) -> Steps[list[tupl
             caps.append(Cap(number, covered, bound.most))
         if choice.covered is not None:
             caps.append(Cap(number, list(choice.savings), choice.covered))
-        yield
+        if number % _STEP == _STEP - 1:
+            yield
     assigned = yield from assign(basket.counts, options, caps, [choice.rank for choice in choices])
     shares: dict[int, dict[int, int]] = {}
     for kind, share in enumerate(assigned):

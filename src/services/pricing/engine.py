@@ -14,7 +14,7 @@ from services.pricing.facts.offers import Advantage, Offer, PromotionalCode
 from services.pricing.facts.refusals import EnteredCode, Refusal, RefusalCode
 from services.pricing.facts.sale import Sale, Taken
 from services.pricing.facts.tickets import Line, TicketKind
-from services.pricing.kept import NOTHING_KEPT, Kept, KeptTicket, priced, terms_of
+from services.pricing.kept import NOTHING_KEPT, Kept, KeptTicket, priced
 from services.pricing.limits import bounds
 from services.pricing.offer_index import OfferIndex
 from services.pricing.promotions import promote
@@ -69,17 +69,18 @@ def price_in_steps(
     if kept.tickets:
         basket, tickets = _together(lines, tickets, kept)
     prices = [ticket.advantage_price for ticket in tickets]
-    had = [ticket.shares for ticket in tickets]
-    promoted = yield from promote(basket, prices, had, of_type(entered, PromotionalCode), terms)
-    if promoted.codes:
+    results = {place: entry.refused(()) for place, entry in enumerate(entered) if entry.offer is None} | granted.codes
+    holds = [*kept.holds, *granted.holds]
+    if promotions := of_type(entered, PromotionalCode):
+        had = [ticket.shares for ticket in tickets]
+        promoted = yield from promote(basket, prices, had, promotions, terms)
         tickets = _with_shares(tickets, promoted.shares)
-    unknown = {place: entry.refused(()) for place, entry in enumerate(entered) if entry.offer is None}
-    results = unknown | granted.codes | promoted.codes
+        results |= promoted.codes
+        holds += promoted.holds
     subtotal = sum([ticket.full_price for ticket in tickets])
     promotion = sum([ticket.promotion_share for ticket in tickets])
     processing, delivery = (sale.processing_fee, sale.delivery_fee) if tickets else (0, 0)
     total = sum(prices) - promotion + processing + delivery
-    holds = [*kept.holds, *granted.holds, *promoted.holds]
     return Pricing(
         lines=tuple(_lines(lines, tickets, kept)),
         codes=tuple([results[place] for place in range(len(codes))]),
@@ -137,10 +138,10 @@ def _with_shares(tickets: Sequence[PricedTicket], shares: Sequence[tuple[Promoti
 
 
 def _lines(lines: Sequence[Line], tickets: Sequence[PricedTicket], kept: Kept) -> Iterator[PricedLine]:
-    kept_in = Counter([each.line for each in kept.tickets])
+    kept_in = Counter([each.line for each in kept.tickets]) if kept.tickets else {}
     each = iter(tickets)
     for place, line in enumerate(lines):
-        yield PricedLine(line.kind, tuple(islice(each, kept_in[place] + line.quantity)))
+        yield PricedLine(line.kind, tuple(islice(each, kept_in.get(place, 0) + line.quantity)))
 
 
 def _merged(holds: Sequence[Hold]) -> list[Hold]:
@@ -155,7 +156,7 @@ def _merged(holds: Sequence[Hold]) -> list[Hold]:
 def _terms(holds: Sequence[Hold], terms: Terms) -> tuple[OfferTerms, ...]:
     """Those of each offer that is held; where kept tickets have it, theirs."""
     offers = dict.fromkeys([hold.offer for hold in holds])
-    return tuple([terms.kept.terms.get(offer) or terms_of(terms.offers[offer]) for offer in offers])
+    return tuple([terms.kept.terms.get(offer) or terms.offers.terms(offer) for offer in offers])
 
 
 def _balance_used(sale: Sale, total: int) -> int:

@@ -13,7 +13,7 @@ from services.pricing.engine import price_in_steps
 from services.pricing.facts.refusals import EnteredCode
 from services.pricing.facts.sale import Sale, Taken
 from services.pricing.facts.tickets import Line, TicketKind
-from services.pricing.kept import CodeKey, Kept, KeptTicket, terms_of, without
+from services.pricing.kept import CodeKey, Kept, KeptTicket, without
 from services.pricing.offer_index import OfferIndex
 from services.pricing.result import OfferTerms, PricedLine, PricedTicket, Pricing
 from services.pricing.steps import Steps
@@ -67,6 +67,8 @@ class _Part:
 
 def unsold(asked: Sequence[AskedLine], held: Pricing | None) -> list[int]:
     """The lines that ask for more tickets than the basket holds of what is no longer sold."""
+    if all(line.kind for line in asked):
+        return []
     rest = {} if held is None else {place: len(tickets) for place, tickets in _pool(held).items()}
     found = []
     for number, line in enumerate(asked):
@@ -78,8 +80,15 @@ def unsold(asked: Sequence[AskedLine], held: Pricing | None) -> list[int]:
 
 
 def kinds(asked: Sequence[AskedLine], held: Pricing | None) -> list[TicketKind]:
-    """All kinds that the price may be asked of, as they are sold and as they are held."""
-    return [line.kind for line in asked if line.kind] + [line.kind for line in (held.lines if held else ())]
+    """The kinds whose offers the price may meet: as they are sold, and as they are held where they no longer are.
+
+    What is held at a lower full price than today's meets no other offers: none that saves something there saves
+    nothing here.
+    """
+    sold = [line.kind for line in asked if line.kind]
+    if held is None or len(sold) == len(asked):
+        return sold
+    return sold + [line.kind for line in held.lines]
 
 
 def price_held_in_steps(
@@ -106,6 +115,8 @@ def price_held_in_steps(
         parts, fewer = _parts(asked, held.pricing, released)
         found = yield from _price(parts, terms, codes, sale, offers, taken, only)
         unmet = _unmet(found, terms) - released if fewer else frozenset()
+        if not terms and len(parts) == len(asked) and len(codes) < 2:
+            return found
         if not unmet:
             kept = tuple([terms.get(each.offer, each) for each in found.terms])
             told = dict(zip(turns, found.codes, strict=True))
@@ -120,6 +131,8 @@ def price_held_in_steps(
 
 def _turns(codes: Sequence[EnteredCode], held: HeldTerms) -> list[int]:
     """The places of the codes, those that apply already first: what came to nothing so far takes no other's place."""
+    if len(codes) < 2:
+        return list(range(len(codes)))
     applied = {(code.offer, code.code) for code in held.pricing.codes if code.applied} - held.lost
     return sorted(range(len(codes)), key=lambda place: (codes[place].offer, codes[place].code) not in applied)
 
@@ -127,7 +140,7 @@ def _turns(codes: Sequence[EnteredCode], held: HeldTerms) -> list[int]:
 def _terms(held: Pricing, offers: OfferIndex) -> dict[UUID, OfferTerms]:
     """The terms of each held offer; where a basket is older than they are, those of today."""
     given = {each.offer: each for each in held.terms}
-    return {hold.offer: given.get(hold.offer) or terms_of(offers[hold.offer]) for hold in held.holds}
+    return {hold.offer: given.get(hold.offer) or offers.terms(hold.offer) for hold in held.holds}
 
 
 def _released(
@@ -148,6 +161,8 @@ def _released(
 def _with_held_fees(sale: Sale, held: HeldTerms) -> Sale:
     given = held.pricing
     if not any(line.tickets for line in given.lines):
+        return sale
+    if sale.processing_fee <= given.processing_fee and sale.delivery_fee <= given.delivery_fee:
         return sale
     delivery = min(sale.delivery_fee, given.delivery_fee) if held.same_delivery_mode else sale.delivery_fee
     return replace(sale, processing_fee=min(sale.processing_fee, given.processing_fee), delivery_fee=delivery)
@@ -206,6 +221,10 @@ def _price(
     only: frozenset[UUID] | None,
 ) -> Steps[Pricing]:
     """The price in which each held ticket that today's price would make dearer keeps its terms."""
+    if not terms:
+        # At full price no held ticket becomes dearer: its kind has the lower one of then and of today.
+        lines = [Line(part.kind, part.new + len(part.held)) for part in parts]
+        return (yield from price_in_steps(lines, codes, sale, offers, taken, only=only))
     keeping: list[frozenset[int]] = [frozenset() for _ in parts]
     for turn in range(ROUNDS + 1):
         lines = [

@@ -19,7 +19,9 @@ from services.pricing.facts.offers import (
 )
 from services.pricing.facts.sale import ContactFacts
 from services.pricing.facts.tickets import ProductFamily, TicketKind
+from services.pricing.kept import terms_of
 from services.pricing.limits import is_counted
+from services.pricing.result import OfferTerms
 from services.pricing.rules import Rule, needs_code, rules
 from services.pricing.scope import in_scope
 
@@ -52,6 +54,7 @@ class OfferIndex(Mapping[UUID, Offer]):
         self._groups = frozenset(group for _, group in shelves)
         self._rules = {offer.id: tuple(rules(offer)) for offer in self._by_id.values()}
         self._counted = frozenset(offer.id for offer in self._by_id.values() if is_counted(offer))
+        self._terms: dict[UUID, OfferTerms] = {}
         self._open_to = lru_cache(REMEMBERED)(self._find)
 
     def __getitem__(self, offer: UUID) -> Offer:
@@ -66,6 +69,13 @@ class OfferIndex(Mapping[UUID, Offer]):
     def rules(self, offer: UUID) -> tuple[Rule, ...]:
         """The conditions of an offer on the sale."""
         return self._rules[offer]
+
+    def terms(self, offer: UUID) -> OfferTerms:
+        """The terms under which an offer is given now."""
+        found = self._terms.get(offer)
+        if found is None:
+            found = self._terms[offer] = terms_of(self._by_id[offer])
+        return found
 
     def groups(self, contact: ContactFacts | None) -> Sequence[Group]:
         """The groups that offers are for and the contact is in; everyone is in the first."""

@@ -12,7 +12,7 @@ from services.pricing.facts.refusals import Amount, Refusal, RefusalCode, Words
 from services.pricing.facts.tickets import TicketKind
 from services.pricing.limits import exceeded
 from services.pricing.result import Hold, PricedCode, PromotionShare
-from services.pricing.scope import in_scope
+from services.pricing.scope import in_scope, is_on_sale, sale_closed
 from services.pricing.steps import Steps
 from services.pricing.terms import OpenedCode, Terms
 from services.pricing.values import value
@@ -50,13 +50,13 @@ def promote(
         yield
         key = (promotion.id, entry.entered.code)
         held = None if entry.repeats else terms.kept.shares.get(key)
-        covered = _covered(promotion, entry.entered.code, basket, left, shares)
+        covered = _covered(promotion, entry.entered.code, basket, left, shares, terms)
         reasons = [
             *terms.refusals(promotion),
             *_basket_refusals(promotion, basket, covered, shares, sum(prices), terms),
             *(() if entry.repeats else standing.against(entry, promotion)),
         ]
-        off = {} if reasons or not entry.opens else _shares(place, promotions, basket, left, covered, held or 0)
+        off = {} if reasons or not entry.opens else _shares(place, promotions, basket, left, covered, held or 0, terms)
         if not any(off.values()):
             codes[place] = entry.refused(reasons) if held is None else entry.applied(held)
             continue
@@ -107,12 +107,13 @@ def _covered(
     basket: TicketCounts,
     left: Sequence[int],
     shares: Sequence[Sequence[PromotionShare]],
+    terms: Terms,
 ) -> list[int]:
     """The tickets of which a code could take something off, or more than it has.
 
     A ticket that is free already gains nothing, and so uses up nothing.
     """
-    scoped = [in_scope(promotion, kind) for kind in basket.kinds]
+    scoped = _scoped(promotion, basket, terms)
     return [
         ticket
         for ticket, kind in enumerate(basket.tickets)
@@ -120,6 +121,12 @@ def _covered(
         and left[ticket]
         and not any(share.offer == promotion.id and share.code == code for share in shares[ticket])
     ]
+
+
+def _scoped(promotion: PromotionalCode, basket: TicketCounts, terms: Terms) -> list[bool]:
+    """Of each kind of tickets, whether it is in the promotional code's scope and on sale with it still."""
+    now = terms.sale.now
+    return [in_scope(promotion, kind) and is_on_sale(promotion, kind, now) for kind in basket.kinds]
 
 
 def _is_under(offer: UUID, shares: Sequence[PromotionShare]) -> bool:
@@ -138,8 +145,11 @@ def _basket_refusals(
 
     Tickets that another code of the offer covers already count once.
     """
-    if not any(in_scope(promotion, kind) for kind in basket.kinds):
+    scoped = [kind for kind in basket.kinds if in_scope(promotion, kind)]
+    if not scoped:
         yield Refusal(RefusalCode.NO_ELIGIBLE_TICKET)
+    elif not any(is_on_sale(promotion, kind, terms.sale.now) for kind in scoped):
+        yield sale_closed(promotion, scoped, terms.sale.now)
     limits = terms.bounds(promotion)
     if limits:
         counts = Counter(basket.tickets[ticket] for ticket in covered if not _is_under(promotion.id, shares[ticket]))
@@ -156,6 +166,7 @@ def _shares(
     left: Sequence[int],
     tickets: Sequence[int],
     held: int,
+    terms: Terms,
 ) -> dict[int, int]:
     """What a code takes off each of these tickets, which has taken ``held`` off others.
 
@@ -166,8 +177,8 @@ def _shares(
     benefit = promotion.benefit
     if isinstance(benefit, AmountOff) and held:
         benefit = replace(benefit, amount=max(0, benefit.amount - held))
-    later = [other for at, (_, other) in promotions.items() if at > place]
-    alike = [tuple(in_scope(other, kind) for other in later) for kind in basket.kinds]
+    later = [_scoped(other, basket, terms) for at, (_, other) in promotions.items() if at > place]
+    alike = [tuple([scoped[kind] for scoped in later]) for kind in range(len(basket.kinds))]
     turns = [(alike[basket.tickets[ticket]], -left[ticket] if later else 0, ticket) for ticket in tickets]
     off = discounts(benefit, [left[ticket] for ticket in tickets], turns)
     return dict(zip(tickets, off, strict=True))

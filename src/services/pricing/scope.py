@@ -32,7 +32,7 @@ def in_scope(offer: Offer, kind: TicketKind) -> bool:
 
 def is_on_sale(offer: Offer, kind: TicketKind, now: datetime) -> bool:
     """Whether the sale of the offer is still open for the ticket: until its sale end, which itself counts too."""
-    if not isinstance(offer, Advantage) or offer.sale_end_tolerance is None or kind.starts_at is None:
+    if offer.sale_end_tolerance is None or kind.starts_at is None:
         return True
     return not is_over(kind.starts_at + timedelta(minutes=offer.sale_end_tolerance), now)
 
@@ -44,8 +44,8 @@ def ticket_refusals(offer: Offer, kinds: Sequence[TicketKind], limits: Sequence[
     found = []
     if not scoped:
         found.append(Refusal(RefusalCode.NO_ELIGIBLE_TICKET))
-    elif not on_sale and isinstance(offer, Advantage):
-        found.append(_sale_closed(offer, scoped, now))
+    elif not on_sale:
+        found.append(sale_closed(offer, scoped, now))
     elif isinstance(offer, Advantage) and not any(saving(offer.benefit, kind) for kind in on_sale):
         found.append(Refusal(RefusalCode.NO_BENEFIT))
     return found + used_up(limits, on_sale or scoped)
@@ -59,7 +59,8 @@ def used_up(limits: Sequence[Bound], kinds: Sequence[TicketKind]) -> list[Refusa
     return [bound.refusal(1) for bound in full if bound.element is None or any(map(bound.covers, kinds))]
 
 
-def _sale_closed(advantage: Advantage, kinds: Sequence[TicketKind], now: datetime) -> Refusal:
-    tolerance = timedelta(minutes=advantage.sale_end_tolerance or 0)
+def sale_closed(offer: Offer, kinds: Sequence[TicketKind], now: datetime) -> Refusal:
+    """Says until when the offer was sold for the last of these tickets."""
+    tolerance = timedelta(minutes=offer.sale_end_tolerance or 0)
     last = max(kind.starts_at + tolerance for kind in kinds if kind.starts_at)
     return Refusal(RefusalCode.SALE_CLOSED, Instant(last), Instant(now))

@@ -119,6 +119,12 @@ def contact_token(organisation: Organisation, contact: Contact, point_of_sale: P
     _issue(lambda credentials, now: credentials.contact_token(organisation, contact, point_of_sale, now + _for(hours)))
 
 
+@token.command("shop-server")
+def shop_server(organisation: Organisation, hours: Hours = 24 * 365) -> None:
+    """A key by which a shop's own server says for whom it asks: Sesame-Server-Key, beside Sesame-Customer."""
+    _issue(lambda credentials, now: credentials.shop_server_key(organisation, now + _for(hours)))
+
+
 @token.command()
 def partner(organisation: Organisation, contact: Contact, point_of_sale: PointOfSale) -> None:
     """A new API key of a structure contact; it is kept hashed, and cannot be shown again."""

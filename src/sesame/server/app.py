@@ -16,7 +16,7 @@ from resolvers.runtime.context import Clock
 from resolvers.schema import schema
 from resolvers.transport import downloads
 from resolvers.transport.event_stream import EventStreams
-from resolvers.transport.http import GraphQLApp
+from resolvers.transport.http import PATH, STREAM_PATH, GraphQLApp
 from services.codes.batch_csv import CodeLists
 from sesame import logs
 from sesame.composition import House, build_services, house
@@ -68,9 +68,9 @@ def routes(own: House, clock: Clock, edge: Edge | None = None, readiness: Readin
         edge = Edge(Settings())
     graphql = GraphQLApp(schema, services, clock, edge.work, edge.lasting)
     return [
-        Route("/graphql", graphql),
-        WebSocketRoute("/graphql", graphql),
-        Route("/graphql/stream", EventStreams(graphql)),
+        Route(PATH, graphql),
+        WebSocketRoute(PATH, graphql),
+        Route(STREAM_PATH, EventStreams(graphql)),
         *(readiness or _readiness(own, edge)).routes(),
         *downloads.routes(CodeLists(own.sessions), services.tracking_lists, own.links, clock, own.misses),
     ]

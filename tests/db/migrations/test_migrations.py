@@ -167,6 +167,37 @@ WHERE o.state = 'CANCELLED'
 """
 
 
+async def test_chosen_codes_that_were_switched_off_say_so_and_invalidated_ones_stay(
+    empty_database: str, engine: AsyncEngine
+) -> None:
+    async with engine.begin() as connection:
+        await connection.run_sync(_to, "0009")
+        for statement in _SWITCHED_OFF.split(";"):
+            await connection.execute(text(statement))
+    await upgrade(empty_database)
+    async with engine.connect() as connection:
+        found = await connection.execute(text("SELECT code, status, invalidated_by FROM codes ORDER BY code"))
+        assert [tuple(row) for row in found] == [
+            ("ACCESS", "SWITCHED_OFF", "staff:ada"),
+            ("GONE", "INVALIDATED", "staff:ada"),
+            ("GOOD", "AVAILABLE", None),
+            ("OFF", "SWITCHED_OFF", "staff:ada"),
+            ("RANDOM", "INVALIDATED", "staff:ada"),
+        ]
+
+
+_SWITCHED_OFF = """
+INSERT INTO organisations (id, code, name, currency, timezone, basket_minutes)
+VALUES ('00000000-0000-0000-0000-000000000001', 'o', 'O', 'EUR', 'Europe/Paris', 15);
+INSERT INTO codes (organisation_id, id, code, kind, status, offer_id, invalidated_by, invalidation_reason)
+SELECT '00000000-0000-0000-0000-000000000001', gen_random_uuid(), code, kind, status, gen_random_uuid(), by, reason
+FROM (VALUES
+    ('GOOD', 'CUSTOM', 'AVAILABLE', NULL, NULL), ('OFF', 'CUSTOM', 'INVALIDATED', 'staff:ada', NULL),
+    ('GONE', 'CUSTOM', 'INVALIDATED', 'staff:ada', 'leaked'), ('ACCESS', 'ACCESS', 'INVALIDATED', 'staff:ada', NULL),
+    ('RANDOM', 'SINGLE_USE', 'INVALIDATED', 'staff:ada', NULL)) c(code, kind, status, by, reason)
+"""
+
+
 def _to(connection: Connection, revision: str) -> None:
     """Migrates no further than that."""
     config = _config()

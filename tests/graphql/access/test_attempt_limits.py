@@ -14,7 +14,7 @@ from tests.wire import Json, JsonObject
 from services.access.attempt_counts import AttemptCounts
 from services.access.attempt_limits import OF_ADDRESS, OF_BASKET, OF_CUSTOMER
 from services.access.flood_alarm import ALARM
-from services.codes.format import display, has_valid_check
+from services.codes.format import ALPHABET, display, has_valid_check, random_codes
 
 SEATS = ("HELENE-1217", "CAT1", "FULL", 2)
 MANY = 50
@@ -203,10 +203,12 @@ async def asked_from(server: Server, address: str, code: str) -> Json:
     return await server.ask(ELIGIBLE, {"codes": [code]}, **{"X-Forwarded-For": address})
 
 
-async def test_a_flood_from_an_address_ends_there(server: Server, shop: Shop, customer: Shop, code: str) -> None:
+async def test_a_flood_from_an_address_ends_there_for_whom_nothing_else_is_known(
+    server: Server, shop: Shop, customer: Shop, code: str
+) -> None:
     await try_all(shop, OF_ADDRESS.most)
     assert await price_with(shop, [code]) == {"TOO_MANY_ATTEMPTS"}
-    assert await price_with(customer, [code]) == {"TOO_MANY_ATTEMPTS"}
+    assert "TOO_MANY_ATTEMPTS" not in await price_with(customer, [code])
     assert "errors" not in await asked_from(server, "192.0.2.1", code)
     assert (await asked_from(server, "127.0.0.1", code))["errors"]
 
@@ -240,3 +242,63 @@ async def test_codes_of_a_day_of_sale_ring_nothing(shop: Shop) -> None:
     with capture_logs() as logs:
         await try_all(shop, ALARM - MANY)
     assert not [line for line in logs if line["event"] == "flood of failed tries"]
+
+
+# ── Neighbours ───────────────────────────────────────────────────────────────────────────────────
+
+CUSTOMERS = 8
+
+
+async def test_a_hundred_wrong_codes_at_an_address_cost_its_other_customers_nothing(
+    server: Server, shop: Shop, customer: Shop, code: str
+) -> None:
+    wrong = [*guesses(0, MANY), *(random_code() for _ in range(40)), *(mistyped(code, each) for each in range(10))]
+    assert len(wrong) == 100
+    for first in range(0, len(wrong), MANY // 2):
+        await price_with(shop, wrong[first : first + MANY // 2])
+    codes = await BackOffice(server).codes(CUSTOMERS + 2, offerId=await BackOffice(server).offer_id("PROMOTYD"))
+    assert await price_with(shop, [codes[0]]) == set()
+    assert await price_with(customer, [codes[1]]) == set()
+    for good in codes[2:]:
+        assert await reasons(shop, (await shop.basket(SEATS))["id"], good) == []
+
+
+async def test_baskets_that_are_guessed_with_cost_the_baskets_beside_them_nothing(shop: Shop, code: str) -> None:
+    for _ in range(5):
+        basket = (await shop.basket(SEATS))["id"]
+        await try_for(shop, basket)
+        assert await reasons(shop, basket, code) == ["TOO_MANY_ATTEMPTS"]
+    assert await reasons(shop, (await shop.basket(SEATS))["id"], code) == []
+
+
+@pytest.mark.parametrize("kind", ["well-formed", "mistyped"])
+async def test_well_formed_and_mistyped_codes_are_counted_alike(
+    server: Server, shop: Shop, code: str, kind: str
+) -> None:
+    made = random_code if kind == "well-formed" else lambda: mistyped(code)
+    assert has_valid_check(made().replace(" ", "")) is (kind == "well-formed")
+    before = await counted_at(server)
+    assert await price_with(shop, [made()]) == {"UNKNOWN_CODE"}
+    assert await counted_at(server) == before + 1
+    basket = (await shop.basket(SEATS))["id"]
+    for _ in range(OF_BASKET.most):
+        assert await reasons(shop, basket, made()) == ["UNKNOWN_CODE"]
+    assert await reasons(shop, basket, made()) == ["TOO_MANY_ATTEMPTS"]
+
+
+async def counted_at(server: Server) -> int:
+    """What counts at the address of the tests."""
+    counted = OF_ADDRESS.of(await theatre(server), "127.0.0.1")
+    return (await AttemptCounts(server.own.sessions).add({counted: 0}, server.clock.now))[counted].number
+
+
+def random_code() -> str:
+    """A well-formed code that there is not."""
+    [made] = random_codes(1)
+    return display(made.decode())
+
+
+def mistyped(code: str, number: int = 0) -> str:
+    """The code with its last character wrong, in one of 31 ways."""
+    plain = code.replace(" ", "")
+    return display(plain[:-1] + ALPHABET[(ALPHABET.index(plain[-1]) + 1 + number) % len(ALPHABET)])

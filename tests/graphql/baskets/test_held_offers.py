@@ -153,7 +153,7 @@ async def test_a_chosen_code_that_is_switched_off_keeps_its_price_and_gets_no_fu
     basket = await shop.basket((*OPERA, 1))
     held = (await shop.apply(basket["id"], "coupon3%"))["basket"]
     async with server.own.sessions.writing() as connection:
-        off = "UPDATE codes SET status = 'INVALIDATED', invalidated_at = now() WHERE shown = 'COUPON3%'"
+        off = "UPDATE codes SET status = 'SWITCHED_OFF', invalidated_at = now() WHERE shown = 'COUPON3%'"
         await connection.execute(text(off))
     more = await update(shop, basket["id"], (*OPERA, 10))
     assert (total(held), total(more)) == ("79.60", "799.60")

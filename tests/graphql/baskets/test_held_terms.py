@@ -153,7 +153,7 @@ CODE_CHANGES = {
     "its minimum rises": "UPDATE offers SET minimum_basket = 90000 WHERE code = 'TENOFF'",
     "it stands alone": "UPDATE offers SET combinable = false WHERE code = 'TENOFF'",
     "it is for subscribers": """UPDATE offers SET restriction = '{"newsletter": true}' WHERE code = 'TENOFF'""",
-    "its code is switched off": "UPDATE codes SET status = 'INVALIDATED' WHERE code = '0000000'",
+    "its code is switched off": "UPDATE codes SET status = 'SWITCHED_OFF' WHERE code = '0000000'",
 }
 
 

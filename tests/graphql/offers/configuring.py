@@ -83,6 +83,10 @@ class Form(BackOffice):
             answer = (await self.ask("ChangeOfferState", input=wanted))["changeOfferState"]
         return answer
 
+    async def copy(self, offer: str, code: str = "AGAIN", **others: Json) -> Json:
+        wanted = {"offerId": offer, "code": code, **others}
+        return (await self.ask("CopyOffer", input=wanted))["copyOffer"]
+
     async def configured(self, code: str) -> Json:
         """The offer with this code, with all that was configured."""
         return (await self.ask("OfferConfiguration", id=await self.offer_id(code)))["node"]

@@ -227,12 +227,35 @@ async def test_baskets_that_hold_a_suspended_offer_keep_their_price(server: Serv
 # ── States ───────────────────────────────────────────────────────────────────────────────────────
 
 
-async def test_a_draft_can_only_be_validated(server: Server) -> None:
+async def test_a_draft_can_only_be_validated_or_discarded(server: Server) -> None:
     form = await Form.open(server)
     offer = (await form.create())["id"]
-    for state in ("DRAFT", "RUNNING", "SUSPENDED", "CLOSED"):
+    for state in ("DRAFT", "RUNNING", "SUSPENDED"):
         assert (await form.take_to(offer, state))["__typename"] == "Conflict"
     assert (await form.take_to(offer, "VALIDATED"))["offer"]["state"] == "VALIDATED"
+
+
+async def test_what_never_ran_is_discarded_from_a_draft_and_once_it_is_validated(server: Server) -> None:
+    form = await Form.open(server)
+    incomplete = (await form.create(code="A", publicName={}))["id"]
+    assert (await form.take_to(incomplete, "CLOSED"))["offer"]["state"] == "CLOSED"
+    complete = (await form.create(code="B"))["id"]
+    assert (await form.take_to(complete, "VALIDATED", "CLOSED"))["offer"]["state"] == "CLOSED"
+    assert (await form.take_to(complete, "RUNNING"))["__typename"] == "Conflict"
+    assert (await form.update(complete, publicName=NAMES))["__typename"] == "Conflict"
+
+
+async def test_codes_made_for_an_offer_that_is_discarded_open_nothing(server: Server) -> None:
+    form, shop = await Form.open(server), Shop(server)
+    offer = (await form.create(target={"singleUseCode": {}}))["id"]
+    wanted = {"offerId": offer, "contactId": await form.contact_id("TYD"), "codes": ["FRIENDS-OF-TYD"]}
+    assert (await form.ask("ImportCodes", input=wanted))["importCodes"]["state"] == "DONE"
+    await form.take_to(offer, "CLOSED")
+    [code] = (await shop.price(CONCERT, codes=["FRIENDS-OF-TYD"]))["codes"]
+    assert [refusal["code"] for refusal in code["refusals"]] == ["OFFER_NOT_RUNNING"]
+    assert (await form.codes(5, code="FRIENDS-OF-TYD", status=["AVAILABLE"])) == ["FRIENDS-OF-TYD"]
+    more = {**wanted, "codes": ["FRIENDS-TOO"]}
+    assert (await form.ask("ImportCodes", input=more))["importCodes"]["__typename"] == "Conflict"
 
 
 async def test_a_running_offer_is_suspended_before_it_is_closed(server: Server) -> None:
@@ -412,6 +435,7 @@ async def test_an_access_code_can_be_exchanged_and_come_back(server: Server) -> 
     lines = ("PASS", None, "FULL", 1)
     old, new = (await shop.price(lines, codes=["TYD-STAFF", "TYD-2027"]))["codes"]
     assert (old["applied"], new["applied"]) == (False, True)
+    assert [refusal["code"] for refusal in old["refusals"]] == ["SWITCHED_OFF"]
     await form.take_to(offer, "SUSPENDED")
     assert (await form.update(offer, target={"accessCode": "tyd staff"}))["target"]["accessCode"] == "tyd staff"
 
@@ -510,13 +534,36 @@ async def test_of_ten_offers_that_want_one_code_one_gets_it(server: Server) -> N
     assert sorted(answer["__typename"] for answer in answers) == ["InvalidInput"] * 4 + ["PromotionalCode"]
 
 
-async def test_an_offer_with_random_codes_takes_no_chosen_ones(server: Server) -> None:
+async def test_a_coupon_takes_chosen_and_random_codes_side_by_side(server: Server) -> None:
+    """Without a structure the list goes to the address that is given; both kinds are in one basket, each takes its part."""
+    form, shop = await Form.open(server), Shop(server)
+    offer = (await form.create_promotion(combinable=True, benefit={"amountOff": "3.00"}))["id"]
+    await form.add_code(offer, "CHOSEN")
+    wanted = {"offerId": offer, "quantity": 5}
+    assert places((await form.ask("GenerateCodes", input=wanted))["generateCodes"]) == {"destination"}
+    wanted["destination"] = "flyers@example.org"
+    batch = (await form.ask("GenerateCodes", input=wanted))["generateCodes"]
+    assert (batch["__typename"], batch["contact"]["name"]) == ("CodeBatch", "Théâtre de la Ville")
+    async with asyncio.timeout(30):
+        while batch["state"] != "DONE":
+            batch = (await form.ask("CodeBatch", id=batch["id"]))["codeBatch"]
+    await form.add_code(offer, "CHOSEN TOO")
+    assert (await form.take_to(offer, "VALIDATED", "RUNNING"))["offer"]["state"] == "RUNNING"
+    [random] = await form.codes(1, batchId=batch["id"])
+    basket = await shop.basket(CONCERT)
+    for code in ("CHOSEN", random):
+        assert (await shop.apply(basket["id"], code))["__typename"] == "AdvantageCodeApplied"
+    pricing = (await shop.ask("Basket", id=basket["id"]))["basket"]["pricing"]
+    assert [(code["applied"], code["discount"]["amount"]) for code in pricing["codes"]] == [(True, "3.00")] * 2
+    assert (await shop.confirm(basket["id"]))["__typename"] == "Order"
+    assert (await form.codes(1, batchId=batch["id"], status=["USED"])) == [random]
+    assert [each["uses"] for each in custom_codes(await form.configured("NEW"))] == [1, 0]
+
+
+async def test_codes_of_an_advantage_are_made_for_a_structure(server: Server) -> None:
     form = await Form.open(server)
-    offer = (await form.create_promotion())["id"]
-    wanted = {"offerId": offer, "contactId": await form.contact_id("TYD"), "quantity": 5, "documentType": "NO_EMAIL"}
-    assert (await form.ask("GenerateCodes", input=wanted))["generateCodes"]["__typename"] == "CodeBatch"
-    assert (await form.add_code(offer, "CHOSEN"))["__typename"] == "Conflict"
-    assert (await form.take_to(offer, "VALIDATED"))["__typename"] == "OfferStateChanged"
+    wanted = {"offerId": await form.offer_id("PROMOTYD"), "quantity": 5, "destination": "ada@example.org"}
+    assert places((await form.ask("GenerateCodes", input=wanted))["generateCodes"]) == {"contactId"}
 
 
 async def test_a_target_whose_codes_are_out_stays(server: Server) -> None:

@@ -10,13 +10,14 @@ from tests.wire import Json, JsonObject
 
 from resolvers.runtime.error_masking import RETRY_AFTER
 from resolvers.runtime.ids import encode
+from services.core.texts import Language, text
 
 THING = encode("Thing", KEYS[0])
 FULL = """
     __typename
     ... on Thing { code }
-    ... on Failure { message }
-    ... on InvalidInput { problems { path message } }
+    ... on Failure { message failure: code retryAfter }
+    ... on InvalidInput { problems { path message code rule french: message(language: FR) } }
     ... on NotFound { path }
 """
 
@@ -55,6 +56,14 @@ async def test_invalid_input_lists_its_problems() -> None:
     assert answer["__typename"] == "InvalidInput"
     assert [problem["path"] for problem in answer["problems"]] == [["lines", "0", "quantity"]]
     assert answer["problems"][0]["message"]
+    assert answer["failure"] == "INVALID_INPUT"
+
+
+async def test_a_problem_names_its_rule_and_is_told_in_the_language_asked_for() -> None:
+    [problem] = (await save(THING, "invalid"))["problems"]
+    assert (problem["code"], problem["rule"]) == ("MALFORMED_ID", "MALFORMED_ID")
+    assert problem["message"] == "This is not an id of this API."
+    assert problem["french"] == text("malformed_id").in_language(Language.FR)
 
 
 async def test_what_is_missing_is_named_by_its_path() -> None:
@@ -62,14 +71,19 @@ async def test_what_is_missing_is_named_by_its_path() -> None:
     assert (answer["__typename"], answer["path"]) == ("NotFound", ["basketId"])
 
 
-async def test_a_conflict_says_why() -> None:
-    assert await save(THING, "conflict") == {"__typename": "Conflict", "message": "Your rights do not allow this."}
+async def test_a_conflict_says_why_and_when_to_come_back() -> None:
+    assert await save(THING, "conflict") == {
+        "__typename": "Conflict",
+        "message": "Too many at this offer right now: nothing was done, try again.",
+        "failure": "BUSY",
+        "retryAfter": 5,
+    }
 
 
 @pytest.mark.parametrize("key", ["", "x", "VGhpbmc6", encode("Other", KEYS[0]), f"{THING}=", "\ud800", "é\0"])
-async def test_a_wrong_id_is_invalid_input_where_the_union_has_that(key: str) -> None:
+async def test_a_wrong_id_of_what_it_is_about_is_not_found(key: str) -> None:
     answer = await save(key)
-    assert (answer["__typename"], answer["problems"][0]["path"]) == ("InvalidInput", ["id"])
+    assert (answer["__typename"], answer["path"]) == ("NotFound", ["id"])
 
 
 async def test_a_wrong_id_is_not_found_where_the_union_has_no_invalid_input() -> None:
@@ -82,7 +96,9 @@ async def test_a_wrong_id_is_not_found_where_the_union_has_no_invalid_input() ->
 async def test_a_failure_that_is_no_member_is_a_top_level_error() -> None:
     error = await only_error(f'mutation {{ apply(id: "{THING}", failure: "invalid") {{ __typename }} }}')
     assert error["extensions"]["code"] == "BAD_USER_INPUT"
-    assert error["extensions"]["problems"][0]["path"] == ["lines", "0", "quantity"]
+    assert error["extensions"]["problems"] == [
+        {"path": ["lines", "0", "quantity"], "message": "This is not an id of this API.", "code": "MALFORMED_ID"}
+    ]
 
 
 async def test_a_right_that_lacks_is_never_a_member() -> None:
@@ -90,8 +106,17 @@ async def test_a_right_that_lacks_is_never_a_member() -> None:
     assert error["extensions"] == {"code": "FORBIDDEN"}
 
 
+VALUE = "{ money { amount currency } number instant text french: text(language: FR) }"
+VALUES = f"required requiredValue {VALUE} actual actualValue {VALUE}"
+
+
+def value(**known: Json) -> JsonObject:
+    """A value of which only this is not null."""
+    return {"money": None, "number": None, "instant": None, "text": None, "french": None, **known}
+
+
 async def test_a_refused_code_gives_every_reason_with_its_findings() -> None:
-    fields = "refusals { code required actual message german: message(language: DE) }"
+    fields = f"refusals {{ code {VALUES} message german: message(language: DE) }}"
     query = f'mutation {{ apply(id: "{THING}", failure: "refused") {{ ... on CodeRefused {{ message {fields} }} }} }}'
     data, errors = await ask(query)
     assert errors == []
@@ -102,6 +127,13 @@ async def test_a_refused_code_gives_every_reason_with_its_findings() -> None:
         ("ORDER_LIMIT_EXCEEDED", "4", "5"),
         ("NOT_STARTED", "2026-11-23T13:00:00+01:00", None),
         ("WRONG_CHANNEL", "Box office", "none"),
+    ]
+    assert [(each["requiredValue"], each["actualValue"]) for each in refusals] == [
+        (None, None),
+        (value(money={"amount": "20.00", "currency": "EUR"}), value(money={"amount": "19.90", "currency": "EUR"})),
+        (value(number=4), value(number=5)),
+        (value(instant="2026-11-23T13:00:00+01:00"), None),
+        (value(text="Box office", french="Guichet"), value(text="none", french="aucun")),
     ]
     assert refusals[0]["message"] == "This code has a typing error: check it and enter it again."
     assert refusals[0]["german"].startswith("Dieser Code enthält einen Tippfehler")
@@ -146,26 +178,27 @@ async def test_errors_have_a_code_and_name_what_is_wrong(query: str, code: str, 
 
 
 @pytest.mark.parametrize(
-    ("value", "path"),
+    ("value", "path", "rule"),
     [
-        ({"lines": [{"quantity": 2**31}]}, ["lines", "0", "quantity"]),
-        ({"lines": [{"quantity": 1.5}]}, ["lines", "0", "quantity"]),
-        ({"lines": [{"quantity": "1"}]}, ["lines", "0", "quantity"]),
-        ({"lines": [{"quantity": True}]}, ["lines", "0", "quantity"]),
-        ({"lines": [{"quantity": 10**400}]}, ["lines", "0", "quantity"]),
-        ({"lines": [None]}, ["lines", "0"]),
-        ({"lines": [{"amount": 1}]}, ["lines", "0", "amount"]),
-        ({}, ["lines"]),
-        (None, ["input"]),
-        (5, ["input"]),
-        ({"lines": [], "at": "2026-12-17T20:00:00"}, ["at"]),
-        ({"lines": [], "price": "1e5"}, ["price"]),
+        ({"lines": [{"quantity": 2**31}]}, ["lines", "0", "quantity"], "OUT_OF_RANGE"),
+        ({"lines": [{"quantity": 1.5}]}, ["lines", "0", "quantity"], "MALFORMED"),
+        ({"lines": [{"quantity": "1"}]}, ["lines", "0", "quantity"], "MALFORMED"),
+        ({"lines": [{"quantity": True}]}, ["lines", "0", "quantity"], "MALFORMED"),
+        ({"lines": [{"quantity": 10**400}]}, ["lines", "0", "quantity"], "OUT_OF_RANGE"),
+        ({"lines": [None]}, ["lines", "0"], "MISSING"),
+        ({"lines": [{"amount": 1}]}, ["lines", "0", "amount"], "UNKNOWN_FIELD"),
+        ({}, ["lines"], "MISSING"),
+        (None, ["input"], "MISSING"),
+        (5, ["input"], "MALFORMED"),
+        ({"lines": [], "at": "2026-12-17T20:00:00"}, ["at"], "MALFORMED"),
+        ({"lines": [], "price": "1e5"}, ["price"], "MALFORMED"),
     ],
 )
-async def test_a_wrong_variable_is_named_by_its_path(value: object, path: list[str]) -> None:
+async def test_a_wrong_variable_is_named_by_its_path_and_rule(value: object, path: list[str], rule: str) -> None:
     error = await only_error("query ($input: BasketInput!) { price(input: $input) }", {"input": value})
     assert error["extensions"]["code"] == "BAD_USER_INPUT"
-    assert [problem["path"] for problem in error["extensions"]["problems"]] == [path]
+    [problem] = error["extensions"]["problems"]
+    assert (problem["path"], problem["code"]) == (path, rule)
 
 
 async def test_every_wrong_variable_is_told() -> None:

@@ -178,7 +178,7 @@ ApplyResult = Annotated[Thing | CodeRefused | NotFound | Conflict, strawberry.un
 FAILURES: dict[str, Exception] = {
     "invalid": errors.InvalidInput([errors.Problem(("lines", "0", "quantity"), text("malformed_id"))]),
     "missing": errors.NotFound(("basketId",)),
-    "conflict": errors.Conflict(text("forbidden")),
+    "conflict": errors.Conflict(text("too_busy"), retry_after=5),
     "forbidden": errors.Forbidden(text("forbidden")),
     "fault": RuntimeError("the password is hunter2"),
     "away": PoolExhausted("QueuePool limit of size 1 overflow 0 reached"),

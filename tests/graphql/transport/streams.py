@@ -9,10 +9,11 @@ from typing import TypeAlias
 import httpx
 import websockets
 from tests.graphql.operations import OPERATIONS
-from tests.wire import Json, JsonObject
+from tests.wire import NO_TLS, Json, JsonObject
 from websockets.asyncio.client import ClientConnection
 
 PATIENCE = 10
+FORBIDDEN = 4403
 PROTOCOL = websockets.Subprotocol("graphql-transport-ws")
 DOCUMENT = (OPERATIONS / "back-office.graphql").read_text(encoding="utf-8")
 
@@ -38,7 +39,7 @@ async def event_stream(address: str, token: str | None, operation: JsonObject) -
     if token is not None:
         headers["Authorization"] = f"Bearer {token}"
     async with (
-        httpx.AsyncClient(timeout=PATIENCE) as client,
+        httpx.AsyncClient(timeout=PATIENCE, verify=NO_TLS) as client,
         client.stream("POST", f"{address}/graphql/stream", json=operation, headers=headers) as response,
     ):
         assert response.headers["content-type"].startswith("text/event-stream"), await response.aread()
@@ -67,14 +68,20 @@ async def connected(address: str, token: str | None) -> AsyncIterator[ClientConn
 
 @asynccontextmanager
 async def socket(address: str, token: str | None, operation: JsonObject) -> AsyncIterator[Json]:
-    """The same by WebSocket."""
+    """The same by WebSocket; one that closes because its credentials no longer hold says by it that all is over."""
     async with connected(address, token) as connection:
         assert json.loads(await connection.recv())["type"] == "connection_ack"
         await connection.send(json.dumps({"type": "subscribe", "id": "1", "payload": operation}))
 
         async def results() -> AsyncGenerator[Json, None]:
             while True:
-                message = json.loads(await asyncio.wait_for(connection.recv(), PATIENCE))
+                try:
+                    message = json.loads(await asyncio.wait_for(connection.recv(), PATIENCE))
+                except websockets.ConnectionClosed:
+                    if connection.close_code != FORBIDDEN:
+                        raise
+                    yield None
+                    return
                 if message["type"] == "complete":
                     yield None
                 elif message["type"] == "error":

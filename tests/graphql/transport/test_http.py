@@ -9,7 +9,7 @@ import httpx
 import pytest
 import websockets
 from tests.graphql.runtime.toy import KEYS, SCHEMA, Probe, serving
-from tests.wire import Json, JsonObject
+from tests.wire import NO_TLS, Json, JsonObject
 from websockets.asyncio.client import ClientConnection
 
 from resolvers.runtime import document_limits as limits
@@ -41,7 +41,7 @@ async def probe(served: tuple[str, Probe]) -> Probe:
 
 @pytest.fixture
 async def client(address: str) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(base_url=f"http://{address}") as client:
+    async with httpx.AsyncClient(base_url=f"http://{address}", verify=NO_TLS) as client:
         yield client
 
 
@@ -161,7 +161,9 @@ async def test_a_document_without_operations_is_refused(client: httpx.AsyncClien
 async def test_subscriptions_are_sent_to_the_websocket(client: httpx.AsyncClient) -> None:
     response = await client.post("/", json={"query": "subscription { count(to: 1) }"})
     assert response.status_code == 400
-    assert "WebSocket" in response.json()["errors"][0]["message"]
+    message = response.json()["errors"][0]["message"]
+    assert "WebSocket" in message
+    assert "/graphql/stream" in message
 
 
 @pytest.mark.parametrize("query", ["{ nope }", "{", "query ($a: Int!) { hello }", "{ surprise(a: 1) }"])

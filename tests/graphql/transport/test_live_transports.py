@@ -192,7 +192,7 @@ async def test_a_token_that_expires_closes_the_websocket_of_its_subscription(ser
         assert json.loads(await connection.recv())["type"] == "next"
         server.clock.now += timedelta(hours=13)
         told = await until_closed(connection)
-    assert ([message["type"] for message in told], connection.close_code) == (["next", "complete"], 4403)
+    assert ([message["type"] for message in told], connection.close_code) == (["next"], 4403)
 
 
 @pytest.mark.usefixtures("looks_again_at_once")

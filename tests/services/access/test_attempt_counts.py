@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
 from structlog.testing import capture_logs
@@ -12,7 +12,7 @@ from tests.redis_server import RedisServer, redis_server
 
 from db.core.sessions import Sessions
 from services.access.attempt_counts import PAUSE, AttemptCounts, Counted, Limit
-from services.access.attempt_limits import OF_ADDRESS, OF_BASKET, OF_CUSTOMER, OF_PARTNER, AttemptLimits
+from services.access.attempt_limits import OF_ADDRESS, OF_CUSTOMER, OF_PARTNER, AttemptLimits
 from services.access.flood_alarm import FloodAlarm
 from services.core.expiry import Sweeper
 from services.core.transactions import Transactions
@@ -20,7 +20,7 @@ from services.core.viewer import CODES_OF_OPERATION, Audience, Viewer, network
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 FEW = Limit("tests", 5)
-ORGANISATION, BASKET = uuid4(), uuid4()
+ORGANISATION = uuid4()
 
 Process = Callable[[], AttemptCounts]
 
@@ -189,10 +189,10 @@ def partner() -> Viewer:
     return Viewer(Audience.PARTNER, ORGANISATION, "theatre", "partner:TYD", address="192.0.2.1")
 
 
-async def guess(limits: AttemptLimits, viewer: Viewer, codes: int, basket: UUID | None = None) -> int:
+async def guess(limits: AttemptLimits, viewer: Viewer, codes: int) -> int:
     """How many of so many unknown codes were looked up."""
     names = [f"GUESS{each}" for each in range(codes)]
-    async with limits.trying(viewer, names, NOW, basket) as tries:
+    async with limits.trying(viewer, names, NOW) as tries:
         allowed = [name for name in names if name not in tries.refused]
         await asyncio.sleep(0)
         tries.found_unknown(allowed)
@@ -204,24 +204,20 @@ def limits_on(sessions: Sessions) -> AttemptLimits:
 
 
 @pytest.mark.parametrize(
-    ("viewer", "basket", "most"),
+    ("viewer", "most"),
     [
-        (shopper, BASKET, OF_BASKET.most),
-        (shopper, None, OF_ADDRESS.most),
-        (contact, BASKET, OF_BASKET.most),
-        (contact, None, OF_CUSTOMER.most),
-        (partner, None, OF_PARTNER.most),
+        (shopper, OF_ADDRESS.most),
+        (contact, OF_CUSTOMER.most),
+        (partner, OF_PARTNER.most),
     ],
 )
 async def test_codes_tried_at_the_same_moment_by_two_processes_are_no_more_than_may_be(
-    sessions: Sessions, viewer: Callable[[], Viewer], basket: UUID | None, most: int
+    sessions: Sessions, viewer: Callable[[], Viewer], most: int
 ) -> None:
     here, there = limits_on(sessions), limits_on(sessions)
-    tried = await asyncio.gather(
-        *(guess(limits, viewer(), 15, basket) for limits in (here, there) for _ in range(most // 15))
-    )
+    tried = await asyncio.gather(*(guess(limits, viewer(), 15) for limits in (here, there) for _ in range(most // 15)))
     assert sum(tried) == most
-    assert await guess(here, viewer(), 1, basket) == 0
+    assert await guess(here, viewer(), 1) == 0
 
 
 async def test_one_operation_of_somebody_unknown_is_one_customers(sessions: Sessions) -> None:
@@ -235,42 +231,64 @@ async def test_many_good_codes_at_the_same_moment_leave_no_trace(sessions: Sessi
     limits, viewer = limits_on(sessions), contact()
 
     async def use() -> None:
-        async with limits.trying(viewer, ["GOOD"], NOW, BASKET) as tries:
+        async with limits.trying(viewer, ["GOOD"], NOW) as tries:
             assert not tries.refused
 
     for _ in range(10):
-        await asyncio.gather(*(use() for _ in range(OF_BASKET.most)))
+        await asyncio.gather(*(use() for _ in range(OF_CUSTOMER.most)))
         await limits.close()
-    assert await guess(limits, viewer, 100, BASKET) == OF_BASKET.most
+    assert await guess(limits, viewer, 100) == OF_CUSTOMER.most
+
+
+async def test_one_code_at_a_time_counts_when_it_fails_and_only_then(sessions: Sessions) -> None:
+    here, there = limits_on(sessions), limits_on(sessions)
+    whom = OF_CUSTOMER.of(ORGANISATION, contact().actor)
+    async with here.trying(contact(), ["GOOD"], NOW) as tries:
+        assert not tries.refused
+        assert await number(AttemptCounts(sessions), whom) == 0
+    for each in range(OF_CUSTOMER.most):
+        assert await guess((here, there)[each % 2], contact(), 1) == 1
+        assert await number(AttemptCounts(sessions), whom) == each + 1
+    assert [await guess(limits, contact(), 1) for limits in (here, there)] == [0, 0]
+
+
+async def test_a_flood_from_an_address_is_noticed_by_baskets_too(sessions: Sessions) -> None:
+    limits = limits_on(sessions)
+    while await guess(limits, shopper(), 50):
+        pass
+    async with limits.trying(shopper(), ["GOOD"], NOW, in_basket=True) as tries:
+        assert tries.refused == {"GOOD"}
+    async with limits.trying(shopper("192.0.2.2"), ["GOOD"], NOW, in_basket=True) as tries:
+        assert not tries.refused
 
 
 async def test_a_try_that_is_made_again_counts_once(sessions: Sessions) -> None:
     limits, viewer = limits_on(sessions), contact()
-    for each in range(OF_BASKET.most):
-        async with limits.trying(viewer, [f"GUESS{each}"], NOW, BASKET) as tries:
+    for each in range(OF_CUSTOMER.most):
+        async with limits.trying(viewer, [f"GUESS{each}"], NOW) as tries:
             for _ in range(8):
                 tries.found_unknown({f"GUESS{each}"})
-    async with limits.trying(viewer, ["GOOD"], NOW, BASKET) as tries:
+    async with limits.trying(viewer, ["GOOD"], NOW) as tries:
         assert tries.refused == {"GOOD"}
-        assert tries.until == NOW + OF_BASKET.window
+        assert tries.until == NOW + OF_CUSTOMER.window
 
 
 async def test_who_leaves_before_the_look_is_given_back_what_was_counted(sessions: Sessions) -> None:
     limits, viewer = limits_on(sessions), contact()
-    tries = [asyncio.create_task(guess(limits, viewer, 2, BASKET)) for _ in range(OF_BASKET.most)]
+    tries = [asyncio.create_task(guess(limits, viewer, 2)) for _ in range(OF_CUSTOMER.most)]
     await asyncio.sleep(0)
     for each in tries:
         each.cancel()
     await asyncio.gather(*tries, return_exceptions=True)
     await limits.close()
-    assert await guess(limits, viewer, 100, BASKET) == OF_BASKET.most
+    assert await guess(limits, viewer, 100) == OF_CUSTOMER.most
 
 
 async def test_a_look_that_never_was_does_not_count(sessions: Sessions) -> None:
     limits, viewer = limits_on(sessions), contact()
-    for _ in range(2 * OF_BASKET.most):
+    for _ in range(2 * OF_CUSTOMER.most):
         with pytest.raises(ConnectionError):
-            async with limits.trying(viewer, ["GUESS"], NOW, BASKET):
+            async with limits.trying(viewer, ["GUESS"], NOW):
                 raise ConnectionError
         await limits.close()
-    assert await guess(limits, viewer, 1, BASKET) == 1
+    assert await guess(limits, viewer, 1) == 1

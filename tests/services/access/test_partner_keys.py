@@ -5,8 +5,9 @@ import pytest
 from tests.counting import counted
 
 from db.core.ids import new_id
+from db.core.keyset import EVERYTHING
 from db.core.sessions import Sessions
-from services.access.audit import Audit
+from services.access.audit import Audit, AuditFilter
 from services.access.credentials import Credentials
 from services.access.partner_keys import PartnerKeys, StoredKey
 from services.core.errors import Conflict, InvalidInput, NotFound, Unauthenticated
@@ -113,7 +114,7 @@ async def test_what_was_done_with_a_key_stands_in_the_audit(
         await credentials.viewer(f"Bearer {await credentials.shopper_token('theatre', 'SHOP')}", now)
     ).organisation_id
     staff = Viewer(Audience.STAFF, organisation, "theatre", "staff:ada", roles=frozenset({StaffRole.VIEWER}))
-    entries = await Audit(loaded).page(staff, key, None, 10)
+    entries = await Audit(loaded).page(staff, AuditFilter((key,)), EVERYTHING)
     assert [(entry.actor, entry.action) for entry in entries] == [
         ("command line:ada", "revokePartnerKey"),
         ("command line:ada", "namePartnerKey"),

@@ -17,7 +17,8 @@ from resolvers.runtime.context import Services
 from services.baskets.basket import Basket
 from services.baskets.basket_input import BasketChange, BasketRequest, LineRequest
 from services.catalogue.snapshot import Catalogue, by_code
-from services.core.errors import Conflict, FailureCode, TooMany
+from services.core.errors import Conflict, TooMany
+from services.core.failure_codes import FailureCode
 from services.core.viewer import Audience, StaffRole, Viewer
 from sesame.composition import House, build_services, house
 from sesame.settings import Settings

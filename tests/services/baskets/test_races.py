@@ -13,6 +13,7 @@ from tests.conftest import Databases
 from tests.gala import BALANCE, Gala, build, send
 from tests.ledger import breaches, connect
 from tests.servers import two_processes
+from tests.wire import NO_TLS
 
 pytestmark = pytest.mark.processes
 
@@ -88,7 +89,9 @@ async def crowd(databases: Databases) -> AsyncIterator[Crowd]:
         addresses = stack.enter_context(two_processes(url, MUTATIONS_AT_ONCE="1000", QUERIES_AT_ONCE="1000"))
         limits = httpx.Limits(max_connections=60)
         clients = [
-            await stack.enter_async_context(httpx.AsyncClient(base_url=address, limits=limits, timeout=60))
+            await stack.enter_async_context(
+                httpx.AsyncClient(base_url=address, limits=limits, timeout=60, verify=NO_TLS)
+            )
             for address in addresses
         ]
         yield Crowd(gala, url, clients)

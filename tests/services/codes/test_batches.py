@@ -5,6 +5,8 @@ from sqlalchemy import select, text
 from tests.services.theatre import NOW, House, build
 
 from db.codes.batches import NewBatch
+from db.contacts import contacts
+from db.contacts.contacts import ContactKind
 from db.core import tables
 from db.core.ids import new_id
 from db.core.sessions import Sessions
@@ -66,8 +68,29 @@ async def test_a_mail_goes_to_the_contacts_own_address_by_default(house: House) 
     assert batch.destination == "codes@example.org"
 
 
-async def test_a_promotional_code_with_chosen_codes_takes_no_random_ones(house: House) -> None:
-    assert await refused(house.request(offer=house.theatre.custom_coupon)) == {("offerId", "offer_takes_no_codes")}
+async def test_a_promotional_code_with_chosen_codes_takes_random_ones_beside_them(house: House) -> None:
+    assert (await house.made(offer=house.theatre.custom_coupon)).state is BatchState.DONE
+
+
+async def test_codes_of_a_promotional_code_without_a_structure_are_the_organisations_own(house: House) -> None:
+    coupon = house.theatre.random_coupon
+    first, second = [await house.made(offer=coupon, contact=None, quantity=5) for _ in range(2)]
+    assert first.contact == second.contact
+    async with house.sessions.reading() as connection:
+        contact = (await contacts.find(connection, house.theatre.organisation, [first.contact]))[first.contact]
+    assert (contact.code, contact.name, contact.kind) == ("theatre", "Théâtre", ContactKind.STRUCTURE)
+
+
+async def test_codes_without_a_structure_are_mailed_to_the_address_that_is_given(house: House) -> None:
+    coupon, mailed = house.theatre.random_coupon, DocumentType.EMAIL_WITH_CODE_LIST
+    nobody = house.request(offer=coupon, contact=None, document_type=mailed)
+    assert await refused(nobody) == {("destination", "no_mail_address")}
+    batch = await house.made(offer=coupon, contact=None, destination="flyers@example.org", document_type=mailed)
+    assert (batch.state, house.post.sent[0]["To"]) == (BatchState.DONE, "flyers@example.org")
+
+
+async def test_codes_of_an_advantage_are_made_for_a_structure(house: House) -> None:
+    assert await refused(house.request(contact=None)) == {("contactId", "structure_missing")}
 
 
 async def test_a_promotional_code_without_chosen_codes_takes_random_ones(house: House) -> None:

@@ -12,6 +12,7 @@ from uuid import UUID
 
 import pytest
 from sqlalchemy import text
+from tests import back_door
 from tests.services.theatre import NOW, House, Steps, build
 
 from db.core.sessions import Sessions
@@ -50,6 +51,24 @@ async def test_progress_is_seen_while_codes_are_made(house: House) -> None:
     await house.generation(chunk=1_000).advance(house.theatre.organisation, batch, NOW)
     seen = await house.batch(batch)
     assert (seen.state, seen.generated) == (BatchState.GENERATING, 1_000)
+
+
+async def test_codes_of_an_offer_that_is_closed_meanwhile_are_neither_made_nor_mailed(house: House) -> None:
+    making = await house.request(quantity=2_500)
+    mailing = await house.request(quantity=5, document_type=DocumentType.EMAIL_WITH_CODE_LIST)
+    generation, organisation = house.generation(chunk=1_000), house.theatre.organisation
+    for batch in (making, mailing):
+        await generation.advance(organisation, batch, NOW)
+    await house.made(generation, quantity=5)
+    await back_door.change_offer(house.sessions, "PROMOTYD", state="CLOSED")
+    assert await generation.advance(organisation, making, NOW) is BatchState.FAILED
+    assert await generation.send(organisation, mailing, NOW) is BatchState.FAILED
+    found = [await house.batch(batch) for batch in (making, mailing)]
+    assert [(batch.generated, batch.error) for batch in found] == [
+        (1_000, "Cette offre est close."),
+        (5, "Cette offre est close."),
+    ]
+    assert house.post.sent == []
 
 
 async def test_codes_are_counted_as_they_are_made(house: House) -> None:

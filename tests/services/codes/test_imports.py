@@ -92,6 +92,12 @@ async def test_a_code_can_be_known_and_stand_twice(desk: Desk) -> None:
     assert sorted(found) == [("codes.0", "code_known"), ("codes.1", "code_known"), ("codes.1", "code_twice_in_list")]
 
 
+async def test_a_title_above_the_header_is_no_code_and_is_named(desk: Desk) -> None:
+    assert await desk.problems("Export du 1er janvier", "Code;Date", "AAAA-1;2027-01-01") == [
+        ("codes.0", "list_line_above_header")
+    ]
+
+
 async def test_duplicates_and_look_alikes_are_named_with_both_lines(desk: Desk) -> None:
     await desk.take_in("MEMBER-O1")
     with pytest.raises(InvalidInput) as caught:

@@ -1,4 +1,6 @@
-"""A promotional code is entered by chosen codes or by random ones, however many people see to it at once."""
+"""A promotional code is entered by chosen and by random codes, and those of offers that are over become another one's,
+however many people see to it at once.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -6,18 +8,14 @@ from contextlib import asynccontextmanager
 from uuid import UUID
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import func, select, update
 from tests import back_door
 from tests.services.theatre import NOW, House, build
 
-from db.codes import chosen_codes
 from db.codes.batches import DocumentType, NewBatch
-from db.codes.chosen_codes import ChosenCode
-from db.codes.codes import CodeKind, CodeStatus
 from db.core import tables
 from db.core.ids import new_id
 from db.core.sessions import Sessions
-from db.offers import offers
 from services.codes.batches import place
 from services.codes.checks import receiver
 from services.codes.custom_codes import CustomCodes
@@ -51,46 +49,20 @@ class Desk(House):
             await place(Transaction(connection, organisation, NOW), new_id(), order, "staff:ada")
             yield
 
-    @asynccontextmanager
-    async def choosing(self, offer: UUID) -> AsyncIterator[None]:
-        """A choice of a code, which is committed at the end."""
-        code = ChosenCode(new_id(), "CH0SEN", "CHOSEN", CodeKind.CUSTOM, offer, None, CodeStatus.AVAILABLE)
+    async def close(self, offer: UUID) -> None:
         async with self.sessions.writing() as connection:
-            await offers.lock(connection, self.theatre.organisation, offer)
-            await chosen_codes.add(connection, self.theatre.organisation, code)
-            yield
+            await connection.execute(update(tables.offers).where(tables.offers.c.id == offer).values(state="CLOSED"))
+
+    async def kept(self, shown: str) -> int:
+        """How many codes there are that are shown so, those in history too."""
+        query = select(func.count()).select_from(tables.codes).where(tables.codes.c.shown == shown)
+        async with self.sessions.reading() as connection:
+            return int(await connection.scalar(query) or 0)
 
 
 @pytest.fixture
 async def desk(sessions: Sessions) -> Desk:
     return Desk(sessions, await build(sessions))
-
-
-async def test_a_code_chosen_while_random_ones_are_asked_for_is_refused(desk: Desk) -> None:
-    offer = desk.theatre.random_coupon
-    async with desk.generating(offer):
-        choosing = asyncio.create_task(desk.choose(offer, "MERCI"))
-        await back_door.somebody_waits(desk.sessions)
-    with pytest.raises(Conflict):
-        await choosing
-
-
-async def test_random_codes_asked_for_while_one_is_chosen_are_refused(desk: Desk) -> None:
-    offer = desk.theatre.random_coupon
-    async with desk.choosing(offer):
-        asking = asyncio.create_task(desk.request(offer=offer))
-        await back_door.somebody_waits(desk.sessions)
-    with pytest.raises(InvalidInput):
-        await asking
-
-
-async def test_codes_taken_in_while_one_is_chosen_are_refused(desk: Desk) -> None:
-    offer = desk.theatre.random_coupon
-    async with desk.choosing(offer):
-        taking = asyncio.create_task(desk.take_in(offer, "Member 1"))
-        await back_door.somebody_waits(desk.sessions)
-    with pytest.raises(InvalidInput):
-        await taking
 
 
 async def test_codes_asked_for_while_their_offer_is_closed_are_refused(desk: Desk) -> None:
@@ -108,15 +80,53 @@ async def test_two_requests_for_codes_of_one_offer_do_not_wait_for_each_other(de
         await desk.request()
 
 
-async def test_of_two_kinds_of_codes_asked_for_at_once_an_offer_gets_one(desk: Desk) -> None:
+async def test_chosen_and_random_codes_asked_for_at_once_are_all_made(desk: Desk) -> None:
     async with desk.sessions.writing() as connection:
-        coupons = await back_door.copy(connection, tables.offers, "RANDOM", 40)
+        coupons = await back_door.copy(connection, tables.offers, "RANDOM", 10)
     attempts = [
         attempt
         for place, offer in enumerate(coupons)
-        for attempt in (desk.request(offer=offer), desk.choose(offer, f"CHOSEN {place}"))
+        for attempt in (
+            desk.request(offer=offer),
+            desk.choose(offer, f"CHOSEN {place}"),
+            desk.take_in(offer, f"MEMBER-{place}"),
+        )
     ]
-    answers = await asyncio.gather(*attempts, return_exceptions=True)
-    assert all(isinstance(answer, UUID | Conflict | InvalidInput) for answer in answers)
-    pairs = zip(answers[::2], answers[1::2], strict=True)
-    assert [sum(isinstance(answer, UUID) for answer in pair) for pair in pairs] == [1] * len(coupons)
+    assert all(isinstance(answer, UUID) for answer in await asyncio.gather(*attempts))
+
+
+async def test_all_who_ask_at_once_for_codes_without_a_structure_ask_for_one_and_the_same(desk: Desk) -> None:
+    offer = desk.theatre.random_coupon
+    batches = await asyncio.gather(*(desk.request(offer=offer, contact=None) for _ in range(10)))
+    assert len({(await desk.batch(batch)).contact for batch in batches}) == 1
+
+
+async def test_an_import_takes_over_the_chosen_codes_of_a_closed_offer(desk: Desk) -> None:
+    await desk.choose(desk.theatre.custom_coupon, "Member 1")
+    with pytest.raises(InvalidInput):
+        await desk.take_in(desk.theatre.random_coupon, "Member 1")
+    await desk.close(desk.theatre.custom_coupon)
+    batch = await desk.take_in(desk.theatre.random_coupon, "Member 1")
+    assert await desk.codes(batch) == ["MEMBER1"]
+
+
+async def test_of_ten_offers_that_want_the_code_of_a_closed_one_at_once_one_gets_it(desk: Desk) -> None:
+    await desk.choose(desk.theatre.custom_coupon, "MERCI")
+    await desk.close(desk.theatre.custom_coupon)
+    async with desk.sessions.writing() as connection:
+        coupons = await back_door.copy(connection, tables.offers, "RANDOM", 10)
+    answers = await asyncio.gather(*(desk.choose(offer, "MERCI") for offer in coupons), return_exceptions=True)
+    assert sum(isinstance(answer, UUID) for answer in answers) == 1
+    assert all(isinstance(answer, UUID | InvalidInput) for answer in answers), answers
+    assert await desk.kept("MERCI") == 2
+
+
+async def test_a_code_asked_for_while_its_offer_is_being_closed_is_nobodys_or_the_askers(desk: Desk) -> None:
+    """Who comes before the offer is closed is refused, who comes after gets it; nobody breaks anything."""
+    async with desk.sessions.writing() as connection:
+        coupons = await back_door.copy(connection, tables.offers, "RANDOM", 10)
+    for turn, (old, new) in enumerate(zip(coupons[::2], coupons[1::2], strict=True)):
+        await desk.choose(old, f"TURN {turn}")
+        _, answer = await asyncio.gather(desk.close(old), desk.choose(new, f"TURN {turn}"), return_exceptions=True)
+        assert isinstance(answer, UUID | InvalidInput)
+        assert await desk.kept(f"TURN {turn}") == 1 + isinstance(answer, UUID)

@@ -22,7 +22,7 @@ from services.counts.subscriptions import CountsUpdate
 from sesame.postgres.cluster import Cluster
 from sesame.postgres.embedded import running
 
-pytestmark = [pytest.mark.alone, pytest.mark.processes]
+pytestmark = pytest.mark.processes
 
 FOUND_BY_VERSION = 2
 SIGNALLED = 1

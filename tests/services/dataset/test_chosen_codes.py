@@ -1,21 +1,13 @@
 """What loading does to the codes that customers enter: none is doubled, none comes back by itself."""
 
-import asyncio
 from datetime import datetime
 from typing import Any
 
 import pytest
 from sqlalchemy import text
-from tests import back_door
 from tests.services.dataset.samples import changed, example
 
-from db.codes import chosen_codes
-from db.codes.chosen_codes import ChosenCode
-from db.codes.codes import CodeKind, CodeStatus
-from db.core.ids import new_id
 from db.core.sessions import Sessions
-from db.core.tables import offers
-from db.offers import offers as db_offers
 from services.core.errors import InvalidInput
 from services.dataset import Datasets
 
@@ -55,14 +47,14 @@ async def test_chosen_codes_are_kept_normalised_and_as_written(loaded: Sessions)
 
 
 async def test_a_code_that_staff_switched_off_stays_off(loaded: Sessions, now: datetime) -> None:
-    await _run(loaded, "UPDATE codes SET status = 'INVALIDATED', invalidated_by = 'staff:ada' WHERE shown = 'LETTRE'")
+    await _run(loaded, "UPDATE codes SET status = 'SWITCHED_OFF', invalidated_by = 'staff:ada' WHERE shown = 'LETTRE'")
     await _load(loaded, example(), now)
-    assert (await _statuses(loaded))["LETTRE"] == "INVALIDATED"
+    assert (await _statuses(loaded))["LETTRE"] == "SWITCHED_OFF"
 
 
 async def test_the_file_can_switch_a_code_off_and_on(loaded: Sessions, now: datetime) -> None:
     await _load(loaded, changed(("promotionalCodes.2.customCodes.0.active", False)), now)
-    assert (await _statuses(loaded))["LETTRE"] == "INVALIDATED"
+    assert (await _statuses(loaded))["LETTRE"] == "SWITCHED_OFF"
     await _load(loaded, example(), now)
     assert (await _statuses(loaded))["LETTRE"] == "AVAILABLE"
 
@@ -83,11 +75,11 @@ async def test_a_code_that_was_invalidated_for_good_cannot_be_switched_on(loaded
 async def test_an_access_code_replaces_the_one_before(loaded: Sessions, now: datetime) -> None:
     await _load(loaded, changed(("advantages.3.target.accessCode", "TYD-2027")), now)
     statuses = await _statuses(loaded)
-    assert (statuses["TYD-STAFF"], statuses["TYD-2027"]) == ("INVALIDATED", "AVAILABLE")
+    assert (statuses["TYD-STAFF"], statuses["TYD-2027"]) == ("SWITCHED_OFF", "AVAILABLE")
 
     await _load(loaded, example(), now)
     statuses = await _statuses(loaded)
-    assert (statuses["TYD-STAFF"], statuses["TYD-2027"]) == ("AVAILABLE", "INVALIDATED")
+    assert (statuses["TYD-STAFF"], statuses["TYD-2027"]) == ("AVAILABLE", "SWITCHED_OFF")
 
 
 async def test_a_code_of_another_offer_is_not_taken_away(loaded: Sessions, now: datetime) -> None:
@@ -113,24 +105,26 @@ def _with_batch_of(document: Any, promotional_code: str) -> Any:
     return document
 
 
-async def test_random_codes_are_not_for_a_promotional_code_that_has_chosen_ones(
-    loaded: Sessions, now: datetime
-) -> None:
-    document = {name: part for name, part in example().items() if name in {"organisation", "batches"}}
-    refused = await _refused(loaded, _with_batch_of(document, "COUPON3"), now)
-    assert refused == {"batches.1.promotionalCode": "offer_takes_no_codes"}
-
-
-async def test_chosen_codes_are_not_for_a_promotional_code_that_has_random_ones(
-    loaded: Sessions, now: datetime
-) -> None:
+async def test_a_promotional_code_has_chosen_and_random_codes_side_by_side(loaded: Sessions, now: datetime) -> None:
     document = changed(("promotionalCodes.3", {**example()["promotionalCodes"][0], "code": "NEW", "customCodes": []}))
     await _load(loaded, _with_batch_of(document, "NEW"), now)
     document["promotionalCodes"][3]["customCodes"] = [{"code": "CHOSEN"}]
-    assert await _refused(loaded, document, now) == {
-        "promotionalCodes.3.customCodes": "offer_has_random_codes",
-        "batches.1.promotionalCode": "offer_takes_no_codes",
-    }
+    await _load(loaded, document, now)
+    assert (await _statuses(loaded))["CHOSEN"] == "AVAILABLE"
+
+
+async def test_random_codes_without_a_structure_are_the_organisations_own(loaded: Sessions, now: datetime) -> None:
+    document = changed(
+        ("batches.1", {"code": "FLYER", "promotionalCode": "COUPON3", "quantity": 5, "destination": "ada@example.org"})
+    )
+    for _ in range(2):
+        await _load(loaded, document, now)
+    async with loaded.reading() as connection:
+        found = await connection.execute(
+            text("""SELECT c.code, c.kind, c.name, b.quantity, b.destination FROM batches b
+            JOIN contacts c USING (organisation_id) WHERE b.code = 'FLYER' AND c.id = b.contact_id""")
+        )
+        assert [tuple(row) for row in found] == [("theatre", "STRUCTURE", "Théâtre de la Ville", 5, "ada@example.org")]
 
 
 async def test_single_use_codes_keep_the_target_that_they_were_made_for(loaded: Sessions, now: datetime) -> None:
@@ -140,20 +134,69 @@ async def test_single_use_codes_keep_the_target_that_they_were_made_for(loaded: 
     assert await _refused(loaded, document, now) == {"advantages.4.targetType": "target_has_codes"}
 
 
-async def test_a_file_and_staff_at_once_give_a_promotional_code_one_kind_of_codes(
+# ── Codes of offers that are over ────────────────────────────────────────────────────────────────
+
+
+def _coupon(code: str, state: str, *codes: str) -> Any:
+    custom = [{"code": each} for each in codes]
+    return {**example()["promotionalCodes"][0], "code": code, "state": state, "customCodes": custom}
+
+
+async def _owners(sessions: Sessions) -> set[tuple[str, str, bool]]:
+    """Offer, code as it is shown, and whether a customer can still enter it."""
+    async with sessions.reading() as connection:
+        rows = await connection.execute(
+            text("""SELECT o.code, c.shown, strpos(c.code, ' ') = 0 FROM codes c
+            JOIN offers o ON o.organisation_id = c.organisation_id AND o.id = c.offer_id WHERE c.kind <> 'SINGLE_USE'""")
+        )
+        return {(offer, shown, entered) for offer, shown, entered in rows}
+
+
+async def test_a_file_gives_the_codes_of_an_offer_that_it_closes_to_another_one(
     loaded: Sessions, now: datetime
 ) -> None:
-    document = changed(("promotionalCodes.3", {**example()["promotionalCodes"][0], "code": "NEW", "customCodes": []}))
+    document = changed(
+        ("promotionalCodes.0", _coupon("COUPON3", "CLOSED", "COUPON3%")),
+        ("promotionalCodes.3", _coupon("COUPON4", "RUNNING", "coupon3%")),
+    )
+    for _ in range(2):
+        await _load(loaded, document, now)
+        owners = await _owners(loaded)
+        assert {each for each in owners if each[1].upper() == "COUPON3%"} == {
+            ("COUPON3", "COUPON3%", False),
+            ("COUPON4", "coupon3%", True),
+        }
+
+
+async def test_a_file_takes_over_a_code_whose_closed_offer_it_leaves_out(loaded: Sessions, now: datetime) -> None:
+    await _run(loaded, "UPDATE offers SET state = 'CLOSED' WHERE code IN ('COUPON3', 'STAFFTYD')")
+    document = {
+        "organisation": example()["organisation"],
+        "promotionalCodes": [_coupon("COUPON4", "RUNNING", "COUPON3%", "TYD-STAFF")],
+    }
     await _load(loaded, document, now)
-    async with loaded.writing() as connection:
-        organisation, offer = (
-            await back_door.organisation(connection),
-            await back_door.key_of(connection, offers, "NEW"),
-        )
-        await db_offers.lock(connection, organisation, offer)
-        chosen = ChosenCode(new_id(), "CH0SEN", "CHOSEN", CodeKind.CUSTOM, offer, None, CodeStatus.AVAILABLE)
-        await chosen_codes.add(connection, organisation, chosen)
-        loading = asyncio.create_task(_load(loaded, _with_batch_of(document, "NEW"), now))
-        await back_door.somebody_waits(loaded)
-    with pytest.raises(InvalidInput):
-        await loading
+    owners = await _owners(loaded)
+    assert {("COUPON4", "COUPON3%", True), ("COUPON4", "TYD-STAFF", True)} <= owners
+    assert {("COUPON3", "COUPON3%", False), ("STAFFTYD", "TYD-STAFF", False)} <= owners
+
+
+async def test_a_file_may_have_one_code_of_several_closed_offers_and_of_a_new_one(
+    loaded: Sessions, now: datetime
+) -> None:
+    document = changed(
+        ("promotionalCodes.3", _coupon("A", "CLOSED", "AGAIN")),
+        ("promotionalCodes.4", _coupon("B", "CLOSED", "AGAIN")),
+        ("promotionalCodes.5", _coupon("C", "RUNNING", "AGAIN")),
+    )
+    for _ in range(2):
+        await _load(loaded, document, now)
+    owners = {each for each in await _owners(loaded) if each[1] == "AGAIN"}
+    assert owners == {("A", "AGAIN", False), ("B", "AGAIN", False), ("C", "AGAIN", True)}
+
+
+async def test_two_open_offers_of_a_file_do_not_have_one_code(loaded: Sessions, now: datetime) -> None:
+    document = changed(
+        ("promotionalCodes.3", _coupon("A", "SUSPENDED", "AGAIN")),
+        ("promotionalCodes.4", _coupon("B", "RUNNING", "again")),
+    )
+    assert await _refused(loaded, document, now) == {"promotionalCodes.4.customCodes.0.code": "code_twice"}

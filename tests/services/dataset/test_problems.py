@@ -180,7 +180,7 @@ async def test_what_names_a_broken_thing_is_not_to_blame(sessions: Sessions, now
     }
 
 
-@pytest.mark.parametrize("path", ["organisation", "organisation.code", "products.0.family", "batches.0.contact"])
+@pytest.mark.parametrize("path", ["organisation", "organisation.code", "products.0.family"])
 async def test_a_missing_field_is_named(sessions: Sessions, now: datetime, path: str) -> None:
     assert await _problems(sessions, without(path), now) == {path: "field_missing"}
 
@@ -207,10 +207,14 @@ async def test_a_batch_that_is_mailed_needs_an_address(sessions: Sessions, now: 
     assert await _problems(sessions, document, now) == {"batches.1.destination": "no_mail_address"}
 
 
-async def test_random_codes_are_not_for_a_promotional_code_with_chosen_ones(sessions: Sessions, now: datetime) -> None:
-    document = changed(("batches.0", {**BATCH, "promotionalCode": "COUPON3"}))
-    del document["batches"][0]["advantage"]
-    assert await _problems(sessions, document, now) == {"batches.0.promotionalCode": "offer_takes_no_codes"}
+async def test_codes_of_an_advantage_are_made_for_a_structure(sessions: Sessions, now: datetime) -> None:
+    assert await _problems(sessions, without("batches.0.contact"), now) == {"batches.0.contact": "structure_missing"}
+
+
+async def test_codes_for_nobody_that_are_mailed_need_an_address(sessions: Sessions, now: datetime) -> None:
+    batch = {"code": "FLYER", "promotionalCode": "COUPON3", "quantity": 5}
+    document = changed(("batches.1", batch))
+    assert await _problems(sessions, document, now) == {"batches.1.destination": "no_mail_address"}
 
 
 @pytest.mark.parametrize(

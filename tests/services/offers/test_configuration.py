@@ -14,6 +14,7 @@ from tests.conftest import NOW
 from db.baskets import claims
 from db.core import tables
 from db.core.ids import new_id
+from db.core.keyset import EVERYTHING
 from db.core.sessions import Sessions
 from db.offers import limits
 from db.offers.offers import WHOLE_OFFER, LimitRow
@@ -207,5 +208,5 @@ async def test_a_maximum_of_uses_counts_the_one_in_flight(office: Office) -> Non
         )
         await back_door.somebody_waits(office.sessions)
     await limiting
-    [code] = (await office.codes.of_promotional_codes(office.viewer, [coupon], None, 9))[coupon]
+    [code] = (await office.codes.of_promotional_codes(office.viewer, [coupon], EVERYTHING))[coupon]
     assert (code.uses, code.max_uses) == (1, 1)

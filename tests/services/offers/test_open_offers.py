@@ -14,6 +14,7 @@ from tests.conftest import NOW, SECRET
 
 from db.core import tables
 from db.core.ids import new_id
+from db.core.keyset import EVERYTHING
 from db.core.sessions import Sessions
 from services.baskets.basket_input import BasketRequest, LineRequest
 from services.baskets.lifecycle import Baskets
@@ -50,7 +51,7 @@ class Office:
     async def open(self, viewer: Viewer, **asked: object) -> set[str]:
         """The codes of the offers that are open."""
         request = EligibilityRequest(**asked)  # type: ignore[arg-type]
-        page = await self.eligibility.page(viewer, request, after=None, most=100, now=NOW)
+        page = await self.eligibility.page(viewer, request, EVERYTHING, NOW)
         return {self.catalogue.offers[each.offer].code for each in page.offers}
 
 

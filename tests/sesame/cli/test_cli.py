@@ -81,6 +81,7 @@ def test_what_nobody_expected_is_told_without_secrets(sesame: Sesame, monkeypatc
 SHOPPER = ("token", "shopper", "--organisation", "theatre", "--point-of-sale", "SHOP")
 CONTACT = ("token", "contact", "--organisation", "theatre", "--contact", "BLANDINE", "--point-of-sale", "SHOP")
 PARTNER = ("token", "partner", "--organisation", "theatre", "--contact", "TYD", "--point-of-sale", "TYD")
+SHOP_SERVER = ("token", "shop-server", "--organisation", "theatre")
 STAFF = ("token", "staff", "--organisation", "theatre", "--roles", "CATALOGUE,SALES,CODES,CONTROL,VIEWER")
 
 
@@ -90,7 +91,7 @@ STAFF = ("token", "staff", "--organisation", "theatre", "--roles", "CATALOGUE,SA
         [],
         *(["serve"], ["worker"], ["migrate"], ["load"], ["demo"], ["settings"], ["schema"], ["token"]),
         *(["generate"], ["import-codes"]),
-        *(["token", audience] for audience in ("shopper", "contact", "partner", "staff")),
+        *(["token", audience] for audience in ("shopper", "contact", "partner", "staff", "shop-server")),
     ],
 )
 def test_every_command_explains_itself(sesame: Sesame, command: list[str]) -> None:
@@ -99,7 +100,9 @@ def test_every_command_explains_itself(sesame: Sesame, command: list[str]) -> No
     assert "Usage" in ended.out
 
 
-@pytest.mark.parametrize("command", [SHOPPER, CONTACT, PARTNER, STAFF, (*STAFF, "--point-of-sale", "HALL")])
+@pytest.mark.parametrize(
+    "command", [SHOPPER, CONTACT, PARTNER, STAFF, SHOP_SERVER, (*STAFF, "--point-of-sale", "HALL")]
+)
 def test_a_token_is_printed_and_nothing_else(sesame: Sesame, loaded_url: str, command: tuple[str, ...]) -> None:
     ended = sesame(*command, database_url=loaded_url, secret_key=SECRET)
     assert (ended.code, ended.err) == (0, "")
@@ -121,6 +124,7 @@ def test_a_staff_token_holds_for_the_hours_asked_for(sesame: Sesame, loaded_url:
     [
         (("token", "shopper", "--organisation", "nowhere", "--point-of-sale", "SHOP"), "nowhere"),
         (("token", "shopper", "--organisation", "theatre", "--point-of-sale", "NOWHERE"), "NOWHERE"),
+        (("token", "shop-server", "--organisation", "nowhere"), "nowhere"),
         ((*CONTACT[:5], "NOBODY", *CONTACT[6:]), "NOBODY"),
         ((*PARTNER[:5], "BLANDINE", *PARTNER[6:]), "BLANDINE"),
         (("token", "staff", "--organisation", "theatre", "--roles", "KING"), "KING"),

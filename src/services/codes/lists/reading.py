@@ -14,11 +14,12 @@ Everything else is a code, or refused with the number of its line.
 import csv
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
 from services.codes.format import tidied
-from services.codes.lists.header import code_column, named_column
+from services.codes.lists.header import code_column, column_called_so, named_column
 
 SEPARATORS: Final = (";", "\t", ",")
 
@@ -27,6 +28,9 @@ _BLANK: Final = " \t\r\n\ufeff"
 _NOTHING: Final = _BLANK + "".join(SEPARATORS)
 _QUOTED: Final = re.compile(r'"(?:[^"]|"")*"')
 _DIRECTIVE: Final = re.compile(r"sep=(.)", re.IGNORECASE)
+MOST_TITLES: Final = 10
+"""Lines above a header that can be told from codes."""
+
 _TEXT_FORMULA: Final = re.compile(r'="(.*)"')
 
 
@@ -50,7 +54,7 @@ class WrittenList:
         raw = _RawLines(self.lines)
         rows = csv.reader(raw, delimiter=_separator(self.lines), skipinitialspace=True, strict=True)
         header: Sequence[str] | None = None
-        column = 0
+        column, above = 0, self._rows_above_header()
         is_first = True
         while True:
             number = rows.line_num + 1
@@ -63,9 +67,13 @@ class WrittenList:
                 continue
             if _is_blank(row) or _is_comment(row, raw.last, header) or _is_directive(row):
                 continue
+            if above:
+                above -= 1
+                yield ListLine(number, raw.last.strip(_BLANK), "list_line_above_header")
+                continue
             if is_first:
                 is_first = False
-                found = code_column(row) if self.column is None else named_column(row, self.column)
+                found = self._column(row)
                 if found is not None:
                     header, column = row, found
                     continue
@@ -77,6 +85,28 @@ class WrittenList:
             code = _content(row[column]) if column < len(row) else ""
             is_unclear = code.startswith("#") and not _is_quoted(raw.last) and not _is_in_table(row, header)
             yield ListLine(number, code, "list_comment_or_code" if is_unclear else None)
+
+    def _column(self, row: Sequence[str]) -> int | None:
+        return code_column(row) if self.column is None else named_column(row, self.column)
+
+    def _is_below_titles(self, row: Sequence[str]) -> bool:
+        found = column_called_so(row) if self.column is None else named_column(row, self.column)
+        return found is not None
+
+    def _rows_above_header(self) -> int:
+        """How many rows of one cell stand above a header of several: titles, as reports and exports have them."""
+        raw = _RawLines(self.lines)
+        above = 0
+        with suppress(csv.Error):
+            for row in csv.reader(raw, delimiter=_separator(self.lines), skipinitialspace=True, strict=True):
+                if _is_blank(row) or _is_comment(row, raw.last, None) or _is_directive(row):
+                    continue
+                if sum(bool(cell.strip()) for cell in row) > 1:
+                    return above if self._is_below_titles(row) else 0
+                above += 1
+                if above > MOST_TITLES:
+                    return 0
+        return 0
 
 
 class _RawLines:

@@ -15,7 +15,6 @@ from services.core.errors import (
     CodeRefused,
     Conflict,
     Failure,
-    FailureCode,
     Forbidden,
     InvalidInput,
     NotFound,
@@ -24,6 +23,7 @@ from services.core.errors import (
     RefusedTicket,
     TicketRefused,
     TotalChanged,
+    VersionClash,
 )
 from services.core.retries import unversioned_fingerprints
 from services.core.retries.fingerprints import fingerprint
@@ -54,8 +54,9 @@ class _StoredAnswer:
     problems: tuple[tuple[Path, _Text], ...] = ()
     problem_count: int = 0
     refusals: tuple[Refusal, ...] = ()
-    code: FailureCode = FailureCode.STATE_DOES_NOT_ALLOW
     total: int | None = None
+    version: int | None = None
+    state: str | None = None
     refused: RefusedTicket | None = None
 
 
@@ -77,7 +78,8 @@ class IdempotentRequest:
         self, viewer: Viewer, key: str | None, operation: str, request: object, basket: UUID | None = None
     ) -> None:
         if key is not None and not (1 <= len(key) <= MAXIMUM_LENGTH and key.isprintable()):
-            raise Conflict(text("bad_idempotency_key", maximum=MAXIMUM_LENGTH), FailureCode.INVALID_INPUT)
+            problem = Problem(("idempotencyKey",), text("bad_idempotency_key", maximum=MAXIMUM_LENGTH))
+            raise InvalidInput([problem])
         self.operation = operation
         self._viewer = viewer
         self._key = key
@@ -127,7 +129,7 @@ class IdempotentRequest:
     def told(self, effect: db.StoredEffect) -> Answer | Failure:
         """What was told under the key before: Conflict where it came with another input."""
         if not self._is_of(effect.fingerprint):
-            return Conflict(text("idempotency_key_reused"), FailureCode.IDEMPOTENCY_KEY_REUSED)
+            return Conflict(text("idempotency_key_reused"))
         told = _TOLD.validate_python(effect.answer)
         return _failure(told) if told.made is None else told.made
 
@@ -190,11 +192,20 @@ def _told(failure: Failure) -> _StoredAnswer:
             return _StoredAnswer(failure="NotFound", said=_kept(failure.text), path=path)
         case CodeRefused(refusals=refusals):
             return _StoredAnswer(failure="CodeRefused", said=_kept(failure.text), refusals=refusals)
-        case Conflict(code=code):
-            total = failure.total if isinstance(failure, TotalChanged) else None
-            refused = failure.refused if isinstance(failure, TicketRefused) else None
-            return _StoredAnswer(failure="Conflict", said=_kept(failure.text), code=code, total=total, refused=refused)
+        case Conflict():
+            return _told_conflict(failure)
     return _StoredAnswer(failure=type(failure).__name__, said=_kept(failure.text))
+
+
+def _told_conflict(failure: Conflict) -> _StoredAnswer:
+    return _StoredAnswer(
+        failure="Conflict",
+        said=_kept(failure.text),
+        total=failure.total if isinstance(failure, TotalChanged) else None,
+        version=failure.version if isinstance(failure, VersionClash) else None,
+        state=failure.state,
+        refused=failure.refused if isinstance(failure, TicketRefused) else None,
+    )
 
 
 def _failure(told: _StoredAnswer) -> Failure:
@@ -209,9 +220,17 @@ def _failure(told: _StoredAnswer) -> Failure:
             return CodeRefused(told.refusals)
         case "Forbidden":
             return Forbidden(said)
+    return _conflict(said, told)
+
+
+def _conflict(said: Text, told: _StoredAnswer) -> Conflict:
     if told.refused is not None:
-        return TicketRefused(said, told.code, told.refused)
-    return Conflict(said, told.code) if told.total is None else TotalChanged(said, told.total)
+        return TicketRefused(said, told.refused)
+    if told.total is not None:
+        return TotalChanged(said, told.total)
+    if told.version is not None:
+        return VersionClash(said, told.version)
+    return Conflict(said, state=told.state)
 
 
 def _kept(said: Text) -> _Text:

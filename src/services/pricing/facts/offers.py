@@ -13,7 +13,7 @@ from services.pricing.facts.tickets import Element, ProductFamily
 
 
 class OfferState(StrEnum):
-    """DRAFT → VALIDATED → RUNNING ⇄ SUSPENDED → CLOSED (docs/domain.md, Offers)."""
+    """DRAFT → VALIDATED → RUNNING ⇄ SUSPENDED → CLOSED, or at once CLOSED (docs/domain.md, Offers, State)."""
 
     DRAFT = "DRAFT"
     VALIDATED = "VALIDATED"
@@ -139,7 +139,10 @@ class ElementLimits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Offer:
-    """What advantages and promotional codes share. Empty sets mean all."""
+    """What advantages and promotional codes share. Empty sets mean all.
+
+    ``sale_end_tolerance`` is in minutes after the performance's start, negative for before it; None is without limit.
+    """
 
     id: UUID
     code: str
@@ -152,20 +155,17 @@ class Offer:
     scope: Scope = Scope()
     limits: Limits = Limits()
     element_limits: tuple[ElementLimits, ...] = ()
+    sale_end_tolerance: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Advantage(Offer):
-    """Better prices on existing products of its family and, where it names one, its season.
-
-    ``sale_end_tolerance`` is in minutes after the performance's start, negative for before it.
-    """
+    """Better prices on existing products of its family and, where it names one, its season."""
 
     family: ProductFamily
     season: UUID | None = None
     target: Target
     benefit: AdvantageBenefit
-    sale_end_tolerance: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

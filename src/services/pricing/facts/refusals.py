@@ -1,5 +1,6 @@
 """Why an offer or a code does not apply, and the codes that a customer entered."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
@@ -14,6 +15,7 @@ class RefusalCode(StrEnum):
     CODE_ALREADY_USED = "CODE_ALREADY_USED"
     CODE_HELD = "CODE_HELD"
     CODE_INVALIDATED = "CODE_INVALIDATED"
+    SWITCHED_OFF = "SWITCHED_OFF"
     OFFER_NOT_RUNNING = "OFFER_NOT_RUNNING"
     NOT_STARTED = "NOT_STARTED"
     EXPIRED = "EXPIRED"
@@ -83,6 +85,29 @@ class Refusal:
     actual: Finding | None = None
     detail: str | None = None
     basket: UUID | None = None
+
+
+def over_at(refusals: Iterable[Refusal]) -> datetime | None:
+    """The instant from which none of the refusals stands in the way any more; None where that does not come by itself.
+
+    A code that was not looked up may be anything: whatever else there is, it is worth trying again.
+    """
+    found = list(refusals)
+    untried = [each for each in found if each.code is RefusalCode.TOO_MANY_ATTEMPTS]
+    ends = [_end(each) for each in untried or found]
+    known = [end for end in ends if end is not None]
+    return max(known) if known and len(known) == len(ends) else None
+
+
+def _end(refusal: Refusal) -> datetime | None:
+    match refusal:
+        case Refusal(code=RefusalCode.TOO_MANY_ATTEMPTS | RefusalCode.NOT_STARTED, required=Instant(at)):
+            return at
+        case Refusal(code=RefusalCode.CODE_HELD, actual=Instant(at)):
+            return at
+        case Refusal(detail="campaign_not_running", required=Instant(start), actual=Instant(now)) if now < start:
+            return start
+    return None
 
 
 @value

@@ -29,6 +29,10 @@ def problems(*lines: str, column: str | None = None) -> list[tuple[int, str]]:
         *("promo code", "Voucher", "Coupon codes", "Member number"),
         *("Gutscheincode", "Gutschein-Nummer", "Mitgliedsnummer"),
         *("Código", "Códigos promocionales", "Cupón", "Codice", "Codice promozionale", "Buono sconto"),
+        *("Code client", "N° de carte", "Votre code promo", "Référence n°", "Code cadeau", "Bons de réduction"),
+        *("Serial", "Serial number", "Customer ID", "PROMO_CODE", "Single-use codes", "Gift card number", "Code:"),
+        *("Kundennummer", "Aktionscodes", "Partner-Code", "Seriennummern"),
+        *("Vale", "Número de tarjeta", "Código de regalo", "Numero di serie", "Codici sconto", "Buoni"),
         *('"Code"', "\ufeffCode"),
     ],
 )
@@ -43,10 +47,27 @@ def test_a_header_is_no_code(header: str) -> None:
         ("name,e-mail,promo_code", "Ada,ada@example.org,ABC123"),
         ("Vorname\tGutscheincode", "Ada\tABC123"),
         ("Membre;Date", "ABC123;2027-01-01"),
+        ("N°;Code promo;Validité", "1;ABC123;2027-01-01"),
+        ("ID,Voucher code", "1,ABC123"),
     ],
 )
 def test_the_column_of_the_codes_is_found_by_its_name_or_is_the_first(lines: tuple[str, ...]) -> None:
     assert codes(*lines) == ["ABC123"]
+
+
+@pytest.mark.parametrize(
+    "code", ["SUMMER-VOUCHER", "GIFT-COUPON", "MEMBER-CARD", "CODEX", "PROMO", "BON-VOYAGE", "NUMBER-ONE"]
+)
+def test_a_code_of_such_words_is_no_header(code: str) -> None:
+    assert codes(code, "ABC123") == [code, "ABC123"]
+
+
+def test_what_stands_above_the_header_is_refused_with_its_line_and_the_header_is_no_code() -> None:
+    lines = ("Export du 1er janvier", "", "TYD", "Code;Date", "ABC123;2027-01-01")
+    assert problems(*lines) == [(1, "list_line_above_header"), (3, "list_line_above_header")]
+    assert [line.code for line in WrittenList(lines) if not line.problem] == ["ABC123"]
+    assert codes("ABC123", "DEF456;2027-01-01") == ["ABC123", "DEF456"]
+    assert codes("SPRING", "WINTER;valid") == ["SPRING", "WINTER"]
 
 
 def test_a_column_that_is_named_has_the_codes() -> None:

@@ -14,6 +14,7 @@ from services.codes.imports import ImportRequest, OnDuplicate
 from services.core.errors import Problem
 from services.core.texts import Language, text
 from services.core.unset import UNSET
+from services.offers.copying import CopyRequest
 from services.offers.forms import (
     AdvantageDraft,
     BenefitDraft,
@@ -277,5 +278,20 @@ NEWER_SAMPLES: dict[str, Sample] = {
     ),
     "tickets cancelled": Sample("cancelTickets", (key(51), frozenset({key(60), key(61)}), "Malade")),
     "a ticket cancelled without a reason": Sample("cancelTickets", (key(51), frozenset({key(60)}), None)),
+    "an offer with texts": Sample(
+        "updatePromotionalCode",
+        (
+            key(41),
+            PromotionDraft(
+                description={"fr": "Deux lignes\nsur l'offre"}, terms={"en": "Once per customer."}, sale_end=-60
+            ),
+            2,
+        ),
+    ),
+    "an advantage with texts": Sample(
+        "updateAdvantage", (key(41), AdvantageDraft(description={"it": "Offerta"}, terms=None), None)
+    ),
+    "a copy": Sample("copyOffer", CopyRequest(key(41), "AGAIN")),
+    "a copy in another season": Sample("copyOffer", CopyRequest(key(41), "AGAIN", key(60))),
 }
 """Requests that there were not before fingerprints had versions."""

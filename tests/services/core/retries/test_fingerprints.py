@@ -140,6 +140,10 @@ NEWER_FINGERPRINTS = {
     "a ticket cancelled without a reason": "01391e0f4e35b05d12b650eb5f618f98d52ba39d8fb0aea4e27c33e64e5e6de1a7",
     "an advantage whose tickets are priced anew": "01d0abea4d6b6f5f61fa9f965df43c81ad3f5e40cd1873a3c2f49c456e9f94e395",
     "a promotional code whose tickets are priced anew": "01d8b4d9fb4756089611a8cf328f6d4d07b152022fd0c8c30192ce6476255e8a94",
+    "an offer with texts": "01faea0cfab613182f7a65ea0a006abf81300fe12536f773e7d76758fa202ea0ce",
+    "an advantage with texts": "018142ddd4d6bc70a1d2a410daf2e84bc6127e6a60053cdb77b4851a2a7afa7503",
+    "a copy": "019d2342963ee672355974fe44febdf4fb14b25850d4f943af498f7ed9560a15dd",
+    "a copy in another season": "01df84d59e480614c422837784942ca692e2f00f0ad808cce3576d065ca847a07f",
 }
 
 # ── Fingerprints of every request ────────────────────────────────────────────────────────────────
