@@ -7,7 +7,7 @@ import strawberry
 from resolvers.baskets.orders import Ticket
 from resolvers.runtime.asked_by_id import AskedById
 from resolvers.runtime.context import Info
-from resolvers.runtime.errors import Conflict, NotFound
+from resolvers.runtime.errors import Conflict, InvalidInput, NotFound
 from resolvers.runtime.ids import Ids
 from services.access.misses import OF_BARCODES
 from services.baskets.entrance import Scan
@@ -32,7 +32,7 @@ class ControlTicketInput:
     )
 
 
-ControlTicketResult = Annotated[Ticket | NotFound | Conflict, strawberry.union("ControlTicketResult")]
+ControlTicketResult = Annotated[Ticket | InvalidInput | NotFound | Conflict, strawberry.union("ControlTicketResult")]
 
 
 @strawberry.type

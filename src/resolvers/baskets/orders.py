@@ -23,7 +23,7 @@ from resolvers.runtime.asked_by_id import AskedById
 from resolvers.runtime.context import Context, Info
 from resolvers.runtime.enums import CancellationPolicy
 from resolvers.runtime.errors import CodeRefused, Conflict, InvalidInput, NotFound
-from resolvers.runtime.ids import Node, decode, encode
+from resolvers.runtime.ids import Node, NoId, decode, encode
 from resolvers.runtime.scalars import Money, money
 from services.baskets import orders as order_services
 from services.baskets.cancellations import Cancellation as CancellationRow
@@ -208,7 +208,7 @@ class Order(Node):
 async def order_named(context: Context, written: str, path: Path) -> UUID:
     """The key of the order that a client names by its id, or by its number as it is printed.
 
-    Raises WrongId for what is neither, NotFound where the viewer may ask for no order by that number.
+    Raises NoId for what is neither, NotFound where the viewer may ask for no order by that number.
     """
     number = printed_number(written)
     if number is None:
@@ -263,6 +263,8 @@ class OrdersQuery:
         context = info.context
         try:
             key = await order_named(context, id, ("id",))
+        except NoId:
+            raise
         except NotFoundFailure:
             return None
         return await load_order(context, key)
