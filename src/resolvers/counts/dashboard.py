@@ -31,7 +31,7 @@ class CodeDashboardRow:
         return cls(offer=offer, counts=RedemptionCounts.of(row.counts), row=row)
 
 
-@strawberry.type(description="Exact at the instant of the answer.")
+@strawberry.type(description="What became of a season's codes, exact at the instant of the answer.")
 class CodeDashboard:
     rows: list[CodeDashboardRow]
     subtotals: list[CodeDashboardRow]
