@@ -27,9 +27,7 @@ class ControlTicketInput:
         default=None,
         description="The product whose gate this is; its tickets of any performance are let in at its time.",
     )
-    idempotency_key: str | None = strawberry.field(
-        default=None, description="The same key counts one entry, and is answered the same."
-    )
+    idempotency_key: str | None = None
 
 
 ControlTicketResult = Annotated[Ticket | InvalidInput | NotFound | Conflict, strawberry.union("ControlTicketResult")]
