@@ -63,21 +63,20 @@ def ids(page: Json) -> list[str]:
 
 @pytest.mark.parametrize("name", LISTS)
 async def test_a_list_goes_backwards_as_it_goes_forwards(busy: Server, name: str) -> None:
-    whole = await asked(busy, name, "first: 100")
-    assert len(ids(whole)) >= 1
-    assert (whole["totalCount"], len(ids(whole))) in {(len(ids(whole)), len(ids(whole))), (None, 100)}
-    end = await asked(busy, name, "last: 2")
+    size, whole = 40 if name == "codes" else 2, await asked(busy, name, "first: 100")
+    assert len(ids(whole)) == min(100, whole["totalCount"])
+    end = await asked(busy, name, f"last: {size}")
     assert not end["pageInfo"]["hasNextPage"]
     found, page = ids(end), end
     while page["pageInfo"]["hasPreviousPage"]:
-        page = await asked(busy, name, f'last: 2, before: "{page["pageInfo"]["startCursor"]}"')
+        page = await asked(busy, name, f'last: {size}, before: "{page["pageInfo"]["startCursor"]}"')
         assert page["pageInfo"]["hasNextPage"]
         assert page["totalCount"] == end["totalCount"]
         found = [*ids(page), *found]
     forwards, page = [], {"pageInfo": {"hasNextPage": True, "endCursor": None}}
     while page["pageInfo"]["hasNextPage"]:
         after = page["pageInfo"]["endCursor"]
-        page = await asked(busy, name, "first: 3" + (f', after: "{after}"' if after else ""))
+        page = await asked(busy, name, f"first: {size + 1}" + (f', after: "{after}"' if after else ""))
         forwards += ids(page)
     assert found == forwards
     assert len(set(found)) == len(found) == end["totalCount"]

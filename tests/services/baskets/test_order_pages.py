@@ -34,8 +34,10 @@ FROM generate_series(1, :orders) n;
 INSERT INTO order_subjects (organisation_id, subject_id, confirmed_at, order_id)
 SELECT CAST(:own AS uuid), CASE n % 100 WHEN 0 THEN CAST(:rare AS uuid) ELSE CAST(:common AS uuid) END,
     CAST(:now AS timestamptz) + n * interval '1 second', md5('order' || n)::uuid FROM generate_series(1, :orders) n;
-INSERT INTO tickets (organisation_id, id, order_id, barcode, line, position, price, redeemed)
-SELECT CAST(:own AS uuid), md5('ticket' || n)::uuid, md5('order' || n)::uuid, 'T' || n, 0, 0, 1, '[]' FROM generate_series(1, :orders) n
+INSERT INTO tickets (organisation_id, id, order_id, barcode, line, position, price, redeemed, product_id,
+    audience_sub_category_id, full_price)
+SELECT CAST(:own AS uuid), md5('ticket' || n)::uuid, md5('order' || n)::uuid, 'T' || n, 0, 0, 1, '[]', :own, :own, 1
+FROM generate_series(1, :orders) n
 """
 
 
