@@ -77,7 +77,8 @@ _OF_BATCHES: Final = {
 }
 _OF_CODES: Final = {
     "code": f"c.id = ANY(ARRAY({EVER_WITH}))",
-    "part": "strpos(c.code, :part) > 0",
+    # What follows a text that was given up is no part of it.
+    "part": "strpos(split_part(c.code, ' ', 1), :part) > 0",
     "buyer": f"c.id IN ({_USED_BY} AND u.contact_id = :buyer AND u.order_id IS NOT NULL)",
     "order_number": f"""c.id IN ({_USED_BY} AND u.order_id = (
         SELECT id FROM orders WHERE organisation_id = :organisation AND number = :order_number))""",

@@ -56,6 +56,13 @@ async def test_pages_backwards_are_those_forwards(house: House, size: int) -> No
         assert await house.tracked.count(house.staff, wanted) == len(back)
 
 
+async def test_what_keeps_a_text_that_was_given_up_from_being_entered_is_no_part_of_it(house: House) -> None:
+    async with house.sessions.writing() as connection:
+        await connection.execute(text("UPDATE codes SET code = code || ' 99998888' WHERE kind = 'CUSTOM'"))
+    assert await walked(house, CodeFilter(part="C0UP"), 9) == ["C0UP0N3% 99998888"]
+    assert await walked(house, CodeFilter(part="9999"), 9) == []
+
+
 async def test_more_codes_than_are_counted_are_many(house: House) -> None:
     wanted = CodeFilter(batch=(await house.made(quantity=10_001)).id)
     assert await house.tracked.count(house.staff, wanted) is None
