@@ -131,6 +131,10 @@ class BatchesQuery:
         until: Annotated[datetime | None, argument(description="Only those asked for before then.")] = None,
         first: Annotated[int | None, argument(description="How many: 20 by default, 100 at most.")] = None,
         after: Annotated[str | None, argument(description="The cursor that the last page ended with.")] = None,
+        last: Annotated[
+            int | None, argument(description="How many from the end, or from before `before`: 100 at most.")
+        ] = None,
+        before: Annotated[str | None, argument(description="The cursor that the page after this starts with.")] = None,
     ) -> Connection[CodeBatch]:
         context, ids = info.context, Ids()
         wanted = BatchFilter(
@@ -143,10 +147,13 @@ class BatchesQuery:
             search=search,
         )
         ids.check()
-        page = window(first, after, UUID)
-        rows = await context.services.batches.page(await context.viewer(), wanted, page.after, page.first + 1)
+        page = window(first, after, UUID, last=last, before=before)
+        viewer, batches = await context.viewer(), context.services.batches
+        rows = await batches.page(viewer, wanted, page)
         shown = {row.id: await CodeBatch.of(row, context) for row in rows}
-        return connection(rows, page, lambda row: shown[row.id], lambda row: row.id)
+        return connection(
+            rows, page, lambda row: shown[row.id], lambda row: row.id, lambda: batches.count(viewer, wanted)
+        )
 
 
 @strawberry.input(

@@ -158,7 +158,8 @@ class CodeFilter:
 class CodesQuery:
     @strawberry.field(
         description="In the order of their making. For staff who follow codes; partners see their own. Where millions "
-        "of codes have to be looked through for what is asked, a page can end before it is full: `endCursor` goes on."
+        "of codes have to be looked through for what is asked, a page can end before it is full: `endCursor` goes on, "
+        "backwards `startCursor`."
     )
     async def codes(
         self,
@@ -166,14 +167,26 @@ class CodesQuery:
         filter: CodeFilter | None = None,  # noqa: A002
         first: int | None = None,
         after: str | None = None,
+        last: Annotated[
+            int | None, strawberry.argument(description="At most so many from the end, or from before `before`.")
+        ] = None,
+        before: Annotated[
+            str | None, strawberry.argument(description="Those before the edge with this cursor.")
+        ] = None,
     ) -> Connection[AdvantageCode]:
         context = info.context
-        page = window(first, after, UUID)
+        page = window(first, after, UUID, last=last, before=before)
         wanted = Filter() if filter is None else filter.read()
-        rows = await context.services.codes.page(await context.viewer(), wanted, page.after, page.first + 1)
-        catalogue = await context.catalogue()
-        found = connection(rows, page, lambda row: AdvantageCode.of(row, catalogue), lambda row: row.id)
-        return found if rows.looked_until is None else goes_on(found, rows.looked_until)
+        viewer, codes, catalogue = await context.viewer(), context.services.codes, await context.catalogue()
+        rows = await codes.page(viewer, wanted, page)
+        found = connection(
+            rows,
+            page,
+            lambda row: AdvantageCode.of(row, catalogue),
+            lambda row: row.id,
+            lambda: codes.count(viewer, wanted),
+        )
+        return found if rows.looked_until is None else goes_on(found, rows.looked_until, page)
 
     @strawberry.field(
         description="Where the list of these codes can be downloaded as CSV, with `&separator=,` for commas; the link "

@@ -16,7 +16,7 @@ from resolvers.offers.inputs import (
 )
 from resolvers.offers.offers import Advantage, Offer, PromotionalCode, advantage_of, offer_of, promotional_code_of
 from resolvers.offers.part_inputs import as_is, given
-from resolvers.offers.target_and_benefit import Indicator
+from resolvers.offers.target_and_benefit import CounterProfile, Indicator
 from resolvers.runtime.context import Context, Info
 from resolvers.runtime.enums import OfferState
 from resolvers.runtime.errors import Conflict, InputProblem, InvalidInput, NotFound, problem_of
@@ -112,6 +112,14 @@ class ConfigurationQuery:
     async def indicators(self, info: Info) -> list[Indicator]:
         (await info.context.viewer()).require_role()
         return [Indicator.of(row) for row in (await info.context.catalogue()).indicators.values()]
+
+    @strawberry.field(
+        description="The profiles that staff at counters have, whom promotional codes may be restricted to. A token "
+        "names one by its code. For staff."
+    )
+    async def counter_profiles(self, info: Info) -> list[CounterProfile]:
+        (await info.context.viewer()).require_role()
+        return [CounterProfile.of(row) for row in (await info.context.catalogue()).counter_profiles.values()]
 
 
 @strawberry.type

@@ -209,7 +209,10 @@ class PromotionRestrictionInput:
     )
     newsletter: bool | None = None
     contact_ids: list[strawberry.ID] | None = None
-    counter_profiles: list[str] | None = None
+    counter_profiles: list[str] | None = strawberry.field(
+        default=None,
+        description="Of the staff member who sells, by code: those that `counterProfiles` lists, where it lists any.",
+    )
 
     def read(self, ids: Ids) -> RestrictionDraft:
         return RestrictionDraft(

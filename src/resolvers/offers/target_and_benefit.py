@@ -53,6 +53,20 @@ class Indicator:
         return cls(code=row.code, levels=list(row.levels), names=row.name)
 
 
+@strawberry.type(description="A kind of staff who sell at counters, such as managers.")
+class CounterProfile:
+    code: str = strawberry.field(description="By which tokens of staff and restrictions of offers name it.")
+    names: strawberry.Private[Mapping[str, str]]
+
+    @strawberry.field(description="In the language asked for, else in that of the request.")
+    def name(self, info: Info, language: Language | None = None) -> str:
+        return localised(self.names, language or info.context.language)
+
+    @classmethod
+    def of(cls, row: services.CounterProfile) -> Self:
+        return cls(code=row.code, names=row.name)
+
+
 @strawberry.type(description="An indicator, and the level of it that a contact must have.")
 class IndicatorLevel:
     indicator: Indicator
@@ -105,7 +119,10 @@ class PromotionRestriction:
     )
     newsletter: bool
     counter_profiles: list[str] = strawberry.field(
-        description="Of the staff member who sells it, one of these; none is any."
+        description="Of the staff member who sells, by code, one of these; none is any."
+    )
+    profiles: list[CounterProfile] = strawberry.field(
+        description="Those of `counterProfiles` that the organisation has in its list, with their names."
     )
     contact_ids: strawberry.Private[Sequence[UUID]]
 
@@ -122,6 +139,11 @@ class PromotionRestriction:
             has_ordered=restriction.has_ordered,
             newsletter=restriction.newsletter,
             counter_profiles=sorted(restriction.counter_profiles),
+            profiles=[
+                CounterProfile.of(row)
+                for row in catalogue.counter_profiles.values()
+                if row.code in restriction.counter_profiles
+            ],
             contact_ids=sorted(restriction.contacts),
         )
 

@@ -93,7 +93,7 @@ _PROBLEMS: Final[Mapping[InputRule, str]] = {
     InputRule.MISSING: """
         access_code_missing cannot_be_cleared code_empty code_missing field_missing filter_empty limit_missing
         list_empty list_without_column name_missing no_mail_address performance_needed performances_missing
-        point_of_sale_missing structure_missing target_field_missing text_blank
+        point_of_sale_missing reason_missing structure_missing target_field_missing text_blank
         """,
     InputRule.TOO_SHORT: "code_too_short part_of_code",
     InputRule.TOO_LONG: "code_too_long text_too_long",
@@ -106,18 +106,19 @@ _PROBLEMS: Final[Mapping[InputRule, str]] = {
         import_of_codes list_too_long too_many_codes too_many_lines too_many_offers too_many_tickets
         """,
     InputRule.MALFORMED: """
-        bad_idempotency_key bad_search code_characters currency_unknown file_not_json file_not_utf8 file_number
+        bad_idempotency_key code_characters currency_unknown file_not_json file_not_utf8 file_number
         file_too_deep instant_malformed instant_without_offset list_comment_or_code list_line_above_header
         list_line_unreadable
         malformed_cursor not_a_mail_address not_boolean not_decimal not_integer not_list not_object not_one_of not_text
-        nothing_taken_in partner_key_name_unusable reason_unusable remark_unusable text_characters text_padded
+        nothing_taken_in text_characters text_padded
         time_zone_unknown url_malformed
         """,
     InputRule.MALFORMED_ID: "id_of_another_kind malformed_id",
     InputRule.UNKNOWN_FIELD: "field_unknown target_field_unused",
     InputRule.UNKNOWN_REFERENCE: """
         credentials_unknown_role level_unknown reference_unknown unknown_audience_sub_category unknown_campaign
-        unknown_channel unknown_contact unknown_delivery_mode unknown_indicator unknown_offer unknown_performance
+        unknown_channel unknown_contact unknown_counter_profile unknown_delivery_mode unknown_indicator unknown_offer
+        unknown_performance
         unknown_point_of_sale unknown_product unknown_season unknown_seat_category
         """,
     InputRule.UNSUITABLE_REFERENCE: """

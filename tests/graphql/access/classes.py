@@ -81,6 +81,7 @@ RECORDS = {
     "CampaignTarget": "campaign",
     "Contact": "id code kind name email balance hasAdvantages indicators newsletter hasOrdered orders",
     "ContactIndicator": "indicator level name",
+    "CounterProfile": "code name",
     "CustomCode": "code status active maxUses uses",
     "ElementLimit": "taken remaining",
     "Indicator": "code levels name",
@@ -90,7 +91,7 @@ RECORDS = {
     "Order": "id number state confirmedAt pricing contact tickets pointOfSale deliveryMode useBalance advantageIds "
     "paymentReference cancelledAt cancelledBy cancellationReason remaining cancellations",
     "PartnerTarget": "accessCode",
-    "PromotionRestriction": "indicator hasOrdered newsletter counterProfiles contacts",
+    "PromotionRestriction": "indicator hasOrdered newsletter counterProfiles profiles contacts",
     "PromotionalCode": "internalNames counts unfinished restrictedTo customCodes",
     "RedemptionCounts": "generated available held used invalidated ticketsHeld ticketsSold ticketsControlled version",
     "RedemptionCountsUpdate": "offer contact counts",
@@ -105,8 +106,8 @@ FOLLOWED = {
     "ticketsControlled kind uses usesHeld maxUses",
     "CodeBatch": "id state offer quantity generated destination sentAt createdAt createdBy documentType language remark error "
     "csvUrl xlsxUrl skipped contact",
-    "CodeEvent": "at kind by reason releaseReason destination order contact ticket",
-    "CodeLife": "code uses events",
+    "CodeEvent": "at kind by reason releaseReason destination order contact ticket offer",
+    "CodeLife": "code codes uses events",
     "CodeUse": "id code offer order contact tickets discount heldAt usedAt releasedAt releasedBy releaseReason "
     "ticketsControlled",
     "CodeDashboard": "rows subtotals total",

@@ -76,6 +76,7 @@ class Things:
             "codeDashboard": [("codeDashboard(seasonId: $id)", {"id": self.season})],
             "codeHistory": [('codeHistory(code: "TYD-STAFF")', {})],
             "codeLife": [('codeLife(code: "TYD-STAFF")', {})],
+            "codeUses": [('codeUses(code: "TYD-STAFF", first: 3)', {})],
             "codesCsvUrl": [],
             "eligibleOffers": [("eligibleOffers(includeIneligible: true, first: 3)", {})],
             "priceBasket": [("priceBasket(input: {lines: [$line]})", {"line": self.line})],
