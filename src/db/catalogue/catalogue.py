@@ -208,6 +208,12 @@ async def organisation_id(connection: AsyncConnection, code: str) -> UUID | None
     ).scalar_one_or_none()
 
 
+async def timezone(connection: AsyncConnection, organisation_id: UUID) -> str:
+    """The IANA name of an organisation's time zone."""
+    organisations = tables.organisations
+    return str(await connection.scalar(select(organisations.c.timezone).where(organisations.c.id == organisation_id)))
+
+
 async def touch(connection: AsyncConnection, organisation_id: UUID) -> None:
     """Moves the version: to be part of every transaction that changes the catalogue or an offer, and of those alone."""
     organisations = tables.organisations

@@ -2,13 +2,15 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final, NoReturn
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.baskets import claims
+from db.catalogue.catalogue import timezone
 from db.codes import codes as db
 from db.codes import pages as code_pages
 from db.codes.codes import Code, CodeFilter, CodeKind, CodeStatus, Invalidated
@@ -21,6 +23,7 @@ from services.access.permissions import may_follow, require_follower, share_of
 from services.codes.format import check_entered, display, is_mistyped, normalise
 from services.core.errors import Conflict, NotFound
 from services.core.expiry import HeldNow
+from services.core.instants import local_or_empty
 from services.core.problems import Problems
 from services.core.text_checks import check_note
 from services.core.texts import text
@@ -231,13 +234,10 @@ async def _explain(connection: AsyncConnection, viewer: Viewer, code: str) -> No
     found = await db.find(connection, viewer.organisation_id, code, contact=share_of(viewer))
     if found is None:
         raise NotFound(("code",), text("mistyped_code" if is_mistyped(code) else "unknown_code"))
+    zone = ZoneInfo(await timezone(connection, viewer.organisation_id))
     if found.status is CodeStatus.USED:
-        raise Conflict(text("code_used_already", at=_instant(found.used_at)), state=found.status)
+        raise Conflict(text("code_used_already", at=local_or_empty(found.used_at, zone)), state=found.status)
     if found.status is CodeStatus.INVALIDATED:
-        by, at = found.invalidated_by, _instant(found.invalidated_at)
+        by, at = found.invalidated_by, local_or_empty(found.invalidated_at, zone)
         raise Conflict(text("code_invalidated_already", by=by, at=at), state=found.status)
     raise Overtaken
-
-
-def _instant(instant: datetime | None) -> str:
-    return "" if instant is None else instant.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")

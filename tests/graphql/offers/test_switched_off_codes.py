@@ -9,8 +9,8 @@ CONCERT = ("ZINMAN-0119", "CAT1", "FULL", 1)
 WORDS = {
     "fr": "pas utilisable pour le moment",
     "en": "cannot be used at the moment",
-    "de": "im Augenblick nicht nutzbar",
-    "es": "no se puede usar por el momento",
+    "de": "kann zurzeit nicht eingelöst werden",
+    "es": "no se puede usar en este momento",
     "it": "al momento non è utilizzabile",
 }
 

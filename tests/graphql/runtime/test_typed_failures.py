@@ -86,8 +86,8 @@ async def test_a_problem_is_told_in_the_language_asked_for(server: Server) -> No
     [line] = await Shop(server).lines(SEATS)
     answer = await failed(server, "createBasket", {"lines": [{**line, "quantity": 0}]}, server.shopper)
     [problem] = answer["problems"]
-    assert problem["english"] == "A quantity is from 1 to 1000."
-    assert problem["message"] == "Une quantité va de 1 à 1000."
+    assert problem["english"] == "Choose a quantity from 1 to 1,000."
+    assert problem["message"] == "Choisissez une quantité de 1 à 1\N{NARROW NO-BREAK SPACE}000."
 
 
 async def test_who_changes_what_another_has_changed_is_told_the_version_it_has_now(server: Server) -> None:

@@ -14,8 +14,8 @@ from services.core.texts import text
 SOURCE = Path(__file__).parents[3] / "src"
 SENTENCES = frozenset(tomllib.loads((SOURCE / "services/core/texts.toml").read_text(encoding="utf-8")))
 
-WORDS = ("refusal_", "csv_", "mail_code_list_")
-"""How the keys of sentences begin that tell no failure of an operation: reasons of refusals, columns, letters."""
+WORDS = ("refusal_", "csv_", "mail_code_list_", "role_", "state_", "target_", "family_", "field_", "kind_")
+"""How the keys of texts begin that tell no failure of an operation: reasons of refusals, columns, letters, words."""
 
 _ELSEWHERE = "unknown_separator workbook_too_long link_broken link_expired"
 """Answers that are not GraphQL's."""

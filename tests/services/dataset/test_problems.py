@@ -168,7 +168,7 @@ async def test_codes_that_read_alike_are_named_with_both_places(sessions: Sessio
         await Datasets(sessions).load(document, now=now)
     [problem] = refused.value.problems
     assert problem.path == ("promotionalCodes", "0", "customCodes", "1", "code")
-    assert "GRUß 1O at `promotionalCodes.0.customCodes.0.code`" in problem.text.in_language(Language.EN)
+    assert "GRUß 1O at “promotionalCodes.0.customCodes.0.code”" in problem.text.in_language(Language.EN)
 
 
 async def test_what_names_a_broken_thing_is_not_to_blame(sessions: Sessions, now: datetime) -> None:
