@@ -33,11 +33,11 @@ class AuditFact:
 @strawberry.type(description="Who did what to what, and when.")
 class AuditEntry:
     actor: str = strawberry.field(description="The kind of caller, and who it was: `staff:ada`.")
-    action: str = strawberry.field(description="The mutation.")
+    action: str = strawberry.field(description="What was done, by the name of the mutation.")
     subject_id: strawberry.ID = strawberry.field(description="What was changed, by its global id.")
     subject_type: str = strawberry.field(description="What kind of thing was changed.")
     details: str = strawberry.field(description="JSON, with ids, and amounts in minor units; `facts` says it in words.")
-    created_at: datetime = strawberry.field(description="When.")
+    created_at: datetime = strawberry.field(description="When it was done.")
     row: strawberry.Private[services.AuditEntry]
 
     @strawberry.field(description="Who did it, by name.")

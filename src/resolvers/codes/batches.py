@@ -234,7 +234,9 @@ ResendCodeBatchResult = Annotated[
 
 @strawberry.type
 class BatchesMutation:
-    @strawberry.mutation(description="Has codes made outside the request; the batch can be watched.")
+    @strawberry.mutation(
+        description="Has codes made outside the request; the batch can be watched. For staff with CODES."
+    )
     async def generate_codes(self, info: Info, input: GenerateCodesInput) -> GenerateCodesResult:  # noqa: A002
         context = info.context
         viewer = await context.viewer()
@@ -243,7 +245,7 @@ class BatchesMutation:
 
     @strawberry.mutation(
         description="Takes in codes that exist already, up to 10,000 a call; codes already known are reported, and "
-        "nothing is taken in."
+        "nothing is taken in. For staff with CODES."
     )
     async def import_codes(self, info: Info, input: ImportCodesInput) -> GenerateCodesResult:  # noqa: A002
         context = info.context
@@ -254,7 +256,8 @@ class BatchesMutation:
         return await _existing(context, key)
 
     @strawberry.mutation(
-        description="Mails the list of a batch that is DONE again; takes one that FAILED up where it stopped."
+        description="Mails the list of a batch that is DONE again; takes one that FAILED up where it stopped. For "
+        "staff with CODES."
     )
     async def resend_code_batch(self, info: Info, input: ResendCodeBatchInput) -> ResendCodeBatchResult:  # noqa: A002
         context = info.context

@@ -252,7 +252,9 @@ class CodesSelectionInput:
 class InvalidateCodesInput:
     selection: CodesSelectionInput
     reason: str = strawberry.field(description="1 to 500 characters; it stays with each code.")
-    dry_run: bool = strawberry.field(default=False, description="Only say what would happen.")
+    dry_run: bool = strawberry.field(
+        default=False, description="True only says what would happen, and changes nothing."
+    )
 
 
 @strawberry.type(description="What came of an invalidation, or would come of it, in codes.")
@@ -272,14 +274,17 @@ InvalidateCodesResult = Annotated[
 
 @strawberry.type
 class CodesMutation:
-    @strawberry.mutation(description="Makes a code worthless, at once and for good.")
+    @strawberry.mutation(
+        description="Makes a code worthless, at once and for good. For staff with CODES, and partners with their own."
+    )
     async def invalidate_code(self, info: Info, input: InvalidateCodeInput) -> InvalidateCodeResult:  # noqa: A002
         context = info.context
         row = await context.services.codes.invalidate(await context.viewer(), input.code, input.reason, context.now)
         return AdvantageCode.of(row, await context.catalogue())
 
     @strawberry.mutation(
-        description="Makes many codes worthless, for good; what was done stays done, and asking again goes on."
+        description="Makes many codes worthless, for good; what was done stays done, and asking again goes on. For "
+        "staff with CODES, and partners with their own."
     )
     async def invalidate_codes(self, info: Info, input: InvalidateCodesInput) -> InvalidateCodesResult:  # noqa: A002
         context = info.context

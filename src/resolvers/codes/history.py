@@ -110,8 +110,8 @@ async def _controlled(context: Context, keys: Sequence[UseKey]) -> Mapping[UseKe
 
 @strawberry.type(description="Something that happened to a code.")
 class CodeEvent:
-    at: datetime = strawberry.field(description="When.")
-    kind: CodeEventKind = strawberry.field(description="What.")
+    at: datetime = strawberry.field(description="When it happened.")
+    kind: CodeEventKind = strawberry.field(description="What happened, which says what else is told.")
     by: str | None = strawberry.field(description="Who did it, where somebody did.")
     reason: str | None = strawberry.field(description="Why, in the words of who did it: of a batch its remark.")
     release_reason: ReleaseReason | None = strawberry.field(description="Of RELEASED: what ended the use.")

@@ -193,7 +193,9 @@ class LimitsInput:
 
 @strawberry.input
 class SaleEndInput:
-    tolerance_minutes: int = strawberry.field(description="After the start of a performance; negative is before.")
+    tolerance_minutes: int = strawberry.field(
+        description="Minutes after the start of a performance; negative is before it. 525,600 at the most."
+    )
 
     def read(self) -> int:
         return self.tolerance_minutes

@@ -86,11 +86,11 @@ class PublicTarget:
 class IndicatorTarget:
     found: strawberry.Private[IndicatorLevel]
 
-    @strawberry.field(description="For staff.")
+    @strawberry.field(description="Which figure it is. For staff; null for others.")
     async def indicator(self, info: Info) -> Indicator | None:
         return self.found.indicator if await reads_records(info.context) else None
 
-    @strawberry.field(description="For staff.")
+    @strawberry.field(description="Exactly this one. For staff; null for others.")
     async def level(self, info: Info) -> str | None:
         return self.found.level if await reads_records(info.context) else None
 
@@ -126,7 +126,7 @@ class PromotionRestriction:
     )
     contact_ids: strawberry.Private[Sequence[UUID]]
 
-    @strawberry.field(description="None is any.")
+    @strawberry.field(description="The only ones who may use it; none is any.")
     async def contacts(self, info: Info) -> list[Contact]:
         found = await asyncio.gather(*(load_contact(info.context, key) for key in self.contact_ids))
         return [contact for contact in found if contact is not None]
@@ -219,7 +219,9 @@ def promotion_benefit(benefit: offer_facts.PromotionBenefit, catalogue: Catalogu
 
 @strawberry.type(description="When the sale of an offer ends for a performance.")
 class SaleEnd:
-    tolerance_minutes: int = strawberry.field(description="After its start; negative is before.")
+    tolerance_minutes: int = strawberry.field(
+        description="Minutes after the start of a performance; negative is before it. At most a year."
+    )
 
 
 async def reads_records(context: Context) -> bool:

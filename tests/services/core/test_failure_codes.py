@@ -20,7 +20,7 @@ WORDS = ("refusal_", "csv_", "mail_code_list_")
 _ELSEWHERE = "unknown_separator workbook_too_long link_broken link_expired"
 """Answers that are not GraphQL's."""
 _TOP_LEVEL = """
-    unauthenticated forbidden forbidden_role trial_forbidden credentials_refused credentials_expired timed_out internal
+    unauthenticated forbidden forbidden_role trial_forbidden orders_of_nobody credentials_refused credentials_expired timed_out internal
     unavailable overloaded
     """
 """Errors with a code of their own kind."""
@@ -31,7 +31,7 @@ _NOT_FOUND = """
 """What only NotFound says, whose code is its own."""
 _WORDS = """
     mail_refused mail_unavailable batch_fault batch_interrupted batch_hung none
-    code_available code_held code_used code_invalidated
+    code_available code_held code_used code_invalidated code_switched_off
     """
 """Why a batch failed, and words that stand inside of others."""
 OTHERS = frozenset(f"{_ELSEWHERE} {_TOP_LEVEL} {_NOT_FOUND} {_WORDS}".split())
