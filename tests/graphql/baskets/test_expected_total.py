@@ -31,7 +31,7 @@ async def test_of_another_total_nothing_happens_and_the_new_one_is_told(server: 
     told = await shop.confirm(basket["id"], expectedTotal=seen)
     assert (told["__typename"], told["code"], told["retryAfter"]) == ("Conflict", "TOTAL_CHANGED", None)
     assert told["total"] == {"amount": "82.00", "currency": "EUR"}
-    assert "82.00 EUR" in told["message"]
+    assert "€82.00" in told["message"]
     assert (await shop.ask("Basket", id=basket["id"]))["basket"]["state"] == "OPEN"
     assert (await shop.confirm(basket["id"], expectedTotal="82.00"))["__typename"] == "Order"
 

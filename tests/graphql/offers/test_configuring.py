@@ -187,7 +187,7 @@ async def test_what_a_running_offer_promises_waits_until_it_is_suspended(server:
     }
     for field, value in promises.items():
         refused = await form.update(offer, **{field: value})
-        assert (refused["__typename"], field in refused["message"]) == ("Conflict", True)
+        assert (refused["__typename"], refused["failure"]) == ("Conflict", "SUSPEND_FIRST"), field
     await form.take_to(offer, "SUSPENDED")
     assert (await form.update(offer, **promises))["__typename"] == "Advantage"
 

@@ -65,7 +65,7 @@ async def test_it_counts_as_invalidated_while_it_is_off(server: Server) -> None:
     assert counted == [(100, 100, 0), (100, 0, 100), (100, 100, 0)]
 
 
-IN_LISTS = {"FR": "désactivé", "EN": "switched off", "DE": "ausgeschaltet", "ES": "desactivado", "IT": "disattivato"}
+IN_LISTS = {"FR": "désactivé", "EN": "switched off", "DE": "deaktiviert", "ES": "desactivado", "IT": "disattivato"}
 
 
 @pytest.mark.parametrize("language", IN_LISTS)

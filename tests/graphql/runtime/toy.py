@@ -56,6 +56,7 @@ class Probe:
             sales_channels=nothing,
             points_of_sale={KEYS[0]: place},
             delivery_modes=nothing,
+            counter_profiles=nothing,
         )
 
 

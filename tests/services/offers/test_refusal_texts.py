@@ -101,6 +101,7 @@ def theatre(currency: str = "EUR", names: dict[str, str] | None = None) -> Catal
     channels = {CHANNEL: SimpleNamespace(name=names or {})}
     organisation = SimpleNamespace(currency=currency, timezone="Europe/Paris")
     parts = {"organisation": organisation, "sales_channels": channels, "points_of_sale": {}, "delivery_modes": {}}
+    parts["counter_profiles"] = {}
     return cast("Catalogue", SimpleNamespace(**parts))
 
 

@@ -50,7 +50,7 @@ def assert_overloaded(response: httpx.Response) -> None:
         assert response.headers["access-control-allow-origin"] == "*"
     (error,) = response.json()["errors"]
     assert error["extensions"] == {"code": "OVERLOADED", "retryAfter": seconds}
-    assert error["message"].startswith("Too much")
+    assert error["message"].startswith("Too many requests")
 
 
 async def test_a_query_without_a_place_is_refused_before_anybody_looks_at_it(
