@@ -13,7 +13,7 @@ from db.offers import offers as db
 from db.offers.limits import Limited
 from db.offers.offers import WHOLE_OFFER, Readiness
 from services.catalogue.offer_details import OfferDetails
-from services.catalogue.offer_rows import from_rows
+from services.catalogue.offer_rows import from_row
 from services.catalogue.snapshot import Catalogue
 from services.codes import access_codes
 from services.codes.access_codes import AccessCodeExchange
@@ -68,7 +68,7 @@ class OfferChange:
         if expected_version not in {None, row.version}:
             changed = text("offer_changed", version=row.version, expected=expected_version)
             raise VersionClash(changed, row.version)
-        return from_rows([row], limits, self.catalogue.campaigns)[offer]
+        return from_row(row, limits, self.catalogue.campaigns)
 
     async def check_code(self, details: OfferDetails, problems: Problems) -> None:
         """An offer's code is its own among those of its kind."""
