@@ -13,7 +13,7 @@ from db.core.tables import cancellations as table
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NewCancellation:
+class _Cancelled:
     """Some tickets of an order that are cancelled together, in minor units; of what is given back ``to_balance`` goes
     to the contact's balance, the rest to whoever paid the rest.
     """
@@ -24,14 +24,21 @@ class NewCancellation:
     for_tickets: int
     for_fees: int
     to_balance: int
-    cancelled_by: str
     reason: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cancellation(NewCancellation):
-    """A cancellation that was made."""
+class NewCancellation(_Cancelled):
+    """A cancellation that is being made."""
 
+    cancelled_by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cancellation(_Cancelled):
+    """A cancellation that was made; ``cancelled_by`` is None to whoever may not know."""
+
+    cancelled_by: str | None
     cancelled_at: datetime
 
 

@@ -240,7 +240,7 @@ async def batches_by_code(
 
 
 _CONTACTS = text("""
-SELECT id, code, kind, name, email, balance FROM contacts
+SELECT id, code, kind, name, email, balance, newsletter, has_ordered FROM contacts
 WHERE organisation_id = :organisation AND code = ANY(CAST(:codes AS text[]))
 """)
 _BATCHES = text("""

@@ -113,7 +113,9 @@ class Ticket(Node):
 @strawberry.type(description="Tickets of an order that were cancelled together, and what was given back.")
 class Cancellation:
     cancelled_at: datetime
-    cancelled_by: str
+    cancelled_by: str | None = strawberry.field(
+        description="As the audit has it; for staff who read the records, and for whoever did it."
+    )
     reason: str | None
     policy: CancellationPolicy = strawberry.field(description="What became of the tickets that stayed.")
     given_back: Money = strawberry.field(description="In all: `forTickets` + `forFees` = `toBalance` + `toPayment`.")

@@ -4,6 +4,7 @@ A failure whose type is a member of the mutation's result union becomes that mem
 error with a ``code``. Whatever is no failure is a fault: the log has it in full, the client gets its id.
 """
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Self
 
@@ -89,7 +90,7 @@ class RefusedTicket:
     entries: int = strawberry.field(description="How often it was let in so far.")
     entries_allowed: int = strawberry.field(description="How often it may be let in.")
     controlled_at: datetime | None = strawberry.field(description="When it was let in last.")
-    controlled_by: str | None = strawberry.field(description="By whom that was.")
+    controlled_by: str | None = strawberry.field(description="By whom that was; for staff.")
     controlled_at_point_of_sale_id: strawberry.ID | None = strawberry.field(description="Where that was.")
     controlled_at_point_of_sale: str | None = strawberry.field(
         description="The name of that, in the language of the request."
@@ -183,7 +184,10 @@ class _ConflictHandler(strawberry.ExceptionHandler[errors.Conflict, Conflict]):
         if isinstance(exception, errors.TotalChanged):
             total = money(exception.total, (await context.catalogue()).organisation.currency)
         elif isinstance(exception, errors.TicketRefused):
-            ticket = RefusedTicket.of(exception.refused, await context.catalogue(), context.language)
+            # Who let it in is the house's own business.
+            shows_all = (await context.viewer()).is_staff
+            facts = exception.refused if shows_all else replace(exception.refused, controlled_by=None)
+            ticket = RefusedTicket.of(facts, await context.catalogue(), context.language)
         return Conflict(
             code=exception.code,
             retry_after=exception.retry_after,

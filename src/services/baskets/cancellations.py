@@ -164,9 +164,13 @@ class Cancellations:
         await self._transactions.once(once, now, self._cancel, viewer, asked, catalogue, once.operation)
 
     async def of_orders(self, viewer: Viewer, orders: Sequence[UUID]) -> dict[UUID, tuple[Cancellation, ...]]:
-        """What was given back of orders that the viewer has been given, the first cancellation first."""
+        """What was given back of orders that the viewer has been given, the first cancellation first.
+
+        By whom is for those who read the records, and for whoever it was.
+        """
         async with self._sessions.reading() as connection:
-            return await db.of_orders(connection, viewer.organisation_id, orders)
+            found = await db.of_orders(connection, viewer.organisation_id, orders)
+        return {order: tuple([_seen(viewer, row) for row in rows]) for order, rows in found.items()}
 
     async def _cancel(
         self, transaction: Transaction, viewer: Viewer, asked: Asked, catalogue: Catalogue, action: str
@@ -281,6 +285,10 @@ class Cancellations:
         if scans:
             await counts.move(connection, order.organisation, scans)
             transaction.changed.update(offer for offer, _ in scans)
+
+
+def _seen(viewer: Viewer, row: Cancellation) -> Cancellation:
+    return row if viewer.reads_records or row.cancelled_by == viewer.actor else replace(row, cancelled_by=None)
 
 
 def remaining_price(row: db_orders.Order) -> Pricing:

@@ -123,9 +123,18 @@ class Orders:
             raise Conflict(text("basket_empty"))
         if seen is not None:
             seen.check(stored.pricing.total)
+        catalogue = await self._knowing(transaction, catalogue, stored.pricing)
         order = await _conclude(transaction, row, stored, payment_reference, catalogue)
         await audit_sale(transaction, viewer, "confirmBasket", "Order", order, {"basket": str(basket)})
         return Done({"order": order})
+
+    async def _knowing(self, transaction: Transaction, catalogue: Catalogue, pricing: Pricing) -> Catalogue:
+        """The snapshot, or the current one where others have sold by what is newer since the request began."""
+        offers = {hold.offer for hold in pricing.holds}
+        products = {line.kind.product for line in pricing.lines}
+        if offers <= catalogue.offer_details.keys() and products <= catalogue.products.keys():
+            return catalogue
+        return await self._catalogues.current(transaction.organisation, transaction.connection)
 
 
 def order_seen(viewer: Viewer, row: db.Order) -> Order:

@@ -230,6 +230,7 @@ def _as_held(offer: Offer, holds: Sequence[Hold], counted: Collection[Element | 
         channels=frozenset(),
         points_of_sale=frozenset(),
         delivery_modes=frozenset(),
+        sale_end_tolerance=None,
         limits=own,
         element_limits=tuple(
             [ElementLimits(element, Limits(held[element], limits.per_order)) for element, limits in every.items()]
@@ -238,8 +239,8 @@ def _as_held(offer: Offer, holds: Sequence[Hold], counted: Collection[Element | 
     if isinstance(met, PromotionalCode):
         return replace(met, restriction=Restriction())
     if isinstance(met, Advantage) and isinstance(met.target, CampaignTarget):
-        met = replace(met, target=CampaignTarget(met.target.campaign, at, at))
-    return replace(met, sale_end_tolerance=None) if isinstance(met, Advantage) else met
+        return replace(met, target=CampaignTarget(met.target.campaign, at, at))
+    return met
 
 
 def _with_terms(held: Mapping[UUID, Offer], pricing: Pricing) -> dict[UUID, Offer]:

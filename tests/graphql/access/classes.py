@@ -13,6 +13,7 @@ from graphql import (
     get_named_type,
     is_required_argument,
 )
+from resolvers.runtime.document_limits import MOST_DEPTH
 from resolvers.schema import schema
 
 SCHEMA: GraphQLSchema = schema._schema
@@ -156,7 +157,8 @@ def ways_to(wanted: Iterable[str], root: GraphQLField, arguments: str, closed: I
     for kind, names in sorted(by_type.items()):
         tree: _Tree = {}
         for way in _ways_into(kind, root, ways):
-            if any(".".join(step) in closed for step in way):
+            # The root's field before it; the wanted field and its __typename after it. Nobody goes deeper.
+            if len(way) + 3 > MOST_DEPTH or any(".".join(step) in closed for step in way):
                 continue
             for name in names:
                 _add(tree, (*way, (kind, name)))

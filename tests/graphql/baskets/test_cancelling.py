@@ -386,6 +386,32 @@ async def test_cancelling_leaves_an_audit_entry_with_what_was_given_back(server:
     assert (details["reason"], details["givenBack"], len(details["tickets"])) == ("ill", "80.00 EUR", 1)
 
 
+async def test_who_cancelled_is_for_the_staff_to_know(server: Server) -> None:
+    shop, desk = Shop(server, server.contact), Desk(server)
+    order = await sold(shop, (*OPERA, 2))
+    await desk.cancel(order, 0)
+    document = "query ($id: ID!) { order(id: $id) { cancellations { cancelledBy givenBack { amount currency } } } }"
+    told = [
+        (await server.ask(document, {"id": order["id"]}, token=token))["data"]["order"]["cancellations"]
+        for token in (server.staff, server.contact)
+    ]
+    assert [each[0]["cancelledBy"] for each in told] == ["staff:ada", None]
+    assert told[0][0]["givenBack"] == told[1][0]["givenBack"] == order["tickets"][0]["price"]
+
+
+async def test_a_partner_cancels_what_it_sold_and_nothing_else(server: Server) -> None:
+    partner = Shop(server, server.partner)
+    [line] = await Shop(server).lines((*OPERA, 2))
+    own = await partner.confirm((await partner.ask("CreateBasket", input={"lines": [line]}))["createBasket"]["id"])
+    others = await sold(Shop(server, server.contact), (*OPERA, 1))
+    await Desk(server).ask("ControlTicket", input={"barcode": own["tickets"][1]["barcode"]})
+    desk = Desk(server, server.partner)
+    refused = await desk.cancel(own, 1)
+    assert (refused["code"], refused["ticket"]["reason"]) == ("ALREADY_CONTROLLED", "ALREADY_CONTROLLED")
+    assert (await desk.cancel(own, 0))["__typename"] == "Order"
+    assert (await desk.cancel(others, 0))["__typename"] == "NotFound"
+
+
 async def test_a_contact_has_ordered_until_the_last_ticket_is_cancelled(server: Server) -> None:
     shop, desk = Shop(server, server.contact), Desk(server)
     await execute(server, "UPDATE contacts SET has_ordered = false, ordered_elsewhere = false WHERE code = 'BLANDINE'")
