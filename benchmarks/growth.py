@@ -85,8 +85,9 @@ def beside_edits(server: Sesame, rounds: int, seconds: float) -> None:
     requests, editor = prices(server), Editor(server)
 
     async def measured(edited: bool) -> Outcome:
-        sold = open_loop(server.port, requests, PRICES_A_SECOND, CONNECTIONS, seconds)
-        outcome, *_ = await asyncio.gather(sold, *([editor.work(seconds)] if edited else []))
+        editing = asyncio.ensure_future(editor.work(seconds if edited else 0))
+        outcome = await open_loop(server.port, requests, PRICES_A_SECOND, CONNECTIONS, seconds)
+        await editing
         return outcome
 
     uvloop.run(measured(edited=True))

@@ -37,7 +37,7 @@ Row = TypeVar(
     Performance,
 )
 
-PAGE: Final = 500
+PAGE: Final = 250
 """Rows that are read at once: some milliseconds' work."""
 NO_PART: Final = UUID(int=0)
 """Comes before every key."""

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import replace
-from itertools import pairwise
 from typing import Final, Protocol, TypeVar
 from uuid import UUID
 
@@ -17,6 +16,8 @@ from services.pricing.offer_index import OfferIndex
 
 _A_FEW: Final = 64
 """Offers, or products, that are made without a rest: a millisecond's work."""
+_MORE: Final = 1_000
+"""Rate tables that are looked at without a rest."""
 
 
 class _HasId(Protocol):
@@ -37,9 +38,13 @@ def assemble(before: Catalogue | None, parts: Parts) -> Generator[None, None, Ca
     campaigns = _merged(old.campaigns, parts.of(db.CAMPAIGNS))
     performances = _merged(old.performances, parts.of(db.PERFORMANCES))
     yield
-    products = _merged(old.products, (yield from _products(old, parts)))
+    made_products = yield from _products(old, parts)
     yield
-    rates = _merged(old.rates, _shared(parts.rates))
+    products = _merged(old.products, made_products)
+    yield
+    shared = yield from _shared(parts.rates)
+    yield
+    rates = _merged(old.rates, shared)
     yield
     made = yield from _offers(parts, campaigns)
     details = _merged(old.offer_details, made)
@@ -83,7 +88,7 @@ def _merged(before: Mapping[UUID, Anything], changed: Mapping[UUID, Anything | N
             after[key] = thing
     new = [key for key, thing in changed.items() if thing is not None and key not in before]
     # Keys are made in it; but of those of the same moment an earlier one may be seen after a later one.
-    if new and any(later < earlier for earlier, later in pairwise([*[*before][-1:], *new])):
+    if new and (keys := [*[*before][-1:], *new]) != sorted(keys):
         return dict(sorted(after.items(), key=lambda item: item[0].int))
     return after
 
@@ -139,13 +144,15 @@ def _grouped(things: Iterable[Anything | None], of: Callable[[Anything], UUID]) 
     return groups
 
 
-def _shared(tables: Mapping[UUID, Rates | None]) -> dict[UUID, Rates | None]:
+def _shared(tables: Mapping[UUID, Rates | None]) -> Generator[None, None, dict[UUID, Rates | None]]:
     """Rate tables of which those that are alike are one: most performances are sold at the prices of others."""
     known: dict[object, Rates] = {}
-    return {
-        element: None if table is None else known.setdefault(tuple(table.items()), table)
-        for element, table in tables.items()
-    }
+    made: dict[UUID, Rates | None] = {}
+    for place, (element, table) in enumerate(tables.items(), start=1):
+        made[element] = None if table is None else known.setdefault(tuple(table.items()), table)
+        if place % _MORE == 0:
+            yield
+    return made
 
 
 def _offers(parts: Parts, campaigns: Mapping[UUID, Campaign]) -> Generator[None, None, dict[UUID, OfferDetails | None]]:

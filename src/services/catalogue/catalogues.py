@@ -3,7 +3,6 @@
 import asyncio
 from collections import OrderedDict
 from math import inf
-from typing import Final
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -17,9 +16,6 @@ from services.core.errors import NotFound
 from services.core.pacing import Pacer
 from services.core.viewer import Viewer
 
-MOST_PARTS: Final = 500_000
-"""Parts of catalogues that a process keeps, where nobody says otherwise."""
-
 
 class Catalogues:
     """The snapshots of this process, by organisation.
@@ -31,7 +27,7 @@ class Catalogues:
     Who asks ``within`` a session of their own has everything read there: who holds a connection waits for no other one.
     """
 
-    def __init__(self, sessions: Sessions, most_parts: int = MOST_PARTS) -> None:
+    def __init__(self, sessions: Sessions, most_parts: float = inf) -> None:
         self._sessions = sessions
         self._most_parts = most_parts
         self._pacer = Pacer()

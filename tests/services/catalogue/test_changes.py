@@ -41,7 +41,8 @@ async def _run(connection: AsyncConnection, statement: str, **values: object) ->
 
 async def _one(connection: AsyncConnection, random: Random, table: str, where: str = "true") -> UUID:
     rows = await connection.execute(text(f"SELECT id FROM {table} WHERE {where} ORDER BY id"))
-    return random.choice(list(rows.scalars()))
+    keys: list[UUID] = list(rows.scalars())
+    return random.choice(keys)
 
 
 async def _rename(connection: AsyncConnection, random: Random) -> None:
@@ -220,9 +221,7 @@ def _kinds(catalogue: Catalogue) -> list[TicketKind]:
 def _told(catalogue: Catalogue) -> dict[str, object]:
     """All that a snapshot says, with the orders that it promises."""
     index, kinds = catalogue.offers, _kinds(catalogue)
-    contact = ContactFacts(
-        UUID(int=1), dict.fromkeys(catalogue.indicators, "REGULAR"), frozenset(catalogue.campaigns)
-    )
+    contact = ContactFacts(UUID(int=1), dict.fromkeys(catalogue.indicators, "REGULAR"), frozenset(catalogue.campaigns))
     ordered = set(Catalogue.__slots__) - {"kinds", "offers", "rates", "seen", "organisation"}
     return {
         **{name: list(getattr(catalogue, name).items()) for name in ordered},
@@ -250,7 +249,7 @@ async def _check(sessions: Sessions, changed: Catalogue) -> None:
 
 @pytest.mark.parametrize("seed", range(4))
 async def test_after_random_edits_a_snapshot_is_the_one_made_anew(loaded: Sessions, seed: int) -> None:
-    random = Random(seed)
+    random = Random(seed)  # noqa: S311
     catalogues = Catalogues(loaded)
     own = (await catalogues.find("theatre")).organisation.id
     for _ in range(20):
@@ -262,7 +261,8 @@ async def test_after_random_edits_a_snapshot_is_the_one_made_anew(loaded: Sessio
 
 
 async def test_after_data_files_a_snapshot_is_the_one_made_anew(loaded: Sessions) -> None:
-    random, catalogues, datasets = Random(5), Catalogues(loaded), Datasets(loaded)
+    catalogues, datasets = Catalogues(loaded), Datasets(loaded)
+    random = Random(5)  # noqa: S311
     own = (await catalogues.find("theatre")).organisation.id
     for number in range(6):
         file: dict[str, Any] = example()
