@@ -33,7 +33,7 @@ from services.offers.forms import (
     TargetDraft,
 )
 from services.offers.quotas import below_taken
-from services.offers.states import missing
+from services.offers.states import missing, sells_the_same, without_tickets
 from services.pricing.facts.offers import Advantage, CampaignTarget, OfferState
 
 MOST_CONTACTS: Final = 10_000
@@ -116,9 +116,12 @@ class OfferChange:
         reason = check_new_target(before.target_type, after.target_type, has_codes=ready.has_batches)
         problems.refuse(("target",), reason)
         if before.state is not OfferState.DRAFT:
-            lacked = missing(before, self.catalogue, await self.readiness(before), self.transaction.now)
+            catalogue, now = self.catalogue, self.transaction.now
+            tickets = without_tickets(before.offer, catalogue, now)
+            lacked = missing(before, catalogue, await self.readiness(before), now, tickets)
             ready = replace(ready, has_codes=ready.has_codes or exchange.opens)
-            lacks = missing(after, self.catalogue, ready, self.transaction.now)
+            known = tickets if sells_the_same(before.offer, after.offer) else None
+            lacks = missing(after, catalogue, ready, now, known)
             problems.extend(problem for problem in lacks if problem not in lacked)
 
     async def readiness(self, details: OfferDetails) -> Readiness:
