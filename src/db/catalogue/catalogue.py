@@ -101,6 +101,15 @@ class Indicator:
 
 
 @dataclass(frozen=True, slots=True)
+class CounterProfile:
+    """A kind of staff who sell at counters, such as managers; their tokens name it by its code."""
+
+    id: UUID
+    code: str
+    name: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class Campaign:
     """A marketing operation; the contacts in its target stay in the database."""
 
@@ -162,6 +171,12 @@ async def organisation_id(connection: AsyncConnection, code: str) -> UUID | None
     return (
         await connection.execute(select(organisations.c.id).where(organisations.c.code == code))
     ).scalar_one_or_none()
+
+
+async def timezone(connection: AsyncConnection, organisation_id: UUID) -> str:
+    """The IANA name of an organisation's time zone."""
+    organisations = tables.organisations
+    return str(await connection.scalar(select(organisations.c.timezone).where(organisations.c.id == organisation_id)))
 
 
 async def touch(connection: AsyncConnection, organisation_id: UUID) -> None:

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from db.catalogue.catalogue import (
     AudienceSubCategory,
     Campaign,
+    CounterProfile,
     DeliveryMode,
     Indicator,
     Organisation,
@@ -32,6 +33,7 @@ Row = TypeVar(
     PointOfSale,
     DeliveryMode,
     Indicator,
+    CounterProfile,
     Campaign,
     ProductRow,
     Performance,
@@ -75,6 +77,7 @@ SALES_CHANNELS: Final = Part("sales_channels", SalesChannelRow)
 POINTS_OF_SALE: Final = Part("points_of_sale", PointOfSale)
 DELIVERY_MODES: Final = Part("delivery_modes", DeliveryMode)
 INDICATORS: Final = Part("indicators", Indicator)
+COUNTER_PROFILES: Final = Part("counter_profiles", CounterProfile)
 CAMPAIGNS: Final = Part("campaigns", Campaign)
 PRODUCTS: Final = Part("products", ProductRow)
 PERFORMANCES: Final = Part("performances", Performance)

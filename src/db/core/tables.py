@@ -72,6 +72,7 @@ class Xid8(UserDefinedType[int]):
 
 _CONTACT_TEXT: Final = "name || E'\\n' || coalesce(email, '')"
 _CONTACT_PIECES: Final = f"pieces_of(organisation_id, {_CONTACT_TEXT})"
+_CONTACT_CODE_PIECES: Final = "pieces_of(organisation_id, code)"
 _ORDER_PIECES: Final = "pieces_of(organisation_id, number)"
 
 NIL = "00000000-0000-0000-0000-000000000000"
@@ -172,6 +173,8 @@ delivery_modes = _owned(
     Column("fee", BigInteger, nullable=False),
     CheckConstraint("fee >= 0", "fee"),
 )
+# Those of staff, whom promotional codes may be restricted to: their tokens name them by code.
+counter_profiles = _owned("counter_profiles", *_code(), _name())
 indicators = _owned("indicators", *_code(), _name(), Column("levels", ARRAY(Text), nullable=False))
 products = _owned(
     "products",
@@ -227,6 +230,7 @@ contacts = _owned(
     Column("ordered_elsewhere", Boolean, nullable=False, server_default=text("false")),
     CheckConstraint("balance >= 0", "balance"),
     Index("contacts_pieces_idx", text(_CONTACT_PIECES), postgresql_using="gin"),
+    Index("contacts_code_pieces_idx", text(_CONTACT_CODE_PIECES), postgresql_using="gin"),
 )
 contact_indicators = _owned(
     "contact_indicators",
@@ -716,7 +720,7 @@ def _noted(table: Table, part: str, of: str = "UPDATE") -> None:
 
 for _table in (
     *(seasons, seat_categories, audience_sub_categories, sales_channels, points_of_sale, delivery_modes, indicators),
-    *(campaigns, products, performances, rates, offers),
+    *(counter_profiles, campaigns, products, performances, rates, offers),
 ):
     _noted(_table, _table.name)
 # Sales move what is taken of limits, which is no part of a catalogue.

@@ -62,6 +62,7 @@ def assemble(before: Catalogue | None, parts: Parts) -> Generator[None, None, Ca
         points_of_sale=_merged(old.points_of_sale, parts.of(db.POINTS_OF_SALE)),
         delivery_modes=_merged(old.delivery_modes, parts.of(db.DELIVERY_MODES)),
         indicators=_merged(old.indicators, parts.of(db.INDICATORS)),
+        counter_profiles=_merged(old.counter_profiles, parts.of(db.COUNTER_PROFILES)),
         campaigns=campaigns,
         products=products,
         performances=performances,
@@ -73,7 +74,7 @@ def assemble(before: Catalogue | None, parts: Parts) -> Generator[None, None, Ca
 
 
 def _nothing(parts: Parts) -> Catalogue:
-    return Catalogue(parts.organisation, parts.seen, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, OfferIndex())
+    return Catalogue(parts.organisation, parts.seen, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, OfferIndex())
 
 
 def _merged(before: Mapping[UUID, Anything], changed: Mapping[UUID, Anything | None]) -> Mapping[UUID, Anything]:

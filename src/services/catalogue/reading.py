@@ -25,6 +25,7 @@ _PARTS: Final[Sequence[Part[Any]]] = (
     db.POINTS_OF_SALE,
     db.DELIVERY_MODES,
     db.INDICATORS,
+    db.COUNTER_PROFILES,
     db.CAMPAIGNS,
     db.PRODUCTS,
     db.PERFORMANCES,

@@ -10,6 +10,7 @@ from db.catalogue import catalogue as db
 from db.catalogue.catalogue import (
     AudienceSubCategory,
     Campaign,
+    CounterProfile,
     DeliveryMode,
     Indicator,
     Organisation,
@@ -26,6 +27,7 @@ __all__ = [
     "AudienceSubCategory",
     "Campaign",
     "Catalogue",
+    "CounterProfile",
     "DeliveryMode",
     "Indicator",
     "OfferDetails",
@@ -97,6 +99,7 @@ class Catalogue:
     points_of_sale: Mapping[UUID, PointOfSale]
     delivery_modes: Mapping[UUID, DeliveryMode]
     indicators: Mapping[UUID, Indicator]
+    counter_profiles: Mapping[UUID, CounterProfile]
     campaigns: Mapping[UUID, Campaign]
     products: Mapping[UUID, Product]
     performances: Mapping[UUID, Performance]

@@ -185,6 +185,15 @@ async def _late_key(connection: AsyncConnection, random: Random) -> None:
     )
 
 
+async def _profile(connection: AsyncConnection, random: Random) -> None:
+    await _run(
+        connection,
+        """INSERT INTO counter_profiles (organisation_id, id, code, name)
+        SELECT id, gen_random_uuid(), :code, '{"fr": "P"}' FROM organisations""",
+        code=f"profile {random.random()}",
+    )
+
+
 async def _removed(connection: AsyncConnection, random: Random) -> None:
     await _run(connection, "DELETE FROM delivery_modes WHERE code LIKE 'late %'")
 
@@ -195,7 +204,7 @@ async def _house(connection: AsyncConnection, random: Random) -> None:
 
 STEPS: list[Step] = [
     *(_rename, _state, _scope, _target, _new_offer, _limit, _no_limit, _price, _no_prices, _new_performance),
-    *(_move_performance, _campaign, _move_point_of_sale, _late_key, _removed, _house),
+    *(_move_performance, _campaign, _move_point_of_sale, _late_key, _profile, _removed, _house),
 ]
 
 

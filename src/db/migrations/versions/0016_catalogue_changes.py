@@ -5,7 +5,7 @@ from pathlib import Path
 from db.migrations.scripts import run_script
 
 revision = "0016"
-down_revision = "0014"
+down_revision = "0015"
 
 
 def upgrade() -> None:

@@ -44,6 +44,8 @@ CREATE TRIGGER note_catalogue_change AFTER INSERT OR UPDATE OR DELETE ON deliver
     FOR EACH ROW EXECUTE FUNCTION note_catalogue_change('delivery_modes');
 CREATE TRIGGER note_catalogue_change AFTER INSERT OR UPDATE OR DELETE ON indicators
     FOR EACH ROW EXECUTE FUNCTION note_catalogue_change('indicators');
+CREATE TRIGGER note_catalogue_change AFTER INSERT OR UPDATE OR DELETE ON counter_profiles
+    FOR EACH ROW EXECUTE FUNCTION note_catalogue_change('counter_profiles');
 CREATE TRIGGER note_catalogue_change AFTER INSERT OR UPDATE OR DELETE ON campaigns
     FOR EACH ROW EXECUTE FUNCTION note_catalogue_change('campaigns');
 CREATE TRIGGER note_catalogue_change AFTER INSERT OR UPDATE OR DELETE ON products
