@@ -101,8 +101,9 @@ class Look:
 
 
 _ORGANISATION: Final = ", ".join(f"o.{field.name}" for field in fields(Organisation)[:-1])
-# By transactions instead of versions: these have no order, and who changes the catalogue may move the version before or
-# after. A key that came before its own cluster's transactions, in a copy of the data, is none of these.
+# By transactions, which need no order: whoever changes the catalogue may move its version before or after, and be
+# committed before who began earlier. What a copy of the data was noted with, elsewhere and later than all transactions
+# here, is none of these.
 _LOOK = text(f"""
 SELECT CAST(pg_current_snapshot() AS text), c.part, c.ids, {_ORGANISATION}, o.catalogue_version
 FROM organisations o LEFT JOIN LATERAL (

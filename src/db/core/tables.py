@@ -676,8 +676,8 @@ attempts = Table(
 
 # In which transaction each part of a catalogue changed last: a row of one of its tables, a rate table by what it is of,
 # an offer with its limits. Triggers write it, so that it is exact whoever changes what, in whatever order
-# (db.catalogue.changes).
-catalogue_changes = _owned(
+# (db.catalogue.parts).
+_owned(
     "catalogue_changes",
     Column("part", Text, nullable=False),
     Column("changed_in", Xid8, nullable=False),

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Final, Protocol, TypeVar
+from typing import Final, TypeVar
 from uuid import UUID
 
 from db.catalogue import parts as db
@@ -20,13 +20,7 @@ _MORE: Final = 1_000
 """Rate tables that are looked at without a rest."""
 
 
-class _HasId(Protocol):
-    @property
-    def id(self) -> UUID: ...
-
-
 Anything = TypeVar("Anything")
-Thing = TypeVar("Thing", bound=_HasId)
 
 
 def assemble(before: Catalogue | None, parts: Parts) -> Generator[None, None, Catalogue]:

@@ -118,16 +118,22 @@ class OfferChange:
         if before.state is not OfferState.DRAFT:
             catalogue, now = self.catalogue, self.transaction.now
             tickets = without_tickets(before.offer, catalogue, now)
-            lacked = missing(before, catalogue, await self.readiness(before), now, tickets)
+            earlier = ready if _campaign(before) == _campaign(after) else await self.readiness(before)
+            lacked = missing(before, catalogue, earlier, now, tickets)
             ready = replace(ready, has_codes=ready.has_codes or exchange.opens)
             known = tickets if sells_the_same(before.offer, after.offer) else None
             lacks = missing(after, catalogue, ready, now, known)
             problems.extend(problem for problem in lacks if problem not in lacked)
 
     async def readiness(self, details: OfferDetails) -> Readiness:
-        target = details.offer.target if isinstance(details.offer, Advantage) else None
-        campaign = target.campaign if isinstance(target, CampaignTarget) else None
-        return await db.readiness(self.connection, self.transaction.organisation, details.id, campaign)
+        organisation = self.transaction.organisation
+        return await db.readiness(self.connection, organisation, details.id, _campaign(details))
+
+
+def _campaign(details: OfferDetails) -> UUID | None:
+    """The campaign whose target the offer is for."""
+    target = details.offer.target if isinstance(details.offer, Advantage) else None
+    return target.campaign if isinstance(target, CampaignTarget) else None
 
 
 def _quotas(offer: UUID, limits: LimitsDraft) -> Iterator[tuple[Limited, Path, int]]:
