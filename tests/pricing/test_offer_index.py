@@ -180,13 +180,16 @@ def _key(candidate: Candidate) -> UUID:
 KINDS = [ticket(), ticket(product="ZINMAN", performance="ZINMAN-0119"), ticket(90, seat="CAT2")]
 
 
+TARGETS: list[Target] = [PublicTarget(), REVIVAL, REGULARS, PartnerTarget()]
+
+
 def _random_offer(random: Random, code: str) -> Offer:
     if random.random() < 0.1:
         return promotion(code, OFF)
     return advantage(
         code,
         AmountOff(random.choice([50, 100, 1_000_000])),
-        target=random.choice([PublicTarget(), REVIVAL, REGULARS, PartnerTarget()]),
+        target=random.choice(TARGETS),
         state=random.choice([OfferState.RUNNING, OfferState.RUNNING, OfferState.SUSPENDED]),
         scope=random.choice(
             [
