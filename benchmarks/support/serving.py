@@ -27,6 +27,13 @@ _CROWD = {f"SESAME_{whose}_{what}": "10000000" for whose in ("CLIENT", "SHOP") f
 @contextmanager
 def sesame(workers: int = WORKERS, changed: Callable[[dict[str, Any]], None] | None = None) -> Iterator["Sesame"]:
     """A server on the example's data, as ``changed`` leaves it, in a folder of its own, gone at the end."""
+    with loaded(changed) as environment, served(environment, workers) as server:
+        yield server
+
+
+@contextmanager
+def loaded(changed: Callable[[dict[str, Any]], None] | None = None) -> Iterator[dict[str, str]]:
+    """The environment of servers on the example's data, as ``changed`` leaves it, gone at the end."""
     with tempfile.TemporaryDirectory() as folder:
         os.chmod(folder, 0o755)  # noqa: PTH101, S103 - PostgreSQL runs as another user where this runs as root
         environment = {**os.environ, "SESAME_DATA_DIR": f"{folder}/data", "SESAME_LOG_LEVEL": "warning", **_CROWD}
@@ -37,10 +44,16 @@ def sesame(workers: int = WORKERS, changed: Callable[[dict[str, Any]], None] | N
             changed(document)
         data.write_text(json.dumps(document))
         _command(environment, "load", str(data))
-        port = _free_port()
-        serve = [sys.executable, "-m", "sesame", "serve", "--port", str(port), "--workers", str(workers)]
-        with _running(serve, environment, f"http://127.0.0.1:{port}/health") as process:
-            yield Sesame(port, process.pid, environment)
+        yield environment
+
+
+@contextmanager
+def served(environment: dict[str, str], workers: int = WORKERS) -> Iterator["Sesame"]:
+    """A server on data that was loaded; it ends with the block."""
+    port = _free_port()
+    serve = [sys.executable, "-m", "sesame", "serve", "--port", str(port), "--workers", str(workers)]
+    with _running(serve, environment, f"http://127.0.0.1:{port}/health") as process:
+        yield Sesame(port, process.pid, environment)
 
 
 class Sesame:

@@ -57,6 +57,7 @@ class House:
     links: DownloadLinks
     attempts: AttemptLimits
     queue_seconds: int
+    catalogue_parts: int
     misses: Misses
     allowances: Allowances
 
@@ -80,6 +81,7 @@ async def house(settings: Settings, *, statement_seconds: int = STATEMENT_SECOND
                 DownloadLinks(secret, settings.public_url),
                 attempts,
                 settings.queue_seconds,
+                settings.catalogue_parts,
                 Misses(counts, alarm),
                 Allowances(
                     Allowance(settings.client_baskets, settings.client_tickets),
@@ -96,7 +98,7 @@ async def house(settings: Settings, *, statement_seconds: int = STATEMENT_SECOND
 def build_services(own: House) -> Services:
     """Puts together the services that the resolvers call."""
     sessions, transactions = own.sessions, own.transactions
-    catalogues = Catalogues(sessions)
+    catalogues = Catalogues(sessions, own.catalogue_parts)
     facts = FactsReader(catalogues)
     held_now = HeldNow(sessions, transactions)
     offers = Offers(sessions, held_now)

@@ -107,6 +107,11 @@ class Settings(BaseSettings):
         default="http://127.0.0.1:8000", description="where clients reach this server; starts the links in mails"
     )
     pool_size: int = Field(default=10, ge=1, le=1000, description="database connections of each server process")
+    catalogue_parts: int = Field(
+        default=250_000,
+        ge=1,
+        description="offers, products, performances and rate tables that a process keeps of all organisations together",
+    )
     queue_seconds: int = Field(
         default=300, ge=1, description="/ready says degraded once a job of the queue has been due for longer"
     )

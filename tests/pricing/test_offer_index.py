@@ -1,6 +1,9 @@
 """The index of offers: a ticket finds the few that may be for it."""
 
+from collections.abc import Mapping
 from dataclasses import replace
+from random import Random
+from uuid import UUID
 
 import pytest
 from tests.pricing.playhouse import (
@@ -19,11 +22,15 @@ from tests.pricing.playhouse import (
 )
 
 from services.pricing.facts.offers import (
+    Advantage,
     AmountOff,
     ElementLimits,
     Limits,
+    Offer,
     OfferState,
     PartnerTarget,
+    PromotionalCode,
+    PublicTarget,
     Rates,
     Scope,
     SingleUseTarget,
@@ -31,6 +38,7 @@ from services.pricing.facts.offers import (
 )
 from services.pricing.facts.sale import ContactFacts
 from services.pricing.facts.tickets import ElementKind, ProductFamily, TicketKind
+from services.pricing.offer_index import Candidate, OfferIndex
 
 OFF = AmountOff(100)
 
@@ -134,3 +142,100 @@ def test_the_offers_for_everyone_with_counters_are_named(parts: OfferParts, coun
     reserved = advantage("C", OFF, REVIVAL, **parts)
     named = Shop([offer, elsewhere, reserved]).index.limited_offer_ids([ticket(), ticket(seat="CAT2")])
     assert named == (ids("A") if counted else frozenset())
+
+
+def _changed(index: OfferIndex, offers: Mapping[UUID, Offer | None]) -> OfferIndex:
+    making = index.changed(offers)
+    while True:
+        try:
+            next(making)
+        except StopIteration as done:
+            made: OfferIndex = done.value
+            return made
+
+
+def _same(index: OfferIndex, offers: Mapping[UUID, Offer]) -> None:
+    """As one that is built of these offers at once, for a look and for the next one."""
+    anew = OfferIndex(
+        [offer for offer in offers.values() if isinstance(offer, Advantage)],
+        [offer for offer in offers.values() if isinstance(offer, PromotionalCode)],
+    )
+    assert dict(index) == offers
+    for _ in range(2):
+        for contact in (None, BLANDINE, NEWCOMER):
+            groups = index.groups(contact)
+            assert set(groups) == set(anew.groups(contact))
+            for kind in KINDS:
+                found, expected = (sorted(each.candidates(kind, groups, ()), key=_key) for each in (index, anew))
+                assert found == expected
+        assert index.limited_offer_ids(KINDS) == anew.limited_offer_ids(KINDS)
+        assert {key: index.rules(key) for key in offers} == {key: anew.rules(key) for key in offers}
+        assert {key: index.terms(key) for key in offers} == {key: anew.terms(key) for key in offers}
+
+
+def _key(candidate: Candidate) -> UUID:
+    return candidate.advantage.id
+
+
+KINDS = [ticket(), ticket(product="ZINMAN", performance="ZINMAN-0119"), ticket(90, seat="CAT2")]
+
+
+TARGETS: list[Target] = [PublicTarget(), REVIVAL, REGULARS, PartnerTarget()]
+
+
+def _random_offer(random: Random, code: str) -> Offer:
+    if random.random() < 0.1:
+        return promotion(code, OFF)
+    return advantage(
+        code,
+        AmountOff(random.choice([50, 100, 1_000_000])),
+        target=random.choice(TARGETS),
+        state=random.choice([OfferState.RUNNING, OfferState.RUNNING, OfferState.SUSPENDED]),
+        scope=random.choice(
+            [
+                *(Scope(), Scope(products=ids("HELENE")), Scope(products=ids("ZINMAN", "HELENE"))),
+                *(Scope(performances=ids("HELENE-1217")), Scope(seat_categories=ids("CAT2"))),
+            ]
+        ),
+        limits=random.choice([Limits(), Limits(quota=5)]),
+    )
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_an_index_of_what_changed_is_the_one_that_is_built_anew(seed: int) -> None:
+    random = Random(seed)  # noqa: S311
+    codes = [f"OFFER{place}" for place in range(30)]
+    offers: dict[UUID, Offer] = {}
+    versions: list[tuple[OfferIndex, dict[UUID, Offer]]] = [(OfferIndex(), {})]
+    for _ in range(40):
+        # Some come of an index that is not the newest, as one that was given up half-way would leave it.
+        index, offers = random.choice(versions[-2:])
+        changed = {an_id(code): _random_offer(random, code) for code in random.sample(codes, random.randint(1, 4))}
+        gone = random.sample(sorted(offers), min(len(offers), random.randrange(2)))
+        versions.append(
+            (
+                _changed(index, {**changed, **dict.fromkeys(gone)}),
+                {key: offer for key, offer in {**offers, **changed}.items() if key not in gone},
+            )
+        )
+        if random.random() < 0.6:
+            _same(*random.choice(versions[-4:]))
+    for index, offers in versions:
+        _same(index, offers)
+
+
+def test_many_changes_at_once_are_told_as_exactly() -> None:
+    offers = {an_id(f"O{place}"): advantage(f"O{place}", OFF) for place in range(300)}
+    index = OfferIndex(offers.values())
+    index.candidates(ticket(), [None], ())
+    later: dict[UUID, Offer] = {key: replace(offer, benefit=AmountOff(7)) for key, offer in offers.items()}
+    _same(_changed(index, later), later)
+
+
+def test_what_did_not_change_is_found_without_looking_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    other = advantage("B", OFF, scope=Scope(products=ids("ZINMAN")))
+    index = Shop([advantage("A", OFF), other]).index
+    found = index._open_to(None, ticket())
+    changed = _changed(index, {other.id: replace(other, benefit=AmountOff(7))})
+    monkeypatch.setattr(OfferIndex, "_find", None)
+    assert changed._open_to(None, ticket()) is found

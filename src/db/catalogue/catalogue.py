@@ -1,30 +1,14 @@
-"""What an organisation sells, read as one consistent whole for a snapshot."""
+"""What an organisation sells, and the version that moves with each change of it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeVar
 from uuid import UUID
 
 from sqlalchemy import select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.core import tables
-
-Row = TypeVar(
-    "Row",
-    "Season",
-    "SeatCategory",
-    "AudienceSubCategory",
-    "SalesChannelRow",
-    "PointOfSale",
-    "DeliveryMode",
-    "Indicator",
-    "CounterProfile",
-    "Campaign",
-    "ProductRow",
-    "Performance",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,25 +153,6 @@ Rates = Mapping[tuple[UUID | None, UUID], int]
 """A rate table in the order in which it was given: (seat category or None, audience sub-category) to minor units."""
 
 
-@dataclass(frozen=True, slots=True)
-class CatalogueRows:
-    """Everything of one organisation, each list in the order of creation; ``rates`` by performance or product."""
-
-    organisation: Organisation
-    seasons: list[Season]
-    seat_categories: list[SeatCategory]
-    audience_sub_categories: list[AudienceSubCategory]
-    sales_channels: list[SalesChannelRow]
-    points_of_sale: list[PointOfSale]
-    delivery_modes: list[DeliveryMode]
-    indicators: list[Indicator]
-    counter_profiles: list[CounterProfile]
-    campaigns: list[Campaign]
-    products: list[ProductRow]
-    performances: list[Performance]
-    rates: dict[UUID, Rates]
-
-
 async def read_as_one(connection: AsyncConnection) -> None:
     """Makes all that the transaction reads from here on the state of one instant. Must come first in it."""
     await connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"))
@@ -222,58 +187,3 @@ async def touch(connection: AsyncConnection, organisation_id: UUID) -> None:
         .where(organisations.c.id == organisation_id)
         .values(catalogue_version=organisations.c.catalogue_version + 1)
     )
-
-
-async def read(connection: AsyncConnection, organisation_id: UUID) -> CatalogueRows | None:
-    """The catalogue of one organisation, None without such an organisation."""
-    c = tables.organisations.c
-    names = [each.name for each in fields(Organisation)[:-1]]
-    query = select(*(c[name] for name in names), c.catalogue_version)
-    organisation = (await connection.execute(query.where(c.id == organisation_id))).one_or_none()
-    if organisation is None:
-        return None
-
-    rows = _Rows(connection, organisation_id)
-    return CatalogueRows(
-        organisation=Organisation(*organisation),
-        seasons=await rows.of(Season, "seasons"),
-        seat_categories=await rows.of(SeatCategory, "seat_categories"),
-        audience_sub_categories=await rows.of(AudienceSubCategory, "audience_sub_categories"),
-        sales_channels=await rows.of(SalesChannelRow, "sales_channels"),
-        points_of_sale=await rows.of(PointOfSale, "points_of_sale"),
-        delivery_modes=await rows.of(DeliveryMode, "delivery_modes"),
-        indicators=await rows.of(Indicator, "indicators"),
-        counter_profiles=await rows.of(CounterProfile, "counter_profiles"),
-        campaigns=await rows.of(Campaign, "campaigns"),
-        products=await rows.of(ProductRow, "products"),
-        performances=await rows.of(Performance, "performances"),
-        rates=await _rates(connection, organisation_id),
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class _Rows:
-    connection: AsyncConnection
-    organisation_id: UUID
-
-    async def of(self, kind: type[Row], table: str) -> list[Row]:
-        """All rows of a table, as the dataclass whose fields are named like its columns."""
-        # As text: without the types that Core knows, and looks at in each row, reading takes a third of the time.
-        names = ", ".join(field.name for field in fields(kind))
-        query = text(f"SELECT {names} FROM {table} WHERE organisation_id = :organisation ORDER BY id")
-        return [kind(*row) for row in await self.connection.execute(query, {"organisation": self.organisation_id})]
-
-
-# Gathered by the database: a row for each rate table costs a tenth of a row for each price.
-_RATES = text("""
-SELECT coalesce(performance_id, product_id), array_agg(seat_category_id ORDER BY id),
-    array_agg(audience_sub_category_id ORDER BY id), array_agg(price ORDER BY id)
-FROM rates WHERE organisation_id = :organisation GROUP BY 1
-""")
-
-
-async def _rates(connection: AsyncConnection, organisation_id: UUID) -> dict[UUID, Rates]:
-    return {
-        element: dict(zip(zip(seats, audiences, strict=True), prices, strict=True))
-        for element, seats, audiences, prices in await connection.execute(_RATES, {"organisation": organisation_id})
-    }

@@ -35,6 +35,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.schema import SchemaItem
+from sqlalchemy.types import UserDefinedType
 
 metadata = MetaData(
     naming_convention={
@@ -58,6 +59,16 @@ $$
 # DDL has no types of its own.
 event.listen(metadata, "before_create", DDL(_PIECES))  # type: ignore[no-untyped-call]
 event.listen(metadata, "after_drop", DDL("DROP FUNCTION pieces_of"))  # type: ignore[no-untyped-call]
+
+
+class Xid8(UserDefinedType[int]):
+    """The number of a transaction, which never comes again."""
+
+    cache_ok = True
+
+    def get_col_spec(self, **_: object) -> str:
+        return "xid8"
+
 
 _CONTACT_TEXT: Final = "name || E'\\n' || coalesce(email, '')"
 _CONTACT_PIECES: Final = f"pieces_of(organisation_id, {_CONTACT_TEXT})"
@@ -201,6 +212,7 @@ rates = _owned(
         name="rates_combination_key",
         postgresql_nulls_not_distinct=True,
     ),
+    Index("rates_performance_idx", "organisation_id", "performance_id"),
 )
 
 # ── Contacts ─────────────────────────────────────────────────────────────────────────────────────
@@ -659,3 +671,57 @@ attempts = Table(
     Index(None, "until"),
     prefixes=["UNLOGGED"],
 )
+
+# ── What changed ─────────────────────────────────────────────────────────────────────────────────
+
+# In which transaction each part of a catalogue changed last: a row of one of its tables, a rate table by what it is of,
+# an offer with its limits. Triggers write it, so that it is exact whoever changes what, in whatever order
+# (db.catalogue.parts).
+_owned(
+    "catalogue_changes",
+    Column("part", Text, nullable=False),
+    Column("changed_in", Xid8, nullable=False),
+    Index(None, "organisation_id", "changed_in"),
+    key=("part", "id"),
+    in_bulk=True,
+)
+_NOTE: Final = """
+CREATE FUNCTION note_catalogue_change() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    changed record;
+    key uuid;
+BEGIN
+    IF TG_OP = 'DELETE' THEN changed := OLD; ELSE changed := NEW; END IF;
+    CASE TG_TABLE_NAME
+        WHEN 'rates' THEN key := coalesce(changed.performance_id, changed.product_id);
+        WHEN 'offer_limits' THEN key := changed.offer_id;
+        ELSE key := changed.id;
+    END CASE;
+    INSERT INTO catalogue_changes AS c (organisation_id, part, id, changed_in)
+    VALUES (changed.organisation_id, TG_ARGV[0], key, pg_current_xact_id())
+    ON CONFLICT (organisation_id, part, id) DO UPDATE SET changed_in = excluded.changed_in
+    WHERE c.changed_in <> excluded.changed_in;
+    RETURN NULL;
+END
+$$
+"""
+event.listen(metadata, "before_create", DDL(_NOTE))  # type: ignore[no-untyped-call]
+event.listen(metadata, "after_drop", DDL("DROP FUNCTION note_catalogue_change"))  # type: ignore[no-untyped-call]
+
+
+def _noted(table: Table, part: str, of: str = "UPDATE") -> None:
+    """Has changes of a table's rows noted as changes of a part of the catalogue."""
+    trigger = f"""
+        CREATE TRIGGER note_catalogue_change AFTER INSERT OR DELETE OR {of} ON {table.name}
+        FOR EACH ROW EXECUTE FUNCTION note_catalogue_change('{part}')
+    """
+    event.listen(table, "after_create", DDL(trigger))  # type: ignore[no-untyped-call]
+
+
+for _table in (
+    *(seasons, seat_categories, audience_sub_categories, sales_channels, points_of_sale, delivery_modes, indicators),
+    *(counter_profiles, campaigns, products, performances, rates, offers),
+):
+    _noted(_table, _table.name)
+# Sales move what is taken of limits, which is no part of a catalogue.
+_noted(offer_limits, "offers", "UPDATE OF element_kind, quota, per_order, per_contact")

@@ -1,36 +1,45 @@
-"""The snapshots that a process keeps, one for each organisation that was asked for, replaced when its version moves."""
+"""The snapshots that a process keeps, of the organisations that were asked for last, replaced when a version moves."""
 
 import asyncio
-from typing import Final
+from collections import OrderedDict
+from math import inf
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.catalogue import catalogue as db
 from db.core.sessions import Sessions
-from db.offers import offers as db_offers
-from services.catalogue.snapshot import Catalogue, build
+from services.catalogue.assembling import assemble
+from services.catalogue.reading import read
+from services.catalogue.snapshot import Catalogue
 from services.core.errors import NotFound
-from services.core.transactions import Overtaken
+from services.core.pacing import Pacer
 from services.core.viewer import Viewer
-
-_LOOKS: Final = 50
 
 
 class Catalogues:
-    """The snapshots of this process, one for each organisation that was asked for.
+    """The snapshots of this process, by organisation.
+
+    They have ``most_parts`` offers, products, performances and rate tables together, or are one: whose organisation
+    was asked for longest ago is forgotten first, and read anew when it is asked for again. Large ones are made in
+    slices: nobody else waits for them.
 
     Who asks ``within`` a session of their own has everything read there: who holds a connection waits for no other one.
     """
 
-    def __init__(self, sessions: Sessions) -> None:
+    def __init__(self, sessions: Sessions, most_parts: float = inf) -> None:
         self._sessions = sessions
-        self._snapshots: dict[UUID, Catalogue] = {}
+        self._most_parts = most_parts
+        self._pacer = Pacer()
+        self._snapshots: OrderedDict[UUID, Catalogue] = OrderedDict()
         self._loads: dict[UUID, asyncio.Event] = {}
 
     def cached(self, organisation_id: UUID) -> Catalogue | None:
         """The snapshot at hand, however old, for callers that check its version in a query of their own."""
-        return self._snapshots.get(organisation_id)
+        snapshot = self._snapshots.get(organisation_id)
+        if snapshot is not None:
+            self._snapshots.move_to_end(organisation_id)
+        return snapshot
 
     async def current(self, organisation_id: UUID, within: AsyncConnection | None = None) -> Catalogue:
         """The snapshot of this instant; costs a look at the version where it did not move. Raises NotFound."""
@@ -55,7 +64,7 @@ class Catalogues:
         been too early, one's own is not: whatever that finds is the truth. Raises NotFound.
         """
         while True:
-            snapshot = self._snapshots.get(organisation_id)
+            snapshot = self.cached(organisation_id)
             if snapshot is not None and snapshot.organisation.version >= version:
                 return snapshot
             load = self._loads.get(organisation_id)
@@ -87,22 +96,19 @@ class Catalogues:
         """Loads it while others wait, who look again whatever becomes of it."""
         loaded = self._loads[organisation_id] = asyncio.Event()
         try:
-            snapshot = await _read(organisation_id, connection)
-            self._snapshots[organisation_id] = snapshot
+            before = self._snapshots.get(organisation_id)
+            parts = await read(connection, organisation_id, before, self._pacer)
+            snapshot = await self._pacer.run(assemble(before, parts), most=inf)
+            self._keep(organisation_id, snapshot)
         finally:
             del self._loads[organisation_id]
             loaded.set()
         return snapshot
 
-
-async def _read(organisation_id: UUID, connection: AsyncConnection) -> Catalogue:
-    """What the session sees, all of one version. Raises NotFound, and Overtaken where it kept changing meanwhile."""
-    for _ in range(_LOOKS):
-        rows = await db.read(connection, organisation_id)
-        if rows is None:
-            raise NotFound(("organisation",))
-        offers, limits = await db_offers.read(connection, organisation_id)
-        if await db.version(connection, organisation_id) == rows.organisation.version:
-            # In a thread: a large catalogue takes long enough to be felt by every other request.
-            return await asyncio.to_thread(build, rows, offers, limits)
-    raise Overtaken
+    def _keep(self, organisation_id: UUID, snapshot: Catalogue) -> None:
+        self._snapshots[organisation_id] = snapshot
+        self._snapshots.move_to_end(organisation_id)
+        parts = sum(each.size for each in self._snapshots.values())
+        while parts > self._most_parts and len(self._snapshots) > 1:
+            _, forgotten = self._snapshots.popitem(last=False)
+            parts -= forgotten.size

@@ -44,34 +44,27 @@ from services.pricing.facts.tickets import Element, ElementKind, ProductFamily
 # ── From the database ────────────────────────────────────────────────────────────────────────────
 
 
-def from_rows(
-    rows: Sequence[OfferRow], limits: Sequence[LimitRow], campaigns: Mapping[UUID, Campaign]
-) -> dict[UUID, OfferDetails]:
-    """All offers of an organisation by id, in the order of ``rows``."""
-    own: dict[UUID, Limits] = {}
-    elements: dict[UUID, list[ElementLimits]] = {}
-    for row in limits:
-        values = Limits(row.quota, row.per_order, row.per_contact)
-        if row.element_kind is None:
-            own[row.offer_id] = values
+def from_row(row: OfferRow, limits: Sequence[LimitRow], campaigns: Mapping[UUID, Campaign]) -> OfferDetails:
+    """The offer of a row; ``limits`` are all that it has, ``campaigns`` all of its organisation."""
+    own, elements = Limits(), []
+    for each in limits:
+        values = Limits(each.quota, each.per_order, each.per_contact)
+        if each.element_kind is None:
+            own = values
         else:
-            element = Element(ElementKind(row.element_kind), row.element_id)
-            elements.setdefault(row.offer_id, []).append(ElementLimits(element, values))
-    return {
-        row.id: OfferDetails(
-            offer=_offer(row, own.get(row.id, Limits()), tuple(elements.get(row.id, ())), campaigns),
-            internal_name=row.internal_name,
-            public_name=row.public_name,
-            picture=row.picture,
-            description=row.description,
-            terms=row.terms,
-            unfinished=frozenset(row.unfinished),
-            returns_codes=row.returns_codes,
-            cancellation_policy=CancellationPolicy(row.cancellation_policy),
-            version=row.version,
-        )
-        for row in rows
-    }
+            elements.append(ElementLimits(Element(ElementKind(each.element_kind), each.element_id), values))
+    return OfferDetails(
+        offer=_offer(row, own, tuple(elements), campaigns),
+        internal_name=row.internal_name,
+        public_name=row.public_name,
+        picture=row.picture,
+        description=row.description,
+        terms=row.terms,
+        unfinished=frozenset(row.unfinished),
+        returns_codes=row.returns_codes,
+        cancellation_policy=CancellationPolicy(row.cancellation_policy),
+        version=row.version,
+    )
 
 
 class SharedFields(TypedDict):

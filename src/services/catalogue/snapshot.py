@@ -1,6 +1,6 @@
-"""An organisation's catalogue and offers as one immutable snapshot, kept by each process and replaced as a whole."""
+"""An organisation's catalogue and offers as one immutable snapshot, which shares with the next what does not change."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol, TypeVar
@@ -10,7 +10,6 @@ from db.catalogue import catalogue as db
 from db.catalogue.catalogue import (
     AudienceSubCategory,
     Campaign,
-    CatalogueRows,
     CounterProfile,
     DeliveryMode,
     Indicator,
@@ -20,10 +19,7 @@ from db.catalogue.catalogue import (
     Season,
     SeatCategory,
 )
-from db.offers.offers import LimitRow, OfferRow
 from services.catalogue.offer_details import OfferDetails
-from services.catalogue.offer_rows import from_rows
-from services.pricing.facts.offers import Advantage, PromotionalCode
 from services.pricing.facts.tickets import ProductFamily, TicketKind
 from services.pricing.offer_index import OfferIndex
 
@@ -89,11 +85,13 @@ class Product:
 class Catalogue:
     """All that one organisation sells and offers at one version, by id, each in the order of creation.
 
-    ``rates`` maps a performance, or a product of a family without, to its rate table. Nothing here changes; whoever
-    needs several things of one state keeps the same snapshot.
+    ``rates`` maps a performance, or a product of a family without, to its rate table, in no set order. ``seen`` are the
+    transactions whose changes are in it. Nothing here changes; whoever needs several things of one state keeps the same
+    snapshot.
     """
 
     organisation: Organisation
+    seen: str = field(repr=False, compare=False)
     seasons: Mapping[UUID, Season]
     seat_categories: Mapping[UUID, SeatCategory]
     audience_sub_categories: Mapping[UUID, AudienceSubCategory]
@@ -109,7 +107,9 @@ class Catalogue:
     offer_details: Mapping[UUID, OfferDetails]
     offers: OfferIndex
     kinds: dict[tuple[UUID, UUID | None, UUID], TicketKind] = field(default_factory=dict, repr=False, compare=False)
-    """The kinds of tickets that were asked for, of this snapshot: a basket is priced more often than it changes."""
+    """The kinds of tickets that were asked for, of all snapshots with the same products, performances and rates: a
+    basket is priced more often than these change.
+    """
 
     @property
     def currency(self) -> str:
@@ -118,6 +118,11 @@ class Catalogue:
     @property
     def timezone(self) -> str:
         return self.organisation.timezone
+
+    @property
+    def size(self) -> int:
+        """Parts that it consists of, by which its memory grows."""
+        return len(self.offer_details) + len(self.products) + len(self.performances) + len(self.rates)
 
     def ticket_kind(self, element: UUID, seat_category: UUID | None, audience_sub_category: UUID) -> TicketKind | None:
         """A ticket for a performance, or for a product of a family without; None where that is not sold."""
@@ -147,82 +152,9 @@ class _HasCode(Protocol):
     def code(self) -> str: ...
 
 
-class _HasId(Protocol):
-    @property
-    def id(self) -> UUID: ...
-
-
 Coded = TypeVar("Coded", bound=_HasCode)
-Thing = TypeVar("Thing", bound=_HasId)
 
 
 def by_code(things: Mapping[UUID, Coded]) -> dict[str, Coded]:
     """Elements of the catalogue by their codes."""
     return {thing.code: thing for thing in things.values()}
-
-
-def by_id(things: Iterable[Thing]) -> dict[UUID, Thing]:
-    """Elements of the catalogue by their ids."""
-    return {thing.id: thing for thing in things}
-
-
-def build(rows: CatalogueRows, offer_rows: list[OfferRow], limit_rows: list[LimitRow]) -> Catalogue:
-    """The snapshot that these rows make."""
-    points_of_sale = _grouped(rows.points_of_sale, lambda point: point.channel_id)
-    performances = _grouped(
-        sorted(rows.performances, key=lambda performance: performance.starts_at),
-        lambda performance: performance.product_id,
-    )
-    channels = [
-        SalesChannel(
-            row.id,
-            row.code,
-            row.name,
-            SalesChannelKind(row.kind),
-            row.processing_fee,
-            tuple(points_of_sale.get(row.id, ())),
-        )
-        for row in rows.sales_channels
-    ]
-    products = [
-        Product(
-            row.id,
-            row.code,
-            row.name,
-            row.season_id,
-            ProductFamily(row.family),
-            row.entries_allowed,
-            tuple(performances.get(row.id, ())),
-        )
-        for row in rows.products
-    ]
-    campaigns = by_id(rows.campaigns)
-    details = from_rows(offer_rows, limit_rows, campaigns)
-    offers = [each.offer for each in details.values()]
-    return Catalogue(
-        organisation=rows.organisation,
-        seasons=by_id(rows.seasons),
-        seat_categories=by_id(rows.seat_categories),
-        audience_sub_categories=by_id(rows.audience_sub_categories),
-        sales_channels=by_id(channels),
-        points_of_sale=by_id(rows.points_of_sale),
-        delivery_modes=by_id(rows.delivery_modes),
-        indicators=by_id(rows.indicators),
-        counter_profiles=by_id(rows.counter_profiles),
-        campaigns=campaigns,
-        products=by_id(products),
-        performances=by_id(rows.performances),
-        rates=rows.rates,
-        offer_details=details,
-        offers=OfferIndex(
-            [offer for offer in offers if isinstance(offer, Advantage)],
-            [offer for offer in offers if isinstance(offer, PromotionalCode)],
-        ),
-    )
-
-
-def _grouped(things: Iterable[Thing], key: Callable[[Thing], UUID]) -> dict[UUID, list[Thing]]:
-    groups: dict[UUID, list[Thing]] = {}
-    for thing in things:
-        groups.setdefault(key(thing), []).append(thing)
-    return groups

@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from math import inf
 from typing import Final, Protocol
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from db.catalogue import catalogue as db_catalogue
 from db.codes import batches as db_batches
 from db.codes import chosen_codes as db_codes
 from db.codes.chosen_codes import StoredCode
@@ -19,8 +19,11 @@ from db.dataset import dataset as db
 from db.dataset.dataset import StoredBatch
 from db.offers import offers as db_offers
 from db.offers.offers import OfferKind
-from services.catalogue.snapshot import Catalogue, build
+from services.catalogue.assembling import assemble
+from services.catalogue.reading import read
+from services.catalogue.snapshot import Catalogue
 from services.codes.format import normalise
+from services.core.pacing import Pacer
 from services.core.text_checks import is_readable
 from services.dataset.parsing import codes_in, strings_at
 
@@ -113,16 +116,15 @@ async def look(connection: AsyncConnection, organisation_id: UUID, document: obj
     Offers stay as they are found until the transaction ends, and get no codes meanwhile.
     """
     await db_offers.lock_all(connection, organisation_id)
-    rows = await db_catalogue.read(connection, organisation_id)
-    if rows is None:
-        return Existing()
+    pacer = Pacer()
+    parts = await read(connection, organisation_id, None, pacer)
+    catalogue = await pacer.run(assemble(None, parts), most=inf)
 
     def sound(texts: Iterable[str]) -> list[str]:
         return [each for each in texts if is_readable(each)]
 
-    catalogue = build(rows, *await db_offers.read(connection, organisation_id))
     contacts = {code for pattern in _CONTACTS for _, code in strings_at(document, *pattern)}
-    contacts.add(rows.organisation.code)
+    contacts.add(catalogue.organisation.code)
     batches = [code for _, code in strings_at(document, "batches", "*", "code")]
     return Existing(
         catalogue=catalogue,

@@ -13,7 +13,7 @@ from db.offers import offers as db
 from db.offers.limits import Limited
 from db.offers.offers import WHOLE_OFFER, Readiness
 from services.catalogue.offer_details import OfferDetails
-from services.catalogue.offer_rows import from_rows
+from services.catalogue.offer_rows import from_row
 from services.catalogue.snapshot import Catalogue
 from services.codes import access_codes
 from services.codes.access_codes import AccessCodeExchange
@@ -33,7 +33,7 @@ from services.offers.forms import (
     TargetDraft,
 )
 from services.offers.quotas import below_taken
-from services.offers.states import missing
+from services.offers.states import missing, sells_the_same, without_tickets
 from services.pricing.facts.offers import Advantage, CampaignTarget, OfferState
 
 MOST_CONTACTS: Final = 10_000
@@ -68,7 +68,7 @@ class OfferChange:
         if expected_version not in {None, row.version}:
             changed = text("offer_changed", version=row.version, expected=expected_version)
             raise VersionClash(changed, row.version)
-        return from_rows([row], limits, self.catalogue.campaigns)[offer]
+        return from_row(row, limits, self.catalogue.campaigns)
 
     async def check_code(self, details: OfferDetails, problems: Problems) -> None:
         """An offer's code is its own among those of its kind."""
@@ -116,15 +116,24 @@ class OfferChange:
         reason = check_new_target(before.target_type, after.target_type, has_codes=ready.has_batches)
         problems.refuse(("target",), reason)
         if before.state is not OfferState.DRAFT:
-            lacked = missing(before, self.catalogue, await self.readiness(before), self.transaction.now)
+            catalogue, now = self.catalogue, self.transaction.now
+            tickets = without_tickets(before.offer, catalogue, now)
+            earlier = ready if _campaign(before) == _campaign(after) else await self.readiness(before)
+            lacked = missing(before, catalogue, earlier, now, tickets)
             ready = replace(ready, has_codes=ready.has_codes or exchange.opens)
-            lacks = missing(after, self.catalogue, ready, self.transaction.now)
+            known = tickets if sells_the_same(before.offer, after.offer) else None
+            lacks = missing(after, catalogue, ready, now, known)
             problems.extend(problem for problem in lacks if problem not in lacked)
 
     async def readiness(self, details: OfferDetails) -> Readiness:
-        target = details.offer.target if isinstance(details.offer, Advantage) else None
-        campaign = target.campaign if isinstance(target, CampaignTarget) else None
-        return await db.readiness(self.connection, self.transaction.organisation, details.id, campaign)
+        organisation = self.transaction.organisation
+        return await db.readiness(self.connection, organisation, details.id, _campaign(details))
+
+
+def _campaign(details: OfferDetails) -> UUID | None:
+    """The campaign whose target the offer is for."""
+    target = details.offer.target if isinstance(details.offer, Advantage) else None
+    return target.campaign if isinstance(target, CampaignTarget) else None
 
 
 def _quotas(offer: UUID, limits: LimitsDraft) -> Iterator[tuple[Limited, Path, int]]:

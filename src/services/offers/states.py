@@ -1,9 +1,11 @@
 """The states of an offer: which follow which, what may change in each, and what is missing before one runs."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from itertools import chain
 from typing import Final
+from uuid import UUID
 
 from db.offers.offers import Readiness
 from services.catalogue.checks import check_level
@@ -17,13 +19,14 @@ from services.pricing.facts.offers import (
     CampaignTarget,
     FixedPrice,
     IndicatorTarget,
+    Offer,
     OfferState,
     PartnerTarget,
     PromotionalCode,
 )
 from services.pricing.facts.tickets import TicketKind
 from services.pricing.rules import is_over
-from services.pricing.scope import in_scope, is_on_sale
+from services.pricing.scope import in_scope, is_on_sale, sale_is_open
 
 FOLLOWING: Final[Mapping[OfferState, frozenset[OfferState]]] = {
     OfferState.DRAFT: frozenset({OfferState.VALIDATED, OfferState.CLOSED}),
@@ -75,9 +78,20 @@ def fixed_changes(before: OfferDetails, after: OfferDetails) -> list[str]:
     return changed + ["cancellationPolicy"] * (before.cancellation_policy != after.cancellation_policy)
 
 
-def missing(details: OfferDetails, catalogue: Catalogue, ready: Readiness, now: datetime) -> list[Problem]:
-    """Everything that keeps an offer from being put into operation, at the fields of the input that would mend it."""
-    return [*_missing(details, catalogue, now), *_missing_beside(details, catalogue, ready, now)]
+def missing(
+    details: OfferDetails,
+    catalogue: Catalogue,
+    ready: Readiness,
+    now: datetime,
+    tickets: Sequence[Problem] | None = None,
+) -> list[Problem]:
+    """Everything that keeps an offer from being put into operation, at the fields of the input that would mend it.
+
+    ``tickets`` is what is known of them, ``without_tickets``.
+    """
+    found = [*_missing(details, catalogue, now)]
+    found += without_tickets(details.offer, catalogue, now) if tickets is None else tickets
+    return [*found, *_missing_beside(details, catalogue, ready, now)]
 
 
 def _missing(details: OfferDetails, catalogue: Catalogue, now: datetime) -> Iterator[Problem]:
@@ -97,15 +111,23 @@ def _missing(details: OfferDetails, catalogue: Catalogue, now: datetime) -> Iter
         for point in catalogue.points_of_sale.values()
     ):
         yield Problem(("pointOfSaleIds" if offer.points_of_sale else "channelIds",), text("sold_nowhere"))
-    yield from _without_tickets(offer, catalogue, now)
+
+
+def sells_the_same(before: Offer, after: Offer) -> bool:
+    """Whether a change of an offer leaves as it was for which tickets it is, and what it gives for them."""
+    return all(getattr(before, name) == getattr(after, name) for name in ("scope", "benefit", "sale_end_tolerance"))
+
+
+def without_tickets(offer: Advantage | PromotionalCode, catalogue: Catalogue, now: datetime) -> list[Problem]:
+    """Nothing that is sold is in its scope, or on sale still, or cheaper with it."""
+    return [*_without_tickets(offer, catalogue, now)]
 
 
 def _without_tickets(offer: Advantage | PromotionalCode, catalogue: Catalogue, now: datetime) -> Iterator[Problem]:
-    """Nothing that is sold is in its scope, or on sale still, or cheaper with it."""
     # The scope on its own, whatever a rate sub-table has prices for.
     scope = replace(offer, benefit=FixedPrice(0)) if isinstance(offer, Advantage) else offer
     in_its_scope = still_on_sale = False
-    for kind in _sold(offer, catalogue):
+    for kind in _sold(offer, catalogue, now):
         if in_scope(scope, kind):
             in_its_scope = True
             if is_on_sale(offer, kind, now):
@@ -120,12 +142,31 @@ def _without_tickets(offer: Advantage | PromotionalCode, catalogue: Catalogue, n
         yield Problem(("benefit",), text("lowers_no_price"))
 
 
-def _sold(offer: Advantage | PromotionalCode, catalogue: Catalogue) -> Iterator[TicketKind]:
-    for element in offer.scope.performances or catalogue.rates:
-        for seat, audience in catalogue.rates.get(element, {}):
-            kind = catalogue.ticket_kind(element, seat, audience)
-            if kind is not None:
-                yield kind
+def _sold(offer: Advantage | PromotionalCode, catalogue: Catalogue, now: datetime) -> Iterator[TicketKind]:
+    """One ticket of all those that are alike to the offer: a large house sells at few rate tables."""
+    scope, alike = offer.scope, set[object]()
+    for element in _named(offer, catalogue):
+        table = catalogue.rates.get(element)
+        if not table:
+            continue
+        performance = catalogue.performances.get(element)
+        product = catalogue.products[performance.product_id if performance else element]
+        is_open = performance is None or sale_is_open(offer, performance.starts_at, now)
+        in_scope_so_far = element in scope.performances, product.id in scope.products
+        like = (id(table), product.family, product.season_id, is_open, *in_scope_so_far)
+        if like not in alike:
+            alike.add(like)
+            yield from filter(None, (catalogue.ticket_kind(element, *parts) for parts in table))
+
+
+def _named(offer: Advantage | PromotionalCode, catalogue: Catalogue) -> Iterable[UUID]:
+    """What has prices and may be in the offer's scope."""
+    if offer.scope.performances:
+        return offer.scope.performances
+    if offer.scope.products:
+        products = [product for key in offer.scope.products if (product := catalogue.products.get(key))]
+        return chain(offer.scope.products, (each.id for product in products for each in product.performances))
+    return catalogue.rates
 
 
 def _missing_beside(details: OfferDetails, catalogue: Catalogue, ready: Readiness, now: datetime) -> Iterator[Problem]:

@@ -31,10 +31,15 @@ def in_scope(offer: Offer, kind: TicketKind) -> bool:
 
 
 def is_on_sale(offer: Offer, kind: TicketKind, now: datetime) -> bool:
-    """Whether the sale of the offer is still open for the ticket: until its sale end, which itself counts too."""
-    if offer.sale_end_tolerance is None or kind.starts_at is None:
+    """Whether the sale of the offer is still open for the ticket."""
+    return kind.starts_at is None or sale_is_open(offer, kind.starts_at, now)
+
+
+def sale_is_open(offer: Offer, starts_at: datetime, now: datetime) -> bool:
+    """Whether the offer is sold still for what starts then: until its sale end, which itself counts too."""
+    if offer.sale_end_tolerance is None:
         return True
-    return not is_over(kind.starts_at + timedelta(minutes=offer.sale_end_tolerance), now)
+    return not is_over(starts_at + timedelta(minutes=offer.sale_end_tolerance), now)
 
 
 def ticket_refusals(offer: Offer, kinds: Sequence[TicketKind], limits: Sequence[Bound], now: datetime) -> list[Refusal]:

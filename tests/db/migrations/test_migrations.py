@@ -30,6 +30,9 @@ SELECT 'sequence', sequencename, data_type::text, increment_by::text FROM pg_seq
 UNION ALL
 SELECT 'function', proname, pg_get_functiondef(oid), '' FROM pg_proc
 WHERE pronamespace = 'public'::regnamespace AND proname NOT LIKE '%pgqueuer%'
+UNION ALL
+SELECT 'trigger', relname, pg_get_triggerdef(t.oid), '' FROM pg_trigger t JOIN pg_class c ON c.oid = tgrelid
+WHERE NOT tgisinternal AND c.relnamespace = 'public'::regnamespace
 """)
 
 

@@ -9,7 +9,7 @@ import pytest
 from db.catalogue.catalogue import Campaign
 from db.offers.offers import OfferRow
 from services.catalogue.offer_details import CancellationPolicy, OfferDetails
-from services.catalogue.offer_rows import from_rows, to_limit_rows, to_row
+from services.catalogue.offer_rows import from_row, to_limit_rows, to_row
 from services.pricing.facts.offers import (
     Advantage,
     AdvantageBenefit,
@@ -64,7 +64,7 @@ def _there_and_back(offer: Advantage | PromotionalCode) -> OfferDetails:
     row = to_row(details)
     as_json = {name: orjson.loads(orjson.dumps(getattr(row, name))) for name in ("scope", "benefit", "restriction")}
     values = {name: getattr(row, name) for name in OfferRow.__slots__} | as_json
-    [found] = from_rows([OfferRow(**values)], to_limit_rows(offer), {CAMPAIGN.id: CAMPAIGN}).values()
+    found = from_row(OfferRow(**values), to_limit_rows(offer), {CAMPAIGN.id: CAMPAIGN})
     assert found == details
     return found
 
