@@ -64,9 +64,8 @@ class Catalogues:
         been too early, one's own is not: whatever that finds is the truth. Raises NotFound.
         """
         while True:
-            snapshot = self.cached(organisation_id)
-            if snapshot is not None and snapshot.organisation.version >= version:
-                return snapshot
+            if self._has(organisation_id, version):
+                return self._snapshots[organisation_id]
             load = self._loads.get(organisation_id)
             if load is not None:
                 await load.wait()
@@ -75,8 +74,13 @@ class Catalogues:
             else:
                 async with self._sessions.writing() as own:
                     await db.read_as_one(own)
-                    if organisation_id not in self._loads:
+                    # Others may have begun meanwhile, or be done.
+                    if organisation_id not in self._loads and not self._has(organisation_id, version):
                         return await self._load(organisation_id, own)
+
+    def _has(self, organisation_id: UUID, version: int) -> bool:
+        snapshot = self.cached(organisation_id)
+        return snapshot is not None and snapshot.organisation.version >= version
 
     async def find(self, code: str) -> Catalogue:
         """The current snapshot of the organisation with this code. Raises NotFound."""

@@ -314,7 +314,7 @@ async def test_the_second_scan_says_when_and_where_the_first_was(server: Server)
     at = datetime.fromisoformat(scanned["controlledAt"])
     assert again["__typename"] == "Conflict"
     assert "Hall counter" in again["message"]
-    assert at.strftime("%M:%S") in again["message"]
+    assert at.strftime("%H:%M") in again["message"]
 
 
 async def test_a_ticket_of_a_cancelled_order_does_not_admit(server: Server) -> None:
