@@ -31,7 +31,7 @@ class Written:
     random: Random
     values: dict[str, list[Any]]
     """What clients know: values of arguments, by their names and by those of their types."""
-    most_fields: int = 60
+    most_fields: int = 30
     variables: dict[str, tuple[str, Any]] = field(default_factory=dict)
     """Type and value of each; a value of None may be left out."""
     fragments: dict[str, str] = field(default_factory=dict)

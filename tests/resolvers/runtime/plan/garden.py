@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import strawberry
 
 from resolvers.runtime.execution import build_schema
+from services.core.pacing import Pacer
 
 
 @dataclass
@@ -126,6 +127,8 @@ class Maker:
     """Set by tests."""
     later = True
     """Whether some come later."""
+    wrong = 0
+    """How many were wrong so far."""
 
     def __init__(self, seed: int) -> None:
         self._random = Random(seed)  # noqa: S311
@@ -133,6 +136,7 @@ class Maker:
     def value(self, make: Any, *wrong: Any) -> Any:
         """What ``make`` makes of this, or something else; now, or later."""
         chance = self._random.randrange(self.one_in * 4) if self.one_in else 99
+        Maker.wrong += chance <= 2  # noqa: PLR2004
         if chance == 0:
             found: Any = None
         elif chance == 1:
@@ -240,6 +244,23 @@ class Subscription:
     async def seasons(self, seed: int = 1) -> AsyncGenerator[Branch, None]:
         for each in range(3):
             yield Maker(seed + each).branch()
+
+
+class Steady(Pacer):
+    """Interrupts nobody, or everybody now and then, whatever the machine has to do beside."""
+
+    every = 0
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._asked = 0
+
+    def is_over(self) -> bool:
+        self._asked += 1
+        return bool(self.every) and self._asked % self.every == 0
+
+    async def turn(self) -> None:
+        await asyncio.sleep(0)
 
 
 GARDEN = build_schema(Query, Mutation, Subscription, types=[Leaf, Branch])
