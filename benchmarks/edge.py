@@ -6,6 +6,7 @@ them, with the least and the most.
 """
 
 import asyncio
+import gc
 import json
 import statistics
 import time
@@ -99,7 +100,7 @@ async def edge() -> AsyncIterator[tuple[Driver, Driver]]:
     now = datetime.now(UTC)
     with TemporaryDirectory() as folder:
         Path(folder).chmod(0o755)  # PostgreSQL runs as another user where this runs as root.
-        with running(Path(folder) / "data") as url:
+        with running(Path(folder)) as url:
             await upgrade(url)
             await _load(url, now)
             settings = Settings(
@@ -169,6 +170,8 @@ async def compare(name: str, driver: Driver, document: str, variables: dict[str,
 
 async def main() -> None:
     async with edge() as (shop, staff):
+        gc.collect()
+        gc.freeze()
         found = json.loads(await shop.send("/graphql", json.dumps({"query": _FIND}).encode()))["data"]
         performance = next(
             edge["node"]

@@ -1,20 +1,19 @@
 """The fields of a document, and how each is resolved and written; put together once for each type that has them."""
 
-from collections.abc import Iterable
-from typing import Any, Final
+from collections.abc import Generator
+from typing import Any
 
 from graphql.execution.collect_fields import FieldDetailsList, GroupedFieldSet, collect_subfields
 from strawberry.schema.schema_converter import GraphQLCoreConverter
 
-from graphql import GraphQLField, GraphQLObjectType, GraphQLOutputType, get_nullable_type, is_leaf_type, is_non_null_type
+from graphql import GraphQLField, GraphQLObjectType, get_nullable_type, is_leaf_type, is_non_null_type
 from resolvers.runtime.plan.arguments import arguments
 from resolvers.runtime.plan.calls import attribute, call
 from resolvers.runtime.plan.completion import completion
 from resolvers.runtime.plan.leaves import Leaf, as_it_is, leaf
 from resolvers.runtime.plan.places import Place
 from resolvers.runtime.plan.running import Run
-
-_TYPENAME: Final = "__typename"
+from resolvers.runtime.slices import SlicedExecution
 
 
 class PlannedField:
@@ -41,24 +40,6 @@ class PlannedField:
         self._call = call(self, converter)
         self._complete = completion(definition.type, self)
         self._selections: dict[GraphQLObjectType, Selection] = {}
-
-    @property
-    def leaf(self) -> Leaf | None:
-        """How its values are written, where they are scalars or enums."""
-        of = get_nullable_type(self.definition.type)
-        return leaf(of) if is_leaf_type(of) else None
-
-    @property
-    def exact(self) -> type | None:
-        """The class of values that are written as they are."""
-        of = get_nullable_type(self.definition.type)
-        return as_it_is(of) if is_leaf_type(of) else None
-
-    @property
-    def object_type(self) -> GraphQLObjectType | None:
-        """The type of its objects, where no look at them is needed to know it."""
-        of: GraphQLOutputType = get_nullable_type(self.definition.type)
-        return of if isinstance(of, GraphQLObjectType) and of.is_type_of is None else None
 
     def selection(self, run: Run, of: GraphQLObjectType) -> "Selection":
         """The fields that are asked of its values of this type."""
@@ -96,8 +77,8 @@ class PlannedField:
 class Selection:
     """The fields of one type that are asked for in one place of a document.
 
-    Where these are attributes of an object, and of objects in it, they are read in one go; if anything is not as it
-    should be, they are read once more, one by one, and whatever is wrong is found where it is.
+    Where they are attributes of an object and of objects in it, they are read in one go. If anything is not as it
+    should be, they are read once more, one by one, and what is wrong is found where it is.
     """
 
     def __init__(
@@ -108,10 +89,77 @@ class Selection:
             definition = run.executor.schema.get_field(of, details[0].node.name.value)
             if definition is not None:
                 self.fields.append(PlannedField(key, details, definition, of, converter))
+        steps = [_step(field, run) for field in self.fields]
+        self._steps = [(field, *step) for field, step in zip(self.fields, steps, strict=True)]
+        self.is_plain = all(attribute is not None for attribute, *_ in steps)
 
     def written(self, run: Run, source: Any, place: Place | None) -> dict[str, Any]:
         """The answer for an object. Raises GraphQLError where it must be null."""
+        if self.is_plain:
+            try:
+                return self.read(run.executor, source)
+            except Exception:  # noqa: BLE001, S110 - it comes up again, where its place is known
+                pass
         written: dict[str, Any] = {}
-        for field in self.fields:
+        executor = run.executor
+        for field, attribute, exact, write in self._steps:
+            if attribute is not None:
+                try:
+                    value = getattr(source, attribute)
+                    if type(value) is exact:
+                        written[field.key] = value
+                        continue
+                    if value is not None:
+                        written[field.key] = write(executor, value)
+                        continue
+                except Exception:  # noqa: BLE001, S110 - it comes up again, where its place is known
+                    pass
             field.write(run, source, written, place)
         return written
+
+    def read(self, executor: SlicedExecution, source: Any) -> dict[str, Any]:
+        """The same where all fields are attributes. Raises whatever is wrong, without saying where."""
+        written: dict[str, Any] = {}
+        for field, attribute, exact, write in self._steps:
+            value = getattr(source, attribute)
+            if type(value) is exact:
+                written[field.key] = value
+            elif value is not None:
+                written[field.key] = write(executor, value)
+            elif field.nullable:
+                written[field.key] = None
+            else:
+                raise TypeError("null where none may be")
+        return written
+
+
+class _Plain:
+    """Writes values as ``write`` does, once it is seen that those of their class neither come later nor are failures."""
+
+    def __init__(self, write: Leaf) -> None:
+        self._write = write
+        self._seen: type | None = None
+
+    def __call__(self, executor: SlicedExecution, value: Any) -> Any:
+        kind = type(value)
+        if kind is not self._seen:
+            if isinstance(value, Exception | Generator) or executor.is_awaitable(value):
+                raise TypeError("a value of its own kind")
+            self._seen = kind
+        return self._write(executor, value)
+
+
+def _step(field: PlannedField, run: Run) -> tuple[Any, type | None, Any]:
+    """The attribute of a field that can be read in one go, the class of values that are written as they are, and what
+    writes the others. No attribute: it cannot be.
+    """
+    if field.attribute is None:
+        return None, None, None
+    of = get_nullable_type(field.definition.type)
+    if is_leaf_type(of):
+        return field.attribute, as_it_is(of), _Plain(leaf(of))
+    if isinstance(of, GraphQLObjectType) and of.is_type_of is None:
+        selection = field.selection(run, of)
+        if selection.is_plain:
+            return field.attribute, None, _Plain(selection.read)
+    return None, None, None
