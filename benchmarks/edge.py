@@ -42,7 +42,7 @@ from sesame.settings import Settings
 
 ROUNDS: Final = 7
 REQUESTS: Final = 60
-SECRET: Final = "a secret of thirty-two characters"
+SECRET: Final = "a secret of thirty-two characters"  # noqa: S105
 
 _FIND = """{ products(first: 100) { edges { node { performances { edges { node { id code prices {
     seatCategory { id code } audienceSubCategory { id code } } } } } } } } }"""
@@ -99,7 +99,7 @@ async def edge() -> AsyncIterator[tuple[Driver, Driver]]:
     """The application on the example's data, asked by a shop, and by staff."""
     now = datetime.now(UTC)
     with TemporaryDirectory() as folder:
-        Path(folder).chmod(0o755)  # PostgreSQL runs as another user where this runs as root.
+        Path(folder).chmod(0o755)  # noqa: ASYNC240 - PostgreSQL runs as another user where this runs as root.
         with running(Path(folder)) as url:
             await upgrade(url)
             await _load(url, now)
@@ -127,7 +127,9 @@ async def _load(url: str, now: datetime) -> None:
     document = moved_to(read(files("sesame").joinpath("example.json").read_bytes()), now)
     loaded = await Datasets(sessions).load(document, now=now)
     transactions = Transactions(sessions, lambda _organisation, _subjects: None)
-    generation = Generation(sessions, transactions, DownloadLinks(SECRET, "http://test"), FolderMailer(Path("/nowhere")))
+    generation = Generation(
+        sessions, transactions, DownloadLinks(SECRET, "http://test"), FolderMailer(Path("/nowhere"))
+    )
     for batch in loaded.made:
         while await generation.advance(loaded.organisation_id, batch, now) is not BatchState.DONE:
             pass

@@ -1,24 +1,21 @@
 """How the value of a field is come by: by reading an attribute, or by calling its resolver with what that asks for."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
+from strawberry.relay.types import GlobalID
 from strawberry.schema.schema_converter import GraphQLCoreConverter
 from strawberry.types.arguments import _is_leaf_type, _is_optional_leaf_type, convert_arguments
 from strawberry.types.field import StrawberryField
 from strawberry.types.fields.resolver import StrawberryResolver
 
 from graphql import GraphQLField
+from resolvers.runtime.plan.asked import AskedField
 from resolvers.runtime.plan.info import PlannedInfo
 from resolvers.runtime.plan.places import Place
+from resolvers.runtime.plan.running import Run
 
-if TYPE_CHECKING:
-    from strawberry.relay.types import GlobalID as _GlobalID
-
-    from resolvers.runtime.plan.fields import PlannedField
-    from resolvers.runtime.plan.running import Run
-
-Call = Callable[["Run", Any, Place], Any]
+Call = Callable[[Run, Any, Place], Any]
 """Answers the value of the field of an object, or an awaitable of it."""
 
 
@@ -30,7 +27,7 @@ def attribute(definition: GraphQLField, converter: GraphQLCoreConverter) -> str 
     return None if converter._get_field_exception_handlers(field) else field.python_name
 
 
-def call(planned: "PlannedField", converter: GraphQLCoreConverter) -> Call:
+def call(planned: AskedField, converter: GraphQLCoreConverter) -> Call:
     """How a field is resolved; by Strawberry itself where extensions or handlers of exceptions stand around it."""
     field = planned.definition.extensions.get(GraphQLCoreConverter.DEFINITION_BACKREF)
     if (
@@ -45,20 +42,20 @@ def call(planned: "PlannedField", converter: GraphQLCoreConverter) -> Call:
     return _by_strawberry(planned)
 
 
-def _by_strawberry(planned: "PlannedField") -> Call:
+def _by_strawberry(planned: AskedField) -> Call:
     resolve = planned.definition.resolve
 
-    def called(run: "Run", source: Any, place: Place) -> Any:
+    def called(run: Run, source: Any, place: Place) -> Any:
         given = run.arguments.get(planned)
         if given is None:
             given = run.arguments[planned] = planned.arguments(run.executor)
-        return (resolve or run.executor.field_resolver)(source, PlannedInfo(run, planned, place), **given)  # type: ignore[arg-type]
+        return (resolve or run.executor.field_resolver)(source, PlannedInfo(run, planned, place), **given)
 
     return called
 
 
 def _direct(
-    planned: "PlannedField", field: StrawberryField, resolver: StrawberryResolver[Any], converter: GraphQLCoreConverter
+    planned: AskedField, field: StrawberryField, resolver: StrawberryResolver[Any], converter: GraphQLCoreConverter
 ) -> Call:
     function = resolver.wrapped_func
     takes_source = resolver.self_parameter is not None
@@ -69,10 +66,10 @@ def _direct(
         return lambda run, source, place: function(source)  # type: ignore[operator]
     converted = _converted(planned, field, converter)
 
-    def called(run: "Run", source: Any, place: Place) -> Any:
+    def called(run: Run, source: Any, place: Place) -> Any:
         info = None
         if info_name is not None:
-            info = info_class(_raw_info=PlannedInfo(run, planned, place), _field=field)
+            info = info_class(_raw_info=PlannedInfo(run, planned, place), _field=field)  # type: ignore[arg-type]
         given = converted(run, place)
         if isinstance(given, Exception):
             if field.is_async:
@@ -89,13 +86,13 @@ def _direct(
 
 
 def _converted(
-    planned: "PlannedField", field: StrawberryField, converter: GraphQLCoreConverter
-) -> Callable[["Run", Place], dict[str, Any] | Exception]:
+    planned: AskedField, field: StrawberryField, converter: GraphQLCoreConverter
+) -> Callable[[Run, Place], dict[str, Any] | Exception]:
     """Arguments as Python has them, anew for each call; what Strawberry cannot convert is answered, not raised."""
     names = [(converter.config.name_converter.from_argument(each), each.python_name) for each in field.arguments]
     are_leaves = all(_needs_no_conversion(each.type, converter) for each in field.arguments)
 
-    def converted(run: "Run", place: Place) -> dict[str, Any] | Exception:
+    def converted(run: Run, place: Place) -> dict[str, Any] | Exception:
         given = run.arguments.get(planned)
         if given is None:
             given = planned.arguments(run.executor)
@@ -119,8 +116,6 @@ def _converted(
 
 
 def _needs_no_conversion(of: Any, converter: GraphQLCoreConverter) -> bool:
-    from strawberry.relay.types import GlobalID
-
     registry = converter.scalar_registry
     return _is_leaf_type(of, registry, (GlobalID,)) or _is_optional_leaf_type(of, registry, (GlobalID,))
 

@@ -1,8 +1,9 @@
 """Values as they are written into an answer, by the type of their field: what graphql-core calls their completion."""
 
-from collections.abc import AsyncIterable, Callable, Iterable, Iterator
+from abc import abstractmethod
+from collections.abc import AsyncIterable, Iterable, Iterator
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from graphql.execution.executor import invalid_return_type_error
 from graphql.pyutils import Undefined, is_iterable
@@ -19,16 +20,30 @@ from graphql import (
     is_leaf_type,
     is_non_null_type,
 )
+from resolvers.runtime.plan.asked import AskedField
 from resolvers.runtime.plan.info import PlannedInfo
 from resolvers.runtime.plan.leaves import leaf
-from resolvers.runtime.plan.places import PENDING, Place
+from resolvers.runtime.plan.places import Place
 from resolvers.runtime.plan.running import Completion, Run, Waiting
 
-if TYPE_CHECKING:
-    from resolvers.runtime.plan.fields import PlannedField
+
+class Selected(Protocol):
+    """The fields that are asked of an object."""
+
+    @abstractmethod
+    def written(self, run: Run, source: Any, place: Place) -> dict[str, Any]:
+        """The answer for an object. Raises GraphQLError where it must be null."""
 
 
-def completion(of: GraphQLOutputType, field: "PlannedField") -> Completion:
+class FieldOfObjects(AskedField):
+    """A field whose values may be objects."""
+
+    @abstractmethod
+    def selection(self, run: Run, of: GraphQLObjectType) -> Selected:
+        """The fields that are asked of its values of this type."""
+
+
+def completion(of: GraphQLOutputType, field: FieldOfObjects) -> Completion:
     """How a value of this type is written. It raises what is wrong with the value."""
     if isinstance(of, GraphQLNonNull):
         return _non_null(completion(of.of_type, field), field)
@@ -54,7 +69,7 @@ def _nullable(write: Completion) -> Completion:
     return written
 
 
-def _non_null(inner: Completion, field: "PlannedField") -> Completion:
+def _non_null(inner: Completion, field: FieldOfObjects) -> Completion:
     def written(run: Run, value: Any, place: Place) -> Any:
         found = inner(run, value, place)
         if found is None:
@@ -69,7 +84,7 @@ def _leaf(of: GraphQLLeafType) -> Completion:
     return lambda run, value, place: write(run.executor, value)
 
 
-def _object(of: GraphQLObjectType, field: "PlannedField") -> Completion:
+def _object(of: GraphQLObjectType, field: FieldOfObjects) -> Completion:
     is_type_of = of.is_type_of
 
     def written(run: Run, value: Any, place: Place) -> Any:
@@ -88,7 +103,7 @@ def _object(of: GraphQLObjectType, field: "PlannedField") -> Completion:
     return written
 
 
-def _abstract(of: GraphQLAbstractType, field: "PlannedField") -> Completion:
+def _abstract(of: GraphQLAbstractType, field: FieldOfObjects) -> Completion:
     by_type: dict[str, tuple[GraphQLObjectType, Completion]] = {}
 
     def written(run: Run, value: Any, place: Place) -> Any:
@@ -112,7 +127,7 @@ def _abstract(of: GraphQLAbstractType, field: "PlannedField") -> Completion:
 class _List:
     """Writes the items of a list one by one; in another turn of the loop, where this one has had its share."""
 
-    def __init__(self, of: GraphQLOutputType, field: "PlannedField") -> None:
+    def __init__(self, of: GraphQLOutputType, field: FieldOfObjects) -> None:
         self._field = field
         self._is_nullable = not is_non_null_type(of)
         self._complete = completion(of, field)
@@ -123,9 +138,7 @@ class _List:
                 return run.wait(_collected(value), self, self._field, place)
             if not is_iterable(value):
                 field = self._field
-                raise GraphQLError(
-                    f"Expected Iterable, but did not find one for field '{field.parent}.{field.name}'."
-                )
+                raise GraphQLError(f"Expected Iterable, but did not find one for field '{field.parent}.{field.name}'.")
         written: list[Any] = []
         mark = run.mark()
         items = enumerate(value)
@@ -153,8 +166,8 @@ class _List:
                 # All of them begin together, so that what they load is loaded together.
                 waiting += run.take(mark)
         except BaseException:
-            for each in waiting:
-                each.drop()
+            for other in waiting:
+                other.drop()
             raise
         run.give(waiting)
 
@@ -168,7 +181,7 @@ class _List:
                 written.append(run.wait(item, self._complete, self._field, at))
             else:
                 written.append(self._complete(run, item, at))
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - an answer says what failed
             run.drop(mark)
             written.append(None)
             try:

@@ -15,9 +15,8 @@ class PlannedExecution(SlicedExecution):
     """Answers what graphql-core would: the same data, the same errors, and in the same order unless loads race."""
 
     def execute_operation(self, serially: bool | None = None) -> AwaitableOrValue[Any]:
-        root = None
+        run, root = Run(self), None
         if self.strawberry.is_planned and self.abort_signal is None and self.hooks is None and not self._has_middleware:
-            run = Run(self)
             root = self._plans.of(self.operation, self.fragments).root(run, self.strawberry.schema_converter)
         if root is None:
             return super().execute_operation(serially)

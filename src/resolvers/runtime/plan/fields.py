@@ -7,17 +7,16 @@ from graphql.execution.collect_fields import FieldDetailsList, GroupedFieldSet, 
 from strawberry.schema.schema_converter import GraphQLCoreConverter
 
 from graphql import GraphQLField, GraphQLObjectType, get_nullable_type, is_leaf_type, is_non_null_type
-from resolvers.runtime.plan.arguments import arguments
 from resolvers.runtime.plan.calls import attribute, call
-from resolvers.runtime.plan.completion import completion
+from resolvers.runtime.plan.completion import FieldOfObjects, completion
 from resolvers.runtime.plan.leaves import Leaf, as_it_is, leaf
 from resolvers.runtime.plan.places import Place
 from resolvers.runtime.plan.running import Run
 from resolvers.runtime.slices import SlicedExecution
 
 
-class PlannedField:
-    """A field of one type, under one name of the answer."""
+class PlannedField(FieldOfObjects):
+    """A field, and how it is resolved and written."""
 
     def __init__(
         self,
@@ -27,15 +26,9 @@ class PlannedField:
         parent: GraphQLObjectType,
         converter: GraphQLCoreConverter,
     ) -> None:
-        self.key = key
-        self.details = details
-        self.nodes = [each.node for each in details]
-        self.name = self.nodes[0].name.value
-        self.definition = definition
-        self.parent = parent
+        super().__init__(key, details, definition, parent)
         self.nullable = not is_non_null_type(definition.type)
         self.attribute = attribute(definition, converter)
-        self.arguments = arguments(definition, self.nodes[0])
         self._converter = converter
         self._call = call(self, converter)
         self._complete = completion(definition.type, self)
@@ -91,7 +84,7 @@ class Selection:
                 self.fields.append(PlannedField(key, details, definition, of, converter))
         steps = [_step(field, run) for field in self.fields]
         self._steps = [(field, *step) for field, step in zip(self.fields, steps, strict=True)]
-        self.is_plain = all(attribute is not None for attribute, *_ in steps)
+        self.is_plain = all(step[0] is not None for step in steps)
 
     def written(self, run: Run, source: Any, place: Place | None) -> dict[str, Any]:
         """The answer for an object. Raises GraphQLError where it must be null."""
@@ -102,10 +95,10 @@ class Selection:
                 pass
         written: dict[str, Any] = {}
         executor = run.executor
-        for field, attribute, exact, write in self._steps:
-            if attribute is not None:
+        for field, read, exact, write in self._steps:
+            if read is not None:
                 try:
-                    value = getattr(source, attribute)
+                    value = getattr(source, read)
                     if type(value) is exact:
                         written[field.key] = value
                         continue
@@ -120,8 +113,8 @@ class Selection:
     def read(self, executor: SlicedExecution, source: Any) -> dict[str, Any]:
         """The same where all fields are attributes. Raises whatever is wrong, without saying where."""
         written: dict[str, Any] = {}
-        for field, attribute, exact, write in self._steps:
-            value = getattr(source, attribute)
+        for field, read, exact, write in self._steps:
+            value = getattr(source, read)
             if type(value) is exact:
                 written[field.key] = value
             elif value is not None:
@@ -134,7 +127,7 @@ class Selection:
 
 
 class _Plain:
-    """Writes values as ``write`` does, once it is seen that those of their class neither come later nor are failures."""
+    """Writes values, once it is seen that those of their class neither come later nor are failures."""
 
     def __init__(self, write: Leaf) -> None:
         self._write = write

@@ -1,14 +1,13 @@
 """What resolvers are told of where they are called: put together where one of them asks, for each call anew."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from graphql.pyutils import Path
 
 from graphql import FieldNode, GraphQLObjectType, GraphQLOutputType, GraphQLSchema, OperationDefinitionNode
-from graphql.pyutils import Path
+from resolvers.runtime.plan.asked import AskedField
 from resolvers.runtime.plan.places import Place
-
-if TYPE_CHECKING:
-    from resolvers.runtime.plan.fields import PlannedField
-    from resolvers.runtime.plan.running import Run
+from resolvers.runtime.plan.running import Run
 
 
 class PlannedInfo:
@@ -16,7 +15,7 @@ class PlannedInfo:
 
     __slots__ = ("_field", "_place", "_run")
 
-    def __init__(self, run: "Run", field: "PlannedField", place: Place) -> None:
+    def __init__(self, run: Run, field: AskedField, place: Place) -> None:
         self._run = run
         self._field = field
         self._place = place

@@ -44,8 +44,8 @@ def _int(of: GraphQLLeafType) -> Leaf:
 
 
 def _enum(of: CustomGraphQLEnumType) -> Leaf:
-    kind = of.wrapped_cls
-    names = {member: of.coerce_output_value(member) for member in kind}
+    kind: Any = of.wrapped_cls
+    names = {member: of.coerce_output_value(member) for member in kind.__members__.values()}
 
     def written(executor: SlicedExecution, value: Any) -> Any:
         return names[value] if type(value) is kind else executor.complete_leaf_value(of, value)

@@ -6,7 +6,7 @@ skip something. What it does not know, such as directives of other kinds, it lea
 
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
-from typing import Final
+from typing import Any, Final
 
 from graphql.execution.collect_fields import FragmentDetails, collect_fields
 from strawberry.schema.schema_converter import GraphQLCoreConverter
@@ -55,7 +55,7 @@ class Plan:
     def __init__(self, operation: OperationDefinitionNode, fragments: Mapping[str, FragmentDetails]) -> None:
         self._operation = operation
         self._conditions = _conditions(operation, fragments)
-        self._roots: dict[tuple[bool, ...], Selection] = {}
+        self._roots: dict[tuple[Any, ...], Selection | None] = {}
 
     def root(self, run: Run, converter: GraphQLCoreConverter) -> Selection | None:
         """The root fields of the operation that is run; None where graphql-core has to execute it."""
@@ -63,12 +63,13 @@ class Plan:
             return None
         coerced = run.executor.variable_values.coerced
         values = tuple([coerced.get(name) for name in self._conditions])
-        found = self._roots.get(values)
-        if found is None and all(isinstance(value, bool) for value in values):
+        if not all(isinstance(value, bool) for value in values):
+            return None
+        if values not in self._roots:
             if len(self._roots) >= _MOST_VARIANTS:
                 self._roots.clear()
-            found = self._roots[values] = self._planned(run, converter)
-        return found
+            self._roots[values] = self._planned(run, converter)
+        return self._roots[values]
 
     def _planned(self, run: Run, converter: GraphQLCoreConverter) -> Selection | None:
         executor = run.executor
@@ -86,9 +87,7 @@ class Plan:
         return Selection(collected.grouped_field_set, root, run, converter)
 
 
-def _conditions(
-    operation: OperationDefinitionNode, fragments: Mapping[str, FragmentDetails]
-) -> tuple[str, ...] | None:
+def _conditions(operation: OperationDefinitionNode, fragments: Mapping[str, FragmentDetails]) -> tuple[str, ...] | None:
     """The variables that include or skip something; None where there is what plans do not know."""
     if operation.directives or any(each.variable_signatures for each in fragments.values()):
         return None

@@ -8,14 +8,12 @@ is, everything is.
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from graphql import ExecutionResult, GraphQLError, located_error
+from resolvers.runtime.plan.asked import AskedField
 from resolvers.runtime.plan.places import PENDING, Place
 from resolvers.runtime.slices import SlicedExecution
-
-if TYPE_CHECKING:
-    from resolvers.runtime.plan.fields import PlannedField
 
 Completion = Callable[["Run", Any, Place], Any]
 """Writes a value for its place, and returns it, or PENDING where it comes later. Raises what failed."""
@@ -27,7 +25,7 @@ class Waiting:
     __slots__ = ("awaitable", "completion", "field", "place")
 
     def __init__(
-        self, awaitable: Awaitable[Any], completion: Completion | None, field: "PlannedField", place: Place
+        self, awaitable: Awaitable[Any], completion: Completion | None, field: AskedField, place: Place
     ) -> None:
         self.awaitable = awaitable
         self.completion = completion
@@ -63,7 +61,7 @@ class Run:
         self.executor = executor
         self.is_awaitable = executor.is_awaitable
         self.pacer = executor.pacer
-        self.arguments: dict[PlannedField, dict[str, Any]] = {}
+        self.arguments: dict[AskedField, dict[str, Any]] = {}
         """Those that a field has in this operation, for every object."""
         self.is_null = False
         """Whether all of the answer is."""
@@ -97,14 +95,12 @@ class Run:
     def give(self, waiting: list[Waiting]) -> None:
         self._waiting.extend(waiting)
 
-    def wait(
-        self, awaitable: Awaitable[Any], completion: Completion | None, field: "PlannedField", place: Place
-    ) -> object:
+    def wait(self, awaitable: Awaitable[Any], completion: Completion | None, field: AskedField, place: Place) -> object:
         """Has the value of a place come later; without ``completion`` the awaitable writes it itself."""
         self._waiting.append(Waiting(awaitable, completion, field, place))
         return PENDING
 
-    def failed(self, error: Exception, field: "PlannedField", place: Place) -> None:
+    def failed(self, error: Exception, field: AskedField, place: Place) -> None:
         """Takes down why a place is null. Raises it, with its path, where that place may not be."""
         located = located_error(error, field.nodes, place.keys())
         if not place.nullable:

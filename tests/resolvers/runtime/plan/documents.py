@@ -1,5 +1,6 @@
 """Documents that a schema takes, at random: all that executors can get wrong, and values that clients would send."""
 
+import json
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
@@ -62,9 +63,8 @@ class Written:
             else:
                 parts.append(self._field(of, depth))
         if is_abstract_type(of) and depth > 1:
-            for possible in self.schema.get_possible_types(of):
-                if self.random.random() < 0.6:
-                    parts.append(f"... on {possible.name} {self.selection(possible, depth - 1)}")
+            possible = [each for each in self.schema.get_possible_types(of) if self.random.random() < 0.6]
+            parts += [f"... on {each.name} {self.selection(each, depth - 1)}" for each in possible]
         return f"{{ {' '.join(parts)} }}"
 
     def _field(self, of: GraphQLNamedType, depth: int) -> str:
@@ -168,18 +168,12 @@ class Written:
         inner = of.of_type if isinstance(of, GraphQLNonNull) else of
         if value is None:
             return "null"
-        if isinstance(inner, GraphQLEnumType):
-            return str(value)
         if isinstance(inner, GraphQLList) and isinstance(value, list):
             return f"[{', '.join(self._part(inner.of_type, each) for each in value)}]"
         if isinstance(inner, GraphQLInputObjectType):
             fields = [f"{name}: {self._part(inner.fields[name].type, each)}" for name, each in value.items()]
-            return f"{{{', '.join(fields)}}}" if not inner.is_one_of else f"{{{fields[0]}}}"
-        if isinstance(value, bool):
-            return str(value).lower()
-        if isinstance(value, str):
-            return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
-        return str(value)
+            return f"{{{', '.join(fields)}}}"
+        return str(value) if isinstance(inner, GraphQLEnumType) else json.dumps(value, ensure_ascii=False)
 
     def _part(self, of: GraphQLInputType, value: Any) -> str:
         if self.random.random() < 0.15 and isinstance(of, GraphQLNonNull):

@@ -97,24 +97,29 @@ class Branch(Named):
         path = info.path.as_list()
         await Later(None, turns % 4)
         assert path == info.path.as_list()
-        return Maker(self.seed + turns).value(Maker.leaf)
+        found: Leaf | None = Maker(self.seed + turns).value(Maker.leaf)
+        return found
 
     @strawberry.field
     async def surely(self, turns: int = 1) -> Leaf:
         await Later(None, turns % 4)
-        return Maker(self.seed + 2 * turns).value(Maker.leaf)
+        found: Leaf = Maker(self.seed + 2 * turns).value(Maker.leaf)
+        return found
 
     @strawberry.field
     async def branches(self, count: int = 2) -> "list[Branch | None]":
-        return Maker(self.seed + 3).many(Maker.branch, count % 4)
+        found: list[Branch | None] = Maker(self.seed + 3).many(Maker.branch, count % 4)
+        return found
 
     @strawberry.field
     def branch(self) -> "Branch":
-        return Maker(self.seed + 5).value(Maker.branch)
+        found: Branch = Maker(self.seed + 5).value(Maker.branch)
+        return found
 
     @strawberry.field
     async def climb(self) -> "Branch | None":
-        return Maker(self.seed + 7).value(Maker.branch)
+        found: Branch | None = Maker(self.seed + 7).value(Maker.branch)
+        return found
 
 
 Thing = Annotated[Leaf | Branch | Stone, strawberry.union("Thing")]
@@ -136,7 +141,7 @@ class Maker:
     def value(self, make: Any, *wrong: Any) -> Any:
         """What ``make`` makes of this, or something else; now, or later."""
         chance = self._random.randrange(self.one_in * 4) if self.one_in else 99
-        Maker.wrong += chance <= 2  # noqa: PLR2004
+        Maker.wrong += chance <= 2
         if chance == 0:
             found: Any = None
         elif chance == 1:
@@ -184,7 +189,7 @@ class Maker:
             maybe_leaf=self.value(Maker.leaf),
             leaves=self.value(lambda made: made.many(Maker.leaf)),
             maybe_leaves=self.value(lambda made: tuple(made.many(Maker.leaf)), int),
-            named=self.value(Maker.leaf, lambda: self.stone()),
+            named=self.value(Maker.leaf, self.stone),
             things=self.value(lambda made: made.many(Maker.thing)),
             thing=self.value(Maker.thing),
             grid=self.value(lambda made: made.many(lambda each: each.many(Maker.leaf))),
@@ -209,11 +214,13 @@ class Query:
 
     @strawberry.field
     def anything(self, seed: int = 4) -> Thing:
-        return Maker(seed).thing()
+        found: Thing = Maker(seed).thing()
+        return found
 
     @strawberry.field
     def named(self, seed: int = 5) -> list[Named | None]:
-        return Maker(seed).many(Maker.leaf, 4)
+        found: list[Named | None] = Maker(seed).many(Maker.leaf, 4)
+        return found
 
 
 @dataclass

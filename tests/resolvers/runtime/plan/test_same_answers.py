@@ -41,7 +41,9 @@ class Answer(NamedTuple):
 def drawn(random: Random, kind: str) -> tuple[str, dict[str, Any]]:
     """A valid document with its variables."""
     schema = GARDEN._schema
-    root = {"query": schema.query_type, "mutation": schema.mutation_type, "subscription": schema.subscription_type}[kind]
+    root = {"query": schema.query_type, "mutation": schema.mutation_type, "subscription": schema.subscription_type}[
+        kind
+    ]
     assert root is not None
     while True:
         document, variables = Written(schema, random, VALUES).operation(kind, root)
