@@ -3,15 +3,15 @@
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from strawberry.relay.types import GlobalID
 from strawberry.schema.schema_converter import GraphQLCoreConverter
-from strawberry.types.arguments import _is_leaf_type, _is_optional_leaf_type, convert_arguments
+from strawberry.types.arguments import convert_arguments
 from strawberry.types.field import StrawberryField
 from strawberry.types.fields.resolver import StrawberryResolver
 
 from graphql import GraphQLField
 from resolvers.runtime.plan.asked import AskedField
 from resolvers.runtime.plan.info import PlannedInfo
+from resolvers.runtime.plan.inputs import Conversions
 from resolvers.runtime.plan.places import Place
 from resolvers.runtime.plan.running import Run
 
@@ -27,7 +27,7 @@ def attribute(definition: GraphQLField, converter: GraphQLCoreConverter) -> str 
     return None if converter._get_field_exception_handlers(field) else field.python_name
 
 
-def call(planned: AskedField, converter: GraphQLCoreConverter) -> Call:
+def call(planned: AskedField, conversions: Conversions) -> Call:
     """How a field is resolved; by Strawberry itself where extensions or handlers of exceptions stand around it."""
     field = planned.definition.extensions.get(GraphQLCoreConverter.DEFINITION_BACKREF)
     if (
@@ -36,9 +36,9 @@ def call(planned: AskedField, converter: GraphQLCoreConverter) -> Call:
         and not field.extensions
         and isinstance(field.base_resolver, StrawberryResolver)
         and callable(field.base_resolver.wrapped_func)
-        and not converter._get_field_exception_handlers(field)
+        and not conversions.converter._get_field_exception_handlers(field)
     ):
-        return _direct(planned, field, field.base_resolver, converter)
+        return _direct(planned, field, field.base_resolver, conversions)
     return _by_strawberry(planned)
 
 
@@ -55,16 +55,16 @@ def _by_strawberry(planned: AskedField) -> Call:
 
 
 def _direct(
-    planned: AskedField, field: StrawberryField, resolver: StrawberryResolver[Any], converter: GraphQLCoreConverter
+    planned: AskedField, field: StrawberryField, resolver: StrawberryResolver[Any], conversions: Conversions
 ) -> Call:
     function = resolver.wrapped_func
     takes_source = resolver.self_parameter is not None
     by_name = [each.name for each in (resolver.parent_parameter, resolver.root_parameter) if each is not None]
     info_name = resolver.info_parameter.name if resolver.info_parameter else None
-    info_class = converter.config.info_class
+    info_class = conversions.converter.config.info_class
     if takes_source and not by_name and not info_name and not field.arguments:
         return lambda run, source, place: function(source)  # type: ignore[operator]
-    converted = _converted(planned, field, converter)
+    converted = _converted(planned, field, conversions)
 
     def called(run: Run, source: Any, place: Place) -> Any:
         info = None
@@ -86,22 +86,19 @@ def _direct(
 
 
 def _converted(
-    planned: AskedField, field: StrawberryField, converter: GraphQLCoreConverter
+    planned: AskedField, field: StrawberryField, conversions: Conversions
 ) -> Callable[[Run, Place], dict[str, Any] | Exception]:
-    """Arguments as Python has them, anew for each call; what Strawberry cannot convert is answered, not raised."""
-    names = [(converter.config.name_converter.from_argument(each), each.python_name) for each in field.arguments]
-    are_leaves = all(_needs_no_conversion(each.type, converter) for each in field.arguments)
+    """Arguments as Python has them, anew for each call; what cannot be converted is answered, not raised."""
+    converter = conversions.converter
+    known = conversions.of_arguments(field.arguments)
 
     def converted(run: Run, place: Place) -> dict[str, Any] | Exception:
         given = run.arguments.get(planned)
         if given is None:
-            given = planned.arguments(run.executor)
-            if are_leaves:
-                given = {python_name: given[name] for name, python_name in names if name in given}
-            run.arguments[planned] = given
-        if are_leaves:
-            return dict(given)
+            given = run.arguments[planned] = planned.arguments(run.executor)
         try:
+            if known is not None:
+                return {python_name: convert(given[name]) for name, python_name, convert in known if name in given}
             return convert_arguments(
                 given,
                 field.arguments,
@@ -113,11 +110,6 @@ def _converted(
             return error
 
     return converted
-
-
-def _needs_no_conversion(of: Any, converter: GraphQLCoreConverter) -> bool:
-    registry = converter.scalar_registry
-    return _is_leaf_type(of, registry, (GlobalID,)) or _is_optional_leaf_type(of, registry, (GlobalID,))
 
 
 async def _raising(error: Exception) -> NoReturn:

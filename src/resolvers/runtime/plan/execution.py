@@ -17,7 +17,9 @@ class PlannedExecution(SlicedExecution):
     def execute_operation(self, serially: bool | None = None) -> AwaitableOrValue[Any]:
         run, root = Run(self), None
         if self.strawberry.is_planned and self.abort_signal is None and self.hooks is None and not self._has_middleware:
-            root = self._plans.of(self.operation, self.fragments).root(run, self.strawberry.schema_converter)
+            plans = self._plans
+            conversions = plans.conversions(self.strawberry.schema_converter)
+            root = plans.of(self.operation, self.fragments).root(run, conversions)
         if root is None:
             return super().execute_operation(serially)
         if serially or (serially is None and self.operation.operation is OperationType.MUTATION):

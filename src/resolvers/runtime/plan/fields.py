@@ -4,11 +4,11 @@ from collections.abc import Generator
 from typing import Any
 
 from graphql.execution.collect_fields import FieldDetailsList, GroupedFieldSet, collect_subfields
-from strawberry.schema.schema_converter import GraphQLCoreConverter
 
 from graphql import GraphQLField, GraphQLObjectType, get_nullable_type, is_leaf_type, is_non_null_type
 from resolvers.runtime.plan.calls import attribute, call
 from resolvers.runtime.plan.completion import FieldOfObjects, completion
+from resolvers.runtime.plan.inputs import Conversions
 from resolvers.runtime.plan.leaves import Leaf, as_it_is, leaf
 from resolvers.runtime.plan.places import Place
 from resolvers.runtime.plan.running import Run
@@ -24,13 +24,13 @@ class PlannedField(FieldOfObjects):
         details: FieldDetailsList,
         definition: GraphQLField,
         parent: GraphQLObjectType,
-        converter: GraphQLCoreConverter,
+        conversions: Conversions,
     ) -> None:
         super().__init__(key, details, definition, parent)
         self.nullable = not is_non_null_type(definition.type)
-        self.attribute = attribute(definition, converter)
-        self._converter = converter
-        self._call = call(self, converter)
+        self.attribute = attribute(definition, conversions.converter)
+        self._conversions = conversions
+        self._call = call(self, conversions)
         self._complete = completion(definition.type, self)
         self._selections: dict[GraphQLObjectType, Selection] = {}
 
@@ -48,7 +48,7 @@ class PlannedField(FieldOfObjects):
                 self.details,
                 executor.hide_suggestions,
             )
-            found = self._selections[of] = Selection(collected.grouped_field_set, of, run, self._converter)
+            found = self._selections[of] = Selection(collected.grouped_field_set, of, run, self._conversions)
         return found
 
     def write(self, run: Run, source: Any, written: dict[str, Any], above: Place | None) -> None:
@@ -74,14 +74,12 @@ class Selection:
     should be, they are read once more, one by one, and what is wrong is found where it is.
     """
 
-    def __init__(
-        self, grouped: GroupedFieldSet, of: GraphQLObjectType, run: Run, converter: GraphQLCoreConverter
-    ) -> None:
+    def __init__(self, grouped: GroupedFieldSet, of: GraphQLObjectType, run: Run, conversions: Conversions) -> None:
         self.fields: list[PlannedField] = []
         for key, details in grouped.items():
             definition = run.executor.schema.get_field(of, details[0].node.name.value)
             if definition is not None:
-                self.fields.append(PlannedField(key, details, definition, of, converter))
+                self.fields.append(PlannedField(key, details, definition, of, conversions))
         steps = [_step(field, run) for field in self.fields]
         self._steps = [(field, *step) for field, step in zip(self.fields, steps, strict=True)]
         self.is_plain = all(step[0] is not None for step in steps)

@@ -22,6 +22,7 @@ from graphql import (
     VariableNode,
 )
 from resolvers.runtime.plan.fields import Selection
+from resolvers.runtime.plan.inputs import Conversions
 from resolvers.runtime.plan.running import Run
 
 _PLANS: Final = 400
@@ -37,6 +38,7 @@ class Plans:
     """The plans of the latest operations."""
 
     def __init__(self) -> None:
+        self._conversions: Conversions | None = None
         self._plans: OrderedDict[int, Plan] = OrderedDict()
 
     def of(self, operation: OperationDefinitionNode, fragments: Mapping[str, FragmentDetails]) -> "Plan":
@@ -48,6 +50,12 @@ class Plans:
                 self._plans.popitem(last=False)
         return plan
 
+    def conversions(self, converter: GraphQLCoreConverter) -> Conversions:
+        """Those that all plans of the schema share."""
+        if self._conversions is None:
+            self._conversions = Conversions(converter)
+        return self._conversions
+
 
 class Plan:
     """The plan of one operation, in as many variants as its variables ask for."""
@@ -57,7 +65,7 @@ class Plan:
         self._conditions = _conditions(operation, fragments)
         self._roots: dict[tuple[Any, ...], Selection | None] = {}
 
-    def root(self, run: Run, converter: GraphQLCoreConverter) -> Selection | None:
+    def root(self, run: Run, conversions: Conversions) -> Selection | None:
         """The root fields of the operation that is run; None where graphql-core has to execute it."""
         if self._conditions is None:
             return None
@@ -68,10 +76,10 @@ class Plan:
         if values not in self._roots:
             if len(self._roots) >= _MOST_VARIANTS:
                 self._roots.clear()
-            self._roots[values] = self._planned(run, converter)
+            self._roots[values] = self._planned(run, conversions)
         return self._roots[values]
 
-    def _planned(self, run: Run, converter: GraphQLCoreConverter) -> Selection | None:
+    def _planned(self, run: Run, conversions: Conversions) -> Selection | None:
         executor = run.executor
         root = executor.schema.get_root_type(self._operation.operation)
         if root is None:
@@ -84,7 +92,7 @@ class Plan:
             self._operation,
             executor.hide_suggestions,
         )
-        return Selection(collected.grouped_field_set, root, run, converter)
+        return Selection(collected.grouped_field_set, root, run, conversions)
 
 
 def _conditions(operation: OperationDefinitionNode, fragments: Mapping[str, FragmentDetails]) -> tuple[str, ...] | None:

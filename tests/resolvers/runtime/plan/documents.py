@@ -15,12 +15,15 @@ from graphql import (
     GraphQLNonNull,
     GraphQLObjectType,
     GraphQLSchema,
+    OperationDefinitionNode,
     get_named_type,
     is_abstract_type,
     is_composite_type,
+    is_input_type,
     is_object_type,
     is_required_argument,
     is_required_input_field,
+    type_from_ast,
 )
 
 
@@ -50,6 +53,15 @@ class Written:
             if value is not None or of.endswith("!") or self.random.random() < 0.5
         }
         return " ".join([text, *self.fragments.values()]), given
+
+    def variables_of(self, operation: OperationDefinitionNode) -> dict[str, Any]:
+        """Values for the variables of an operation that there is."""
+        found = {}
+        for each in operation.variable_definitions or ():
+            name, of = each.variable.name.value, type_from_ast(self.schema, each.type)
+            assert is_input_type(of)
+            found[name] = self._value(of, name)
+        return found
 
     def selection(self, of: GraphQLNamedType, depth: int) -> str:
         """Fields of a composite type, by themselves and in fragments."""

@@ -17,7 +17,6 @@ from graphql import (
     parse,
     print_ast,
     separate_operations,
-    type_from_ast,
     validate,
 )
 from resolvers.runtime import error_masking
@@ -60,7 +59,7 @@ class Asking:
         schema.is_planned = is_planned
         context = Context(self._services, self._clock, self._headers, "127.0.0.1")
         result = await schema.execute(document, variables, context_value=context, operation_name=name)
-        errors = sorted((each.formatted for each in result.errors or ()), key=lambda each: orjson.dumps(each))
+        errors = sorted((each.formatted for each in result.errors or ()), key=orjson.dumps)
         return orjson.dumps([result.data, errors, result.extensions])
 
 
@@ -106,12 +105,7 @@ async def test_every_document_of_the_screens(server: Server) -> None:
                 continue
             for _ in range(2):
                 written = Written(schema._schema, random, values)
-                variables = {
-                    each.variable.name.value: written._value(
-                        type_from_ast(schema._schema, each.type), each.variable.name.value
-                    )  # type: ignore[arg-type]
-                    for each in operation.variable_definitions or ()
-                }
+                variables = written.variables_of(operation)
                 answers = await asking.ask(print_ast(separate), variables, name)
                 assert answers["plan"] == answers["graphql-core"], (name, variables)
                 asked += 1
