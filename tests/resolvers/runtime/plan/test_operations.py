@@ -63,6 +63,16 @@ class Asking:
         return orjson.dumps([result.data, errors, result.extensions])
 
 
+def are_same(answers: dict[str, bytes]) -> bool:
+    """Whether both are, to the byte; of failures that race to null the same thing, some may have come in time or not."""
+    planned, core = answers["plan"], answers["graphql-core"]
+    if planned == core:
+        return True
+    (data, errors, extensions), (core_data, core_errors, core_extensions) = orjson.loads(planned), orjson.loads(core)
+    fewer, more = sorted((errors, core_errors), key=len)
+    return bool(fewer) and (data, extensions) == (core_data, core_extensions) and all(each in more for each in fewer)
+
+
 async def known(asking: Asking) -> dict[str, list[Any]]:
     """Values that the data knows, and some that it does not."""
     found = orjson.loads(await asking.one(IDS, {}, is_planned=False))
@@ -107,7 +117,7 @@ async def test_every_document_of_the_screens(server: Server) -> None:
                 written = Written(schema._schema, random, values)
                 variables = written.variables_of(operation)
                 answers = await asking.ask(print_ast(separate), variables, name)
-                assert answers["plan"] == answers["graphql-core"], (name, variables)
+                assert are_same(answers), (name, variables)
                 asked += 1
     assert asked > DRAWN
 
@@ -124,5 +134,5 @@ async def test_any_document(server: Server, seed: int) -> None:
         if validate(schema._schema, parse(document)):
             continue
         answers = await asking.ask(document, variables)
-        assert answers["plan"] == answers["graphql-core"], (document, variables)
+        assert are_same(answers), (document, variables)
         answered += 1
