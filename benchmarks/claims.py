@@ -29,6 +29,7 @@ from pydantic import SecretStr
 from sqlalchemy.engine import make_url
 
 from benchmarks.support.serving import EXAMPLE
+from db.core.keyset import Stretch
 from db.migrations.migrate import upgrade
 from resolvers.runtime.context import Services
 from services.baskets.basket_input import BasketRequest, LineRequest
@@ -95,7 +96,7 @@ class Caller:
         codes: list[str] = []
         after = None
         while len(codes) < CODES:
-            page = await services.codes.page(self._staff, CodeFilter(offer=key), after, CODES)
+            page = await services.codes.page(self._staff, CodeFilter(offer=key), Stretch(after, CODES))
             codes += map(shown, page)
             after = page[-1].id
         waiting = iter(codes[process::PROCESSES])

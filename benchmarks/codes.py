@@ -24,6 +24,7 @@ from sqlalchemy import make_url, text
 
 from db.codes.bulk import code_id
 from db.core.driver import driver_within
+from db.core.keyset import Stretch
 from db.core.sessions import Sessions
 from db.migrations.migrate import upgrade
 from services.catalogue.catalogues import Catalogues
@@ -179,7 +180,7 @@ def look(shop: Shop, wanted: CodeFilter | None, after: UUID | None = None) -> Lo
     codes, dashboards = Codes(held_now, transactions), Dashboards(held_now, Catalogues(shop.sessions))
 
     async def page() -> None:
-        assert len(await codes.page(shop.viewer, wanted or CodeFilter(), after, 100)) == 100
+        assert len(await codes.page(shop.viewer, wanted or CodeFilter(), Stretch(after, 100))) == 100
 
     async def dashboard() -> None:
         await dashboards.of_season(shop.viewer, shop.season, by_contact=True)

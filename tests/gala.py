@@ -10,6 +10,7 @@ from uuid import UUID
 import httpx
 from tests.wire import Json, JsonObject
 
+from db.core.keyset import Stretch
 from db.core.sessions import Sessions
 from resolvers.runtime.ids import encode
 from services.access.credentials import Credentials
@@ -174,7 +175,7 @@ async def build(url: str) -> Gala:
                 pass
         viewer = Viewer(Audience.STAFF, loaded.organisation_id, "gala", "staff:x", roles=frozenset(StaffRole))
         made = CodeFilter(batch=loaded.batches["B"])
-        codes = await Codes(HeldNow(sessions, transactions), transactions).page(viewer, made, None, CODES)
+        codes = await Codes(HeldNow(sessions, transactions), transactions).page(viewer, made, Stretch(None, CODES))
         catalogue = await Catalogues(sessions).current(loaded.organisation_id)
         credentials = Credentials(sessions, SECRET)
         until = now + timedelta(hours=12)

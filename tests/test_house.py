@@ -152,6 +152,12 @@ def test_every_sentence_is_used() -> None:
         "csv_",
         "code_",
         "mail_code_list_",
+        "role_",
+        "state_",
+        "target_",
+        "family_",
+        "field_",
+        "kind_",
     )
     unused = [key for key in TEXTS if f'"{key}"' not in code and not key.startswith(prefixes)]
     assert unused == []

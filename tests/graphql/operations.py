@@ -12,14 +12,16 @@ OPERATIONS = Path(__file__).parents[2] / "schema" / "operations"
 
 
 class Client:
-    """Sends operations of one screen's document with one token, each with the fragments that it spreads, as clients that
+    """Sends operations of some screens' documents with one token, each with the fragments that it spreads, as clients that
     are built do. ``language`` is what the client reads.
     """
 
-    def __init__(self, server: Server, screen: str, token: str, language: str = "en") -> None:
+    def __init__(self, server: Server, screens: str, token: str, language: str = "en") -> None:
         self._server = server
-        document = parse((OPERATIONS / f"{screen}.graphql").read_text(encoding="utf-8"))
-        self._documents = {name: print_ast(each) for name, each in separate_operations(document).items()}
+        self._documents: dict[str, str] = {}
+        for screen in screens.split():
+            document = parse((OPERATIONS / f"{screen}.graphql").read_text(encoding="utf-8"))
+            self._documents |= {name: print_ast(each) for name, each in separate_operations(document).items()}
         self._token = token
         self._language = language
 
@@ -101,7 +103,7 @@ class BackOffice(Client):
     """The back office, for staff with every role."""
 
     def __init__(self, server: Server, token: str | None = None) -> None:
-        super().__init__(server, "back-office", token or server.staff)
+        super().__init__(server, "back-office configuration", token or server.staff)
         self._counter = Client(server, "counter", token or server.staff)
         self._shop = Shop(server)
 

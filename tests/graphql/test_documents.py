@@ -18,10 +18,16 @@ from graphql import (
     InlineFragmentNode,
     OperationDefinitionNode,
     SelectionSetNode,
+    TypeInfo,
+    TypeInfoVisitor,
     VariableNode,
+    Visitor,
     get_named_type,
     is_composite_type,
     parse,
+    print_ast,
+    validate,
+    visit,
 )
 from resolvers.schema import schema
 
@@ -121,3 +127,38 @@ async def test_a_failure_is_told_in_the_language_of_the_screen(server: Server) -
         for language in ("FR", "EN", "DE", "ES", "IT")
     }
     assert len(set(said.values())) == 5, said
+
+
+def selections(document: DocumentNode) -> Iterator[tuple[GraphQLCompositeType, SelectionSetNode]]:
+    """Each selection in a document, with the type that it is of."""
+    types = TypeInfo(SCHEMA)
+    found: list[tuple[GraphQLCompositeType, SelectionSetNode]] = []
+
+    class Selections(Visitor):
+        def enter_selection_set(self, node: SelectionSetNode, *_: object) -> None:
+            of = types.get_parent_type()
+            assert of is not None
+            found.append((of, node))
+
+    visit(document, TypeInfoVisitor(types, Selections()))
+    return iter(found)
+
+
+@pytest.mark.parametrize("screen", DOCUMENTS)
+def test_a_screen_branches_on_codes_and_shows_words(screen: str) -> None:
+    """Whoever asks for the words of a failure, or of a problem with an input, asks for its code as well."""
+    for of, selection in selections(DOCUMENTS[screen]):
+        asked = {each.name.value for each in selection.selections if isinstance(each, FieldNode)}
+        wants_code = {"Failure": "message", "InputProblem": "path"}.get(of.name)
+        if wants_code in asked:
+            assert asked >= {"code", "message"}, (of.name, print_ast(selection))
+
+
+@pytest.mark.parametrize("screen", DOCUMENTS)
+def test_every_document_holds_against_the_schema(screen: str) -> None:
+    assert validate(SCHEMA, DOCUMENTS[screen]) == []
+
+
+def test_screens_ask_for_failures_and_for_problems() -> None:
+    told = {of.name for document in DOCUMENTS.values() for of, _ in selections(document)}
+    assert told >= {"Failure", "InputProblem"}

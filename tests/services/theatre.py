@@ -12,6 +12,7 @@ from sqlalchemy import insert, select
 from db.baskets import claims, uses
 from db.core import tables
 from db.core.ids import next_id
+from db.core.keyset import Stretch
 from db.core.sessions import Sessions
 from db.counts import counts
 from services.codes.batches import Batch, Batches, BatchRequest, BatchState, DocumentType
@@ -245,7 +246,7 @@ class House:
         where = {"organisation_id": organisation, "id": basket, "point_of_sale_id": self.theatre.shop}
         holds = []
         for code in codes:
-            (found,) = await self.tracked.page(self.staff, CodeFilter(code=code), None, 1)
+            (found,) = await self.tracked.page(self.staff, CodeFilter(code=code), Stretch(None, 1))
             kind = (next_id(), None, None, next_id())
             holds.append(claims.HeldTickets(found.offer, found.id, found.contact, *kind, tickets=1))
         async with self.sessions.writing() as connection:

@@ -6,12 +6,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, func, insert, select
+from sqlalchemy import Select, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.core.ids import next_id
 from db.core.keyset import Page, bounded_count, cut, in_order
-from db.core.tables import audit_entries, codes, orders
+from db.core.tables import audit_entries
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class NewAuditEntry:
 
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
-    """An entry as it stands in the log; ``subject_label`` is the number of an order or the text of a code."""
+    """An entry as it stands in the log."""
 
     id: UUID
     actor: str
@@ -36,7 +36,6 @@ class AuditEntry:
     subject: UUID
     details: Mapping[str, object]
     created_at: datetime
-    subject_label: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,20 +69,10 @@ async def record(connection: AsyncConnection, organisation: UUID, entry: NewAudi
 async def page(connection: AsyncConnection, organisation: UUID, wanted: AuditFilter, page: Page) -> list[AuditEntry]:
     """Entries from the newest on, their keys growing with time."""
     query = cut(_filtered(select(audit_entries), organisation, wanted), page, audit_entries.c.id, descending=True)
-    found = query.subquery()
-    labelled = (
-        select(found, func.coalesce(orders.c.number, codes.c.shown, codes.c.code).label("label"))
-        .outerjoin(orders, (orders.c.organisation_id == organisation) & (orders.c.id == found.c.subject_id))
-        .outerjoin(codes, (codes.c.organisation_id == organisation) & (codes.c.id == found.c.subject_id))
-        .order_by(found.c.id.asc() if page.backwards else found.c.id.desc())
-    )
-    rows = await connection.execute(labelled)
     return in_order(
         (
-            AuditEntry(
-                row.id, row.actor, row.action, row.subject_type, row.subject_id, row.details, row.created_at, row.label
-            )
-            for row in rows
+            AuditEntry(row.id, row.actor, row.action, row.subject_type, row.subject_id, row.details, row.created_at)
+            for row in await connection.execute(query)
         ),
         page,
     )

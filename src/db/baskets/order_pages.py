@@ -18,16 +18,11 @@ from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.baskets.orders import COLUMNS, WITH_BASKET, Order, OrderState, order_of
+from db.contacts.search import LED_BY_NAME, NAMED
+from db.core.keyset import PageBy, Place, Stretch, in_order
 
 MOST_FOUND: Final = 1_000
 """Contacts, and numbers, that a part may be found in to lead to their orders."""
-
-
-class Place(NamedTuple):
-    """Where an order stands in the list."""
-
-    confirmed_at: datetime
-    id: UUID
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +46,6 @@ class OrderFilter:
 
 _SUBJECT: Final = """EXISTS (SELECT FROM order_subjects s WHERE s.organisation_id = o.organisation_id
     AND s.subject_id = {0} AND s.confirmed_at = o.confirmed_at AND s.order_id = o.id)"""
-_IN_CONTACT: Final = "strpos(lower(name || E'\\n' || coalesce(email, '')), lower(:search)) > 0"
 _CONDITIONS: Final = {
     "number": "o.number = :number",
     "barcode": """o.id = (SELECT t.order_id FROM tickets t WHERE t.organisation_id = :organisation
@@ -60,24 +54,25 @@ _CONDITIONS: Final = {
     "offer": _SUBJECT.format(":offer"),
     "codes": _SUBJECT.format("ANY(CAST(:codes AS uuid[]))"),
     # No EXISTS, for which PostgreSQL may gather all contacts that have the part.
-    "search": f"""(strpos(o.number, :search) > 0 OR (SELECT {_IN_CONTACT} FROM contacts c
+    "search": f"""(strpos(o.number, :search) > 0 OR (SELECT {NAMED} FROM contacts c
     WHERE c.organisation_id = o.organisation_id AND c.id = o.contact_id))""",
     "state": "o.state = :state",
     "since": "o.confirmed_at >= :since",
     "until": "o.confirmed_at < :until",
     "after": "(o.confirmed_at, o.id) < (:after_confirmed_at, :after_id)",
+    "before": "(o.confirmed_at, o.id) > (:before_confirmed_at, :before_id)",
 }
 _FEW: Final = ("number", "barcode", "contact")
 """What leads to few orders by itself, whatever else is asked."""
 _SUBJECTS: Final = {"codes": "CAST(:codes AS uuid[])", "offer": "ARRAY[CAST(:offer AS uuid)]"}
-_PLACES: Final = frozenset({"since", "until", "after"})
-_LATEST_FIRST: Final = "ORDER BY o.confirmed_at DESC, o.id DESC"
+_PLACES: Final = frozenset({"since", "until", "after", "before"})
+_ALL_LATEST: Stretch[Place] = Stretch(None, 0)
+"""The list from its beginning."""
 
 # MATERIALIZED, so that the index is chosen as if all were wanted: a limit has PostgreSQL go through the table instead.
 _FOUND: Final = text(f"""
 WITH people AS MATERIALIZED (
-    SELECT id FROM contacts WHERE organisation_id = :organisation AND {_IN_CONTACT}
-        AND pieces_of(organisation_id, name || E'\\n' || coalesce(email, '')) @> pieces_of(:organisation, :search)
+    SELECT id FROM contacts WHERE organisation_id = :organisation AND {NAMED} AND {LED_BY_NAME}
 ), numbered AS MATERIALIZED (
     SELECT id FROM orders WHERE organisation_id = :organisation AND strpos(number, :search) > 0
         AND pieces_of(organisation_id, number) @> pieces_of(:organisation, :search)
@@ -85,39 +80,39 @@ WITH people AS MATERIALIZED (
 SELECT ARRAY(SELECT id FROM people LIMIT :most) AS people, ARRAY(SELECT id FROM numbered LIMIT :most) AS numbered
 """)
 _NUMBERED: Final = text("SELECT id, contact_id FROM orders WHERE organisation_id = :organisation AND number = :number")
-_CODES: Final = text("SELECT id FROM codes WHERE organisation_id = :organisation AND code = :code")
 
 
 async def page(
-    connection: AsyncConnection, organisation: UUID, wanted: OrderFilter, after: Place | None, most: int
+    connection: AsyncConnection, organisation: UUID, wanted: OrderFilter, page: PageBy[Place]
 ) -> list[Order]:
-    """The next orders that the filter lets through, the last one first."""
+    """A page of the orders that the filter lets through, the last one first."""
     found = await _found(connection, organisation, wanted)
-    statement = _page(_parts(wanted, after), found is not None)
-    parameters = _parameters(organisation, wanted, after, most, found)
-    return [order_of(row) for row in await connection.execute(statement, parameters)]
+    statement = _page(_shape(wanted, page, found))
+    rows = await connection.execute(statement, _parameters(organisation, wanted, page, found))
+    return in_order(map(order_of, rows), page)
 
 
 async def count(connection: AsyncConnection, organisation: UUID, wanted: OrderFilter, most: int) -> int:
     """How many orders the filter lets through, counted up to ``most``."""
     found = await _found(connection, organisation, wanted)
-    statement = _count(_parts(wanted, None), found is not None)
-    return int(await connection.scalar(statement, _parameters(organisation, wanted, None, most, found)) or 0)
+    counted: Stretch[Place] = Stretch(None, most)
+    statement = _count(_shape(wanted, counted, found))
+    return int(await connection.scalar(statement, _parameters(organisation, wanted, counted, found)) or 0)
 
 
 async def of_contacts(
-    connection: AsyncConnection, organisation: UUID, contacts: Sequence[UUID], after: Place | None, most: int
+    connection: AsyncConnection, organisation: UUID, contacts: Sequence[UUID], page: PageBy[Place]
 ) -> dict[UUID, list[Order]]:
-    """The next orders of each of the contacts, the last one first."""
-    conditions = [_CONDITIONS["after"]] if after is not None else []
-    inner = _orders("o.contact_id = each.id", *conditions)
+    """That page of the orders of each of the contacts, the last one first."""
+    shape = _shape(OrderFilter(), page, None)
+    inner = shape.orders("o.contact_id = each.id", *_conditions(shape.parts))
     statement = text(f"""
 SELECT {COLUMNS} FROM unnest(CAST(:contacts AS uuid[])) each(id) CROSS JOIN LATERAL ({inner}) o {WITH_BASKET}
-{_LATEST_FIRST}
+{shape.order()}
 """)
-    parameters = _parameters(organisation, OrderFilter(), after, most, None)
+    parameters = _parameters(organisation, OrderFilter(), page, None)
     found: dict[UUID, list[Order]] = {contact: [] for contact in contacts}
-    for row in await connection.execute(statement, {**parameters, "contacts": list(contacts)}):
+    for row in in_order(await connection.execute(statement, {**parameters, "contacts": list(contacts)}), page):
         found[row.contact_id].append(order_of(row))
     return found
 
@@ -135,11 +130,6 @@ FROM unnest(CAST(:contacts AS uuid[])) each(id)
     return {row.id: row.number for row in await connection.execute(statement, parameters)}
 
 
-async def codes_with(connection: AsyncConnection, organisation: UUID, code: str) -> tuple[UUID, ...]:
-    """The codes with this text, which is normalised."""
-    return tuple((await connection.scalars(_CODES, {"organisation": organisation, "code": code})).all())
-
-
 async def numbered(connection: AsyncConnection, organisation: UUID, number: str) -> tuple[UUID, UUID | None] | None:
     """The order with this number, and whose it is."""
     row = (await connection.execute(_NUMBERED, {"organisation": organisation, "number": number})).one_or_none()
@@ -155,7 +145,7 @@ class _Found(NamedTuple):
 
 async def _found(connection: AsyncConnection, organisation: UUID, wanted: OrderFilter) -> _Found | None:
     """What a search is led by; None where something else leads, or there is too much of it."""
-    parts = _parts(wanted, None)
+    parts = _shape(wanted, _ALL_LATEST, None).parts
     if "search" not in parts or not parts.isdisjoint((*_FEW, *_SUBJECTS)):
         return None
     parameters = {"organisation": organisation, "search": wanted.search, "most": MOST_FOUND + 1}
@@ -163,28 +153,46 @@ async def _found(connection: AsyncConnection, organisation: UUID, wanted: OrderF
     return None if max(len(people), len(numbers)) > MOST_FOUND else _Found(people, numbers)
 
 
-@lru_cache
-def _page(parts: frozenset[str], is_found: bool) -> TextClause:
-    return text(f"SELECT {COLUMNS} FROM ({_page_text(parts, is_found)}) o {WITH_BASKET} {_LATEST_FIRST}")
+class _Shape(NamedTuple):
+    """What makes the statement for one page another than that for the next."""
+
+    parts: frozenset[str]
+    is_found: bool
+    backwards: bool
+
+    def order(self, instant: str = "o.confirmed_at", key: str = "o.id") -> str:
+        """The last one first; of a page backwards the first one."""
+        direction = "ASC" if self.backwards else "DESC"
+        return f"ORDER BY {instant} {direction}, {key} {direction}"
+
+    def orders(self, *conditions: str) -> str:
+        wanted = " AND ".join(["o.organisation_id = :organisation", *conditions])
+        return f"SELECT o.* FROM orders o WHERE {wanted} {self.order()} LIMIT :most"
 
 
 @lru_cache
-def _count(parts: frozenset[str], is_found: bool) -> TextClause:
-    return text(f"SELECT count(*) FROM ({_page_text(parts, is_found)}) counted")
+def _page(shape: _Shape) -> TextClause:
+    return text(f"SELECT {COLUMNS} FROM ({_page_text(shape)}) o {WITH_BASKET} {shape.order()}")
 
 
-def _page_text(parts: frozenset[str], is_found: bool) -> str:
+@lru_cache
+def _count(shape: _Shape) -> TextClause:
+    return text(f"SELECT count(*) FROM ({_page_text(shape)}) counted")
+
+
+def _page_text(shape: _Shape) -> str:
     """The rows of a page: what leads to the orders, and what is asked of each."""
-    if is_found:
-        return _page_of_found(parts - {"search"})
-    subject = next((each for each in _SUBJECTS if each in parts), None)
-    if subject is None or not parts.isdisjoint(_FEW):
-        return _orders(*_conditions(parts))
-    return _page_of_subject(subject, parts - {subject})
+    if shape.is_found:
+        return _page_of_found(shape, shape.parts - {"search"})
+    subject = next((each for each in _SUBJECTS if each in shape.parts), None)
+    if subject is None or not shape.parts.isdisjoint(_FEW):
+        return shape.orders(*_conditions(shape.parts))
+    return _page_of_subject(shape, subject)
 
 
-def _page_of_subject(subject: str, parts: frozenset[str]) -> str:
+def _page_of_subject(shape: _Shape, subject: str) -> str:
     """From its own table, where the orders of an offer or a code stand side by side in the order of the list."""
+    parts = shape.parts - {subject}
     places = [
         each.replace("o.confirmed_at", "s.confirmed_at").replace("o.id", "s.order_id")
         for each in _conditions(parts & _PLACES)
@@ -192,40 +200,39 @@ def _page_of_subject(subject: str, parts: frozenset[str]) -> str:
     wanted = ["s.organisation_id = :organisation AND s.subject_id = each.id", *places, *_conditions(parts - _PLACES)]
     inner = f"""SELECT o.* FROM order_subjects s
 JOIN orders o ON (o.organisation_id, o.id) = (s.organisation_id, s.order_id)
-WHERE {" AND ".join(wanted)} ORDER BY s.confirmed_at DESC, s.order_id DESC LIMIT :most"""
-    return f"""SELECT o.* FROM unnest({_SUBJECTS[subject]}) each(id) CROSS JOIN LATERAL ({inner}) o
-{_LATEST_FIRST} LIMIT :most"""
+WHERE {" AND ".join(wanted)} {shape.order("s.confirmed_at", "s.order_id")} LIMIT :most"""
+    return f"""SELECT DISTINCT ON (o.confirmed_at, o.id) o.*
+FROM unnest({_SUBJECTS[subject]}) each(id) CROSS JOIN LATERAL ({inner}) o
+{shape.order()} LIMIT :most"""
 
 
-def _page_of_found(parts: frozenset[str]) -> str:
+def _page_of_found(shape: _Shape, parts: frozenset[str]) -> str:
     conditions = _conditions(parts)
-    of_each = _orders("o.contact_id = each.id", *conditions)
+    of_each = shape.orders("o.contact_id = each.id", *conditions)
     others = "(o.contact_id IS NULL OR o.contact_id <> ALL(CAST(:people AS uuid[])))"
-    of_numbers = _orders("o.id = ANY(CAST(:numbered AS uuid[]))", others, *conditions)
+    of_numbers = shape.orders("o.id = ANY(CAST(:numbered AS uuid[]))", others, *conditions)
     return f"""SELECT o.* FROM (
     SELECT o.* FROM unnest(CAST(:people AS uuid[])) each(id) CROSS JOIN LATERAL ({of_each}) o
     UNION ALL ({of_numbers})
-) o {_LATEST_FIRST} LIMIT :most"""
-
-
-def _orders(*conditions: str) -> str:
-    wanted = " AND ".join(["o.organisation_id = :organisation", *conditions])
-    return f"SELECT o.* FROM orders o WHERE {wanted} {_LATEST_FIRST} LIMIT :most"
+) o {shape.order()} LIMIT :most"""
 
 
 def _conditions(parts: frozenset[str]) -> list[str]:
     return [condition for name, condition in _CONDITIONS.items() if name in parts]
 
 
-def _parts(wanted: OrderFilter, after: Place | None) -> frozenset[str]:
+def _shape(wanted: OrderFilter, page: PageBy[Place], found: _Found | None) -> _Shape:
     parts = {name for name in OrderFilter.__dataclass_fields__ if getattr(wanted, name) is not None}
-    return frozenset(parts | ({"after"} if after is not None else set()))
+    parts |= {name for name in ("after", "before") if getattr(page, name) is not None}
+    return _Shape(frozenset(parts), found is not None, page.backwards)
 
 
 def _parameters(
-    organisation: UUID, wanted: OrderFilter, after: Place | None, most: int, found: _Found | None
+    organisation: UUID, wanted: OrderFilter, page: PageBy[Place], found: _Found | None
 ) -> dict[str, object]:
-    given = {name: getattr(wanted, name) for name in OrderFilter.__dataclass_fields__}
+    given: dict[str, object] = {name: getattr(wanted, name) for name in OrderFilter.__dataclass_fields__}
     given["codes"] = list(wanted.codes or ())
-    place = {} if after is None else {"after_confirmed_at": after.confirmed_at, "after_id": after.id}
-    return {"organisation": organisation, "most": most, **given, **place, **(found._asdict() if found else {})}
+    for name, place in (("after", page.after), ("before", page.before)):
+        if place is not None:
+            given |= {f"{name}_confirmed_at": place[0], f"{name}_id": place[1]}
+    return {"organisation": organisation, "most": page.most, **given, **(found._asdict() if found else {})}

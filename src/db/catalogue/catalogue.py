@@ -20,6 +20,7 @@ Row = TypeVar(
     "PointOfSale",
     "DeliveryMode",
     "Indicator",
+    "CounterProfile",
     "Campaign",
     "ProductRow",
     "Performance",
@@ -116,6 +117,15 @@ class Indicator:
 
 
 @dataclass(frozen=True, slots=True)
+class CounterProfile:
+    """A kind of staff who sell at counters, such as managers; their tokens name it by its code."""
+
+    id: UUID
+    code: str
+    name: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class Campaign:
     """A marketing operation; the contacts in its target stay in the database."""
 
@@ -171,6 +181,7 @@ class CatalogueRows:
     points_of_sale: list[PointOfSale]
     delivery_modes: list[DeliveryMode]
     indicators: list[Indicator]
+    counter_profiles: list[CounterProfile]
     campaigns: list[Campaign]
     products: list[ProductRow]
     performances: list[Performance]
@@ -195,6 +206,12 @@ async def organisation_id(connection: AsyncConnection, code: str) -> UUID | None
     return (
         await connection.execute(select(organisations.c.id).where(organisations.c.code == code))
     ).scalar_one_or_none()
+
+
+async def timezone(connection: AsyncConnection, organisation_id: UUID) -> str:
+    """The IANA name of an organisation's time zone."""
+    organisations = tables.organisations
+    return str(await connection.scalar(select(organisations.c.timezone).where(organisations.c.id == organisation_id)))
 
 
 async def touch(connection: AsyncConnection, organisation_id: UUID) -> None:
@@ -226,6 +243,7 @@ async def read(connection: AsyncConnection, organisation_id: UUID) -> CatalogueR
         points_of_sale=await rows.of(PointOfSale, "points_of_sale"),
         delivery_modes=await rows.of(DeliveryMode, "delivery_modes"),
         indicators=await rows.of(Indicator, "indicators"),
+        counter_profiles=await rows.of(CounterProfile, "counter_profiles"),
         campaigns=await rows.of(Campaign, "campaigns"),
         products=await rows.of(ProductRow, "products"),
         performances=await rows.of(Performance, "performances"),

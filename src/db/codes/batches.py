@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Row, Select, func, insert, or_, select, te
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.contacts.contacts import ContactKind
+from db.core.keyset import Page, bounded_count, cut, in_order
 from db.core.tables import batches, contacts, offers
 
 
@@ -196,15 +197,15 @@ async def get(
     return {row.id: _batch(row) for row in await connection.execute(query)}
 
 
-async def page(
-    connection: AsyncConnection, organisation: UUID, wanted: BatchFilter, before: UUID | None, most: int
-) -> list[Batch]:
-    """The newest batches older than the one ``before`` that the filter lets through; their keys grow with time."""
-    query = _select(organisation).where(*_conditions(wanted))
-    if before is not None:
-        query = query.where(batches.c.id < before)
-    rows = await connection.execute(query.order_by(batches.c.id.desc()).limit(most))
-    return [_batch(row) for row in rows]
+async def page(connection: AsyncConnection, organisation: UUID, wanted: BatchFilter, page: Page) -> list[Batch]:
+    """A page of the batches that the filter lets through, the newest first; their keys grow with time."""
+    query = cut(_select(organisation).where(*_conditions(wanted)), page, batches.c.id, descending=True)
+    return in_order(map(_batch, await connection.execute(query)), page)
+
+
+async def count(connection: AsyncConnection, organisation: UUID, wanted: BatchFilter) -> int | None:
+    """How many batches the filter lets through, None where they are too many to be counted."""
+    return await bounded_count(connection, _select(organisation).where(*_conditions(wanted)))
 
 
 def _conditions(wanted: BatchFilter) -> Iterator[ColumnElement[bool]]:

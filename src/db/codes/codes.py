@@ -88,6 +88,19 @@ class CodeFilter:
     invalidation_reason: str | None = None
 
 
+EVER_WITH = """SELECT id FROM codes WHERE organisation_id = :organisation AND code = :code
+    UNION SELECT id FROM codes
+    WHERE organisation_id = :organisation AND kind <> 'SINGLE_USE' AND split_part(code, ' ', 1) = :code"""
+"""SQL: the ids of all codes that have, or once had, this text: a chosen one gives it up to another offer's
+(``db.codes.chosen_codes``), and keeps it before its own id.
+"""
+
+_EVER_WITH = text(f"""
+SELECT c.* FROM codes c WHERE c.organisation_id = :organisation AND c.id = ANY(ARRAY({EVER_WITH}))
+    AND (CAST(:contact AS uuid) IS NULL OR c.contact_id = :contact)
+ORDER BY c.code <> :code, c.id DESC
+""")
+
 # Of a chosen code that was off nothing: what it had left is counted as invalidated since then.
 _LEFT_BEFORE = "CASE WHEN found.status IN ('AVAILABLE', 'HELD') THEN coalesce(c.max_uses - c.uses, 1) ELSE 0 END"
 
@@ -165,6 +178,21 @@ async def find(
     query = _narrowed(_select(organisation).where(table.c.code == code), contact)
     row = (await connection.execute(query)).one_or_none()
     return None if row is None else code_of(row)
+
+
+async def ever_with(
+    connection: AsyncConnection, organisation: UUID, code: str, *, contact: UUID | None = None
+) -> list[Code]:
+    """All codes that have, or once had, this normalised text, the one that has it first, the newest of the others next;
+    only those made for ``contact`` where it is given.
+    """
+    parameters = {"organisation": organisation, "code": code, "contact": contact}
+    return [code_of(row) for row in await connection.execute(_EVER_WITH, parameters)]
+
+
+async def ids_ever_with(connection: AsyncConnection, organisation: UUID, code: str) -> tuple[UUID, ...]:
+    """The ids of all codes that have, or once had, this normalised text."""
+    return tuple((await connection.scalars(text(EVER_WITH), {"organisation": organisation, "code": code})).all())
 
 
 async def tickets_controlled(

@@ -9,6 +9,8 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from db.core.keyset import MOST_COUNTED, Page, in_order
+
 
 @dataclass(frozen=True, slots=True)
 class CodeUse:
@@ -54,22 +56,35 @@ class CustomCodeChange:
 
 
 # What is held now is found by the open baskets or by the code, whichever are fewer.
-_USES: Final = text("""
-SELECT * FROM (
-    (SELECT id, code_id, offer_id, order_id, contact_id, tickets, discount, held_at, used_at, released_at, released_by,
-        release_reason
-    FROM code_uses WHERE organisation_id = :organisation AND code_id = :code
-        AND (CAST(:before AS uuid) IS NULL OR id < :before)
-    ORDER BY id DESC LIMIT :most)
-    UNION ALL
-    (SELECT (array_agg(r.id ORDER BY r.id))[1] AS first_id, r.code_id, r.offer_id, NULL, r.contact_id, sum(r.covered),
-        sum(r.discount), min(r.held_at), NULL, NULL, NULL, NULL
+_HELD: Final = """
+    SELECT (array_agg(r.id ORDER BY r.id))[1] AS id, r.code_id, r.offer_id,
+        CAST(NULL AS uuid) AS order_id, r.contact_id,
+        sum(r.covered) AS tickets, sum(r.discount) AS discount, min(r.held_at) AS held_at,
+        CAST(NULL AS timestamptz) AS used_at, CAST(NULL AS timestamptz) AS released_at,
+        CAST(NULL AS text) AS released_by, CAST(NULL AS text) AS release_reason
     FROM baskets b JOIN redemptions r ON r.organisation_id = b.organisation_id AND r.basket_id = b.id
-    WHERE b.organisation_id = :organisation AND b.state = 'OPEN' AND r.code_id = :code AND r.state = 'HELD'
+    WHERE b.organisation_id = :organisation AND b.state = 'OPEN' AND r.code_id = ANY(CAST(:codes AS uuid[]))
+        AND r.state = 'HELD'
     GROUP BY r.basket_id, r.code_id, r.offer_id, r.contact_id
-    HAVING CAST(:before AS uuid) IS NULL OR (array_agg(r.id ORDER BY r.id))[1] < :before
-    ORDER BY first_id DESC LIMIT :most)
-) u ORDER BY id DESC LIMIT :most
+"""
+_PAGE_OF_USES: Final = f"""
+SELECT * FROM (
+    (SELECT u.* FROM unnest(CAST(:codes AS uuid[])) wanted CROSS JOIN LATERAL (
+        SELECT id, code_id, offer_id, order_id, contact_id, tickets, discount, held_at, used_at, released_at,
+            released_by, release_reason
+        FROM code_uses WHERE organisation_id = :organisation AND code_id = wanted AND {{bounds}}
+        ORDER BY id {{direction}} LIMIT :most
+    ) u)
+    UNION ALL
+    (SELECT * FROM ({_HELD}) held WHERE {{bounds}} ORDER BY id {{direction}} LIMIT :most)
+) u ORDER BY id {{direction}} LIMIT :most
+"""
+_BOUNDS: Final = "(CAST(:after AS uuid) IS NULL OR id < :after) AND (CAST(:before AS uuid) IS NULL OR id > :before)"
+_USES: Final = text(_PAGE_OF_USES.format(bounds=_BOUNDS, direction="DESC"))
+_LAST_USES: Final = text(_PAGE_OF_USES.format(bounds=_BOUNDS, direction="ASC"))
+_COUNT: Final = text(f"""
+SELECT (SELECT count(*) FROM (SELECT FROM code_uses WHERE organisation_id = :organisation
+    AND code_id = ANY(CAST(:codes AS uuid[])) LIMIT :most) u) + (SELECT count(*) FROM ({_HELD}) held)
 """)
 
 # The tickets of an order that a code covers: those whose advantage it opened, or all that have its promotional code.
@@ -113,12 +128,19 @@ async def was_imported(connection: AsyncConnection, organisation: UUID, batch: U
     return bool(await connection.scalar(_WAS_IMPORTED, {"organisation": organisation, "batch": batch}))
 
 
-async def uses(
-    connection: AsyncConnection, organisation: UUID, code: UUID, before: UUID | None, most: int
-) -> list[CodeUse]:
-    """The newest uses of a code older than the one ``before``, those that baskets hold now among them."""
-    parameters = {"organisation": organisation, "code": code, "before": before, "most": most}
-    return [CodeUse(*row) for row in await connection.execute(_USES, parameters)]
+async def uses(connection: AsyncConnection, organisation: UUID, codes: Collection[UUID], page: Page) -> list[CodeUse]:
+    """A page of the uses of these codes, the newest first, those that baskets hold now among them."""
+    bounds = {"after": page.after, "before": page.before, "most": page.most}
+    parameters = {"organisation": organisation, "codes": list(codes), **bounds}
+    rows = await connection.execute(_LAST_USES if page.backwards else _USES, parameters)
+    return in_order((CodeUse(*row) for row in rows), page)
+
+
+async def count_uses(connection: AsyncConnection, organisation: UUID, codes: Collection[UUID]) -> int | None:
+    """How many uses these codes have; None where they are more than ``MOST_COUNTED``."""
+    parameters = {"organisation": organisation, "codes": list(codes), "most": MOST_COUNTED + 1}
+    found = int(await connection.scalar(_COUNT, parameters) or 0)
+    return found if found <= MOST_COUNTED else None
 
 
 async def scanned(

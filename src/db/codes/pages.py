@@ -15,8 +15,9 @@ from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.codes.bulk import code_id
-from db.codes.codes import Code, CodeFilter, CodeStatus, code_of
+from db.codes.codes import EVER_WITH, Code, CodeFilter, CodeStatus, code_of
 from db.codes.standing import STATUS, as_they_stand
+from db.core.keyset import MOST_COUNTED, Page, Stretch, in_order
 
 ListedCode = tuple[UUID, str, str | None, str]
 """Id, code, how it is shown and status of a code, as little as can be: lists have millions."""
@@ -48,6 +49,8 @@ class _Shape(NamedTuple):
 
     parts: frozenset[str]
     status: tuple[CodeStatus, ...]
+    direction: str = "ASC"
+    """Of ids: DESC for a page backwards."""
 
     @property
     def is_direct(self) -> bool:
@@ -68,12 +71,14 @@ _OF_BATCHES: Final = {
     "offer": "b.offer_id = :offer",
     "contact": "b.contact_id = :contact",
     "season": "b.offer_id IN (SELECT id FROM offers WHERE organisation_id = :organisation AND season_id = :season)",
-    # Batches before it have no codes after it.
+    # Batches before it have no codes after it, nor batches after it codes before it.
     "after": "b.id >= :batch_after",
+    "before": "b.id <= :batch_before",
 }
 _OF_CODES: Final = {
-    "code": "c.code = :code",
-    "part": "strpos(c.code, :part) > 0",
+    "code": f"c.id = ANY(ARRAY({EVER_WITH}))",
+    # What follows a text that was given up is no part of it.
+    "part": "strpos(split_part(c.code, ' ', 1), :part) > 0",
     "buyer": f"c.id IN ({_USED_BY} AND u.contact_id = :buyer AND u.order_id IS NOT NULL)",
     "order_number": f"""c.id IN ({_USED_BY} AND u.order_id = (
         SELECT id FROM orders WHERE organisation_id = :organisation AND number = :order_number))""",
@@ -83,6 +88,7 @@ _OF_CODES: Final = {
     "invalidation_reason": "strpos(lower(c.invalidation_reason), lower(:invalidation_reason)) > 0",
     "until": "c.id <= :until",
     "after": "c.id > :after",
+    "before": "c.id < :before",
 }
 _OF_ANY_CODES: Final = {
     "batch": "c.batch_id = :batch",
@@ -95,24 +101,20 @@ _IN_BATCH: Final = """c.organisation_id = :organisation
     AND c.id BETWEEN (left(b.id::text, 28) || '00000000')::uuid AND (left(b.id::text, 28) || 'ffffffff')::uuid"""
 
 
-async def page(
-    connection: AsyncConnection, organisation: UUID, wanted: CodeFilter, after: UUID | None, most: int
-) -> list[Code]:
-    """The next codes that the filter lets through, in order of id; its code is normalised."""
-    statement = _page(_shape(wanted, after), "*")
-    parameters = _parameters(organisation, wanted, after, most)
-    found = [code_of(row) for row in await connection.execute(statement, parameters)]
-    return await as_they_stand(connection, organisation, found)
+async def page(connection: AsyncConnection, organisation: UUID, wanted: CodeFilter, page: Page) -> list[Code]:
+    """A page of the codes that the filter lets through, in order of id; its code is normalised."""
+    rows = await connection.execute(_page(_shape(wanted, page), "*"), _parameters(organisation, wanted, page))
+    return await as_they_stand(connection, organisation, in_order(map(code_of, rows), page))
 
 
 async def search(
-    connection: AsyncConnection, organisation: UUID, wanted: CodeFilter, after: UUID | None, most: int
+    connection: AsyncConnection, organisation: UUID, wanted: CodeFilter, page: Page
 ) -> tuple[list[UUID], UUID | None]:
-    """The ids of the next codes that the filter lets through, where no index leads to them: the codes are looked
-    through, so many at the most; and the last one looked at, None where there are no further ones.
+    """The ids of the next codes of a page, or backwards of those before, where no index leads to them: the codes are
+    looked through, so many at the most; and the last one looked at, None where there are no further ones.
     """
-    statement = _search(_shape(wanted, after))
-    parameters = _parameters(organisation, wanted, after, most) | {"looked_through": LOOKED_THROUGH}
+    statement = _search(_shape(wanted, page))
+    parameters = _parameters(organisation, wanted, page) | {"looked_through": LOOKED_THROUGH}
     rows = (await connection.execute(statement, parameters)).all()
     looked, last = rows[0].looked, rows[0].last
     return [row.id for row in rows if row.id is not None], last if looked == LOOKED_THROUGH else None
@@ -122,8 +124,8 @@ async def tracked(
     connection: AsyncConnection, organisation: UUID, wanted: CodeFilter, after: UUID | None, most: int
 ) -> list[TrackedCode]:
     """A page of codes, each with the names of its offer, contact and buyer, as the tracking list shows them."""
-    statement = _tracked(_shape(wanted, after))
-    parameters = _parameters(organisation, wanted, after, most)
+    page = Stretch(after, most)
+    statement, parameters = _tracked(_shape(wanted, page)), _parameters(organisation, wanted, page)
     rows = (await connection.execute(statement, parameters)).all()
     codes = await as_they_stand(connection, organisation, [code_of(row) for row in rows])
     return [TrackedCode(code, *row[-4:]) for code, row in zip(codes, rows, strict=True)]
@@ -133,9 +135,9 @@ async def of_batch(
     connection: AsyncConnection, organisation: UUID, batch: UUID, after: UUID | None, most: int
 ) -> Sequence[ListedCode]:
     """The next codes of a batch's list, in order of id."""
-    wanted = CodeFilter(batch=batch)
-    statement = _page(_shape(wanted, after), "id, code, shown, status")
-    found = await connection.execute(statement, _parameters(organisation, wanted, after, most))
+    wanted, page = CodeFilter(batch=batch), Stretch(after, most)
+    statement = _page(_shape(wanted, page), "id, code, shown, status")
+    found = await connection.execute(statement, _parameters(organisation, wanted, page))
     return cast("Sequence[ListedCode]", found.all())
 
 
@@ -143,14 +145,30 @@ async def ids(
     connection: AsyncConnection, organisation: UUID, wanted: CodeFilter, after: UUID | None, most: int
 ) -> list[UUID]:
     """The ids of the next codes that the filter lets through, in order."""
-    statement = _page(_shape(wanted, after), "id")
-    return list((await connection.scalars(statement, _parameters(organisation, wanted, after, most))).all())
+    page = Stretch(after, most)
+    statement = _page(_shape(wanted, page), "id")
+    return list((await connection.scalars(statement, _parameters(organisation, wanted, page))).all())
 
 
 async def count(connection: AsyncConnection, organisation: UUID, wanted: CodeFilter) -> dict[CodeStatus, int]:
     """How many codes of each status the filter lets through."""
-    rows = await connection.execute(_count(_shape(wanted, None)), _parameters(organisation, wanted, None, 0))
+    everything: Stretch[UUID] = Stretch(None, 0)
+    statement = _count(_shape(wanted, everything))
+    rows = await connection.execute(statement, _parameters(organisation, wanted, everything))
     return {CodeStatus(row.status): int(row.number) for row in rows}
+
+
+async def bounded_count(connection: AsyncConnection, organisation: UUID, wanted: CodeFilter) -> int | None:
+    """How many codes the filter lets through; None where they are more than ``MOST_COUNTED``, or more have to be looked
+    through than one statement does.
+    """
+    counted: Stretch[UUID] = Stretch(None, MOST_COUNTED + 1)
+    if is_sought(wanted):
+        ids, last = await search(connection, organisation, wanted, counted)
+        return len(ids) if last is None and len(ids) <= MOST_COUNTED else None
+    statement = text(f"SELECT count(*) FROM ({_page_text(_shape(wanted, counted), 'id')}) counted")
+    found = int(await connection.scalar(statement, _parameters(organisation, wanted, counted)) or 0)
+    return found if found <= MOST_COUNTED else None
 
 
 @lru_cache
@@ -161,14 +179,16 @@ def _page(shape: _Shape, columns: str) -> TextClause:
 @lru_cache
 def _search(shape: _Shape) -> TextClause:
     of_invalidated = {"invalidated"} if not shape.parts.isdisjoint(_INVALIDATED) else set()
-    base = _Shape((shape.parts - _SOUGHT) | of_invalidated, shape.status)
+    base = _Shape((shape.parts - _SOUGHT) | of_invalidated, shape.status, shape.direction)
+    onwards, back = ("ASC", "DESC") if shape.direction == "ASC" else ("DESC", "ASC")
     looked_at = _page_text(base, "id, code, invalidated_at, invalidated_by, invalidation_reason")
     sought = [condition for name, condition in _OF_CODES.items() if name in shape.parts & _SOUGHT]
     return text(f"""
 WITH looked_at AS MATERIALIZED ({looked_at.replace(":most", ":looked_through")})
 SELECT w.looked, w.last, c.id FROM (
-    SELECT count(*) AS looked, (SELECT id FROM looked_at ORDER BY id DESC LIMIT 1) AS last FROM looked_at
-) w LEFT JOIN (SELECT id FROM looked_at c WHERE {_all(*sought)} ORDER BY id LIMIT :most) c ON true ORDER BY c.id
+    SELECT count(*) AS looked, (SELECT id FROM looked_at ORDER BY id {back} LIMIT 1) AS last FROM looked_at
+) w LEFT JOIN (SELECT id FROM looked_at c WHERE {_all(*sought)} ORDER BY id {onwards} LIMIT :most) c ON true
+ORDER BY c.id {onwards}
 """)
 
 
@@ -203,17 +223,18 @@ def _count(shape: _Shape) -> TextClause:
 
 
 def _page_text(shape: _Shape, columns: str) -> str:
+    order, turned = f"ORDER BY c.id {shape.direction}", f"ORDER BY id {shape.direction}"
     if shape.is_direct:
-        pages = [f"({branch} ORDER BY c.id LIMIT :most)" for branch in _branches(shape, columns)]
+        pages = [f"({branch} {order} LIMIT :most)" for branch in _branches(shape, columns)]
     else:
-        inner = f"SELECT {columns} FROM codes c WHERE {_all(_IN_BATCH, _own(shape))} ORDER BY c.id LIMIT :most"
+        inner = f"SELECT {columns} FROM codes c WHERE {_all(_IN_BATCH, _own(shape))} {order} LIMIT :most"
         # Batches come in order, and their codes in order within: the sort ends with the page.
         pages = [
             f"""(SELECT c.* FROM batches b CROSS JOIN LATERAL ({inner}) c
-WHERE {_batches(shape)} ORDER BY b.id, c.id LIMIT :most)"""
+WHERE {_batches(shape)} ORDER BY b.id {shape.direction}, c.id {shape.direction} LIMIT :most)"""
         ]
-        pages += [f"({_chosen(shape, columns)} ORDER BY c.id LIMIT :most)"] * _has_chosen(shape)
-    return pages[0] if len(pages) == 1 else f"SELECT * FROM ({' UNION ALL '.join(pages)}) found ORDER BY id LIMIT :most"
+        pages += [f"({_chosen(shape, columns)} {order} LIMIT :most)"] * _has_chosen(shape)
+    return pages[0] if len(pages) == 1 else f"SELECT * FROM ({' UNION ALL '.join(pages)}) found {turned} LIMIT :most"
 
 
 def _branches(shape: _Shape, columns: str) -> list[str]:
@@ -264,17 +285,20 @@ def _all(*conditions: str) -> str:
     return " AND ".join(filter(None, conditions))
 
 
-def _shape(wanted: CodeFilter, after: UUID | None) -> _Shape:
+def _shape(wanted: CodeFilter, page: Page) -> _Shape:
     parts = {name for name in CodeFilter.__dataclass_fields__ if name != "status" and getattr(wanted, name) is not None}
-    return _Shape(frozenset(parts | ({"after"} if after is not None else set())), wanted.status)
+    parts |= {name for name in ("after", "before") if getattr(page, name) is not None}
+    return _Shape(frozenset(parts), wanted.status, "DESC" if page.backwards else "ASC")
 
 
-def _parameters(organisation: UUID, wanted: CodeFilter, after: UUID | None, most: int) -> dict[str, object]:
+def _parameters(organisation: UUID, wanted: CodeFilter, page: Page) -> dict[str, object]:
     return {
         "organisation": organisation,
-        "most": most,
-        "after": after,
-        "batch_after": after and code_id(after, 0),
+        "most": page.most,
+        "after": page.after,
+        "before": page.before,
+        "batch_after": page.after and code_id(page.after, 0),
+        "batch_before": page.before and code_id(page.before, 2**32 - 1),
         "batch": wanted.batch,
         "offer": wanted.offer,
         "contact": wanted.contact,

@@ -6,11 +6,11 @@ from enum import StrEnum
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Row, Select, or_, select, text
+from sqlalchemy import Row, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.core.ids import next_id
-from db.core.keyset import MOST_COUNTED, Page, bounded_count, cut, in_order
+from db.core.keyset import MOST_COUNTED, Page
 from db.core.tables import campaign_contacts, contact_indicators, contacts
 
 
@@ -63,31 +63,6 @@ async def house(connection: AsyncConnection, organisation: UUID) -> UUID:
     await connection.execute(_MAKE_HOUSE, {"organisation": organisation, "new": next_id()})
     found = (await connection.execute(_HOUSE, {"organisation": organisation})).scalar_one()
     return UUID(str(found))
-
-
-async def search(
-    connection: AsyncConnection, organisation: UUID, part: str | None, kind: ContactKind | None, page: Page
-) -> list[Contact]:
-    """Contacts in the order of their keys whose name, e-mail address or code has ``part`` in it, in any case."""
-    statement = cut(_found(select(contacts), organisation, part, kind), page, contacts.c.id)
-    return in_order((contact_of(row) for row in await connection.execute(statement)), page)
-
-
-async def count(
-    connection: AsyncConnection, organisation: UUID, part: str | None, kind: ContactKind | None
-) -> int | None:
-    """How many contacts ``search`` finds on all its pages; None where they are more than are counted."""
-    return await bounded_count(connection, _found(select(contacts.c.id), organisation, part, kind))
-
-
-def _found(query: Select[Any], organisation: UUID, part: str | None, kind: ContactKind | None) -> Select[Any]:
-    query = query.where(contacts.c.organisation_id == organisation)
-    if kind is not None:
-        query = query.where(contacts.c.kind == kind)
-    if part:
-        columns = (contacts.c.name, contacts.c.email, contacts.c.code)
-        query = query.where(or_(*(column.icontains(part, autoescape=True) for column in columns)))
-    return query
 
 
 async def targeting(

@@ -1,7 +1,9 @@
 """Pages of a list by keyset: what stands after or before a key, forwards from there or backwards."""
 
 from collections.abc import Iterable
-from typing import Any, Final, Protocol, TypeVar
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, Generic, Protocol, TypeAlias, TypeVar
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, func, select
@@ -12,21 +14,39 @@ MOST_COUNTED: Final = 10_000
 """
 
 R = TypeVar("R")
+K_co = TypeVar("K_co", covariant=True)
 
 
-class Page(Protocol):
+class PageBy(Protocol[K_co]):
     """Which part of a list: the ``most`` rows after ``after`` and before ``before``, each where it is given, from the
     first on, or ``backwards`` from the last on.
     """
 
     @property
-    def after(self) -> UUID | None: ...
+    def after(self) -> K_co | None: ...
     @property
-    def before(self) -> UUID | None: ...
+    def before(self) -> K_co | None: ...
     @property
     def most(self) -> int: ...
     @property
     def backwards(self) -> bool: ...
+
+
+Page: TypeAlias = PageBy[UUID]
+"""A page of a list whose keys are ids."""
+
+Place: TypeAlias = tuple[datetime, UUID]
+"""The key of a list by instants: a thing's own, then its id, which tells things of one instant apart."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch(Generic[R]):
+    """A page that somebody asks for who goes through a list."""
+
+    after: R | None
+    most: int
+    before: R | None = None
+    backwards: bool = False
 
 
 class _Everything:
@@ -53,7 +73,7 @@ def cut(query: Select[Any], page: Page, key: ColumnElement[UUID], *, descending:
     return query.order_by(key.desc() if descending is not page.backwards else key).limit(page.most)
 
 
-def in_order(rows: Iterable[R], page: Page) -> list[R]:
+def in_order(rows: Iterable[R], page: PageBy[Any]) -> list[R]:
     """The rows of a page in the order of their list."""
     found = list(rows)
     return found[::-1] if page.backwards else found

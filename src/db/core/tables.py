@@ -61,6 +61,7 @@ event.listen(metadata, "after_drop", DDL("DROP FUNCTION pieces_of"))  # type: ig
 
 _CONTACT_TEXT: Final = "name || E'\\n' || coalesce(email, '')"
 _CONTACT_PIECES: Final = f"pieces_of(organisation_id, {_CONTACT_TEXT})"
+_CONTACT_CODE_PIECES: Final = "pieces_of(organisation_id, code)"
 _ORDER_PIECES: Final = "pieces_of(organisation_id, number)"
 
 NIL = "00000000-0000-0000-0000-000000000000"
@@ -161,6 +162,8 @@ delivery_modes = _owned(
     Column("fee", BigInteger, nullable=False),
     CheckConstraint("fee >= 0", "fee"),
 )
+# Those of staff, whom promotional codes may be restricted to: their tokens name them by code.
+counter_profiles = _owned("counter_profiles", *_code(), _name())
 indicators = _owned("indicators", *_code(), _name(), Column("levels", ARRAY(Text), nullable=False))
 products = _owned(
     "products",
@@ -215,6 +218,7 @@ contacts = _owned(
     Column("ordered_elsewhere", Boolean, nullable=False, server_default=text("false")),
     CheckConstraint("balance >= 0", "balance"),
     Index("contacts_pieces_idx", text(_CONTACT_PIECES), postgresql_using="gin"),
+    Index("contacts_code_pieces_idx", text(_CONTACT_CODE_PIECES), postgresql_using="gin"),
 )
 contact_indicators = _owned(
     "contact_indicators",

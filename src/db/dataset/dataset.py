@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from db.catalogue.catalogue import (
     AudienceSubCategory,
     Campaign,
+    CounterProfile,
     DeliveryMode,
     Indicator,
     Organisation,
@@ -62,6 +63,7 @@ Row = (
     | PointOfSale
     | DeliveryMode
     | Indicator
+    | CounterProfile
     | ProductRow
     | Performance
     | ContactRow
@@ -127,6 +129,7 @@ _TABLES: Final[Mapping[type, tuple[Table, tuple[str, ...]]]] = {
     PointOfSale: (tables.points_of_sale, ()),
     DeliveryMode: (tables.delivery_modes, ()),
     Indicator: (tables.indicators, ()),
+    CounterProfile: (tables.counter_profiles, ()),
     ProductRow: (tables.products, ()),
     Performance: (tables.performances, ()),
     ContactRow: (tables.contacts, ("balance", "has_ordered")),

@@ -1,9 +1,12 @@
 """Reading the audit log."""
 
 import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Self
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import orjson
 import strawberry
@@ -16,6 +19,8 @@ from resolvers.runtime.ids import OFFER, Ids, decode_any, encode
 from services.access import audit as services
 from services.access.audit import AuditFilter
 from services.access.audit_reading import Names, mentioned
+from services.codes.format import display
+from services.core.instants import local_or_empty
 
 
 @strawberry.type(description="One thing that an entry says, in words: names in place of ids, amounts with currency.")
@@ -28,11 +33,11 @@ class AuditFact:
 @strawberry.type(description="Who did what to what, and when.")
 class AuditEntry:
     actor: str = strawberry.field(description="The kind of caller, and who it was: `staff:ada`.")
-    action: str = strawberry.field(description="The mutation.")
+    action: str = strawberry.field(description="What was done, by the name of the mutation.")
     subject_id: strawberry.ID = strawberry.field(description="What was changed, by its global id.")
     subject_type: str = strawberry.field(description="What kind of thing was changed.")
     details: str = strawberry.field(description="JSON, with ids, and amounts in minor units; `facts` says it in words.")
-    created_at: datetime = strawberry.field(description="When.")
+    created_at: datetime = strawberry.field(description="When it was done.")
     row: strawberry.Private[services.AuditEntry]
 
     @strawberry.field(description="Who did it, by name.")
@@ -42,12 +47,13 @@ class AuditEntry:
         return next((name for key in mentioned(who) if (name := names.of(key))), who)
 
     @strawberry.field(
-        description="The code and name of what was changed, the number of an order, the text of a code; null where it "
-        "is known by its id alone."
+        description="What people know it by: a code with its name, the number of an order, the text of a code, a "
+        "barcode; of a batch its offer, contact and time, of a basket its order, or else contact, place and time. Null "
+        "where it is known by its id alone."
     )
     async def subject_name(self, info: Info, language: Language | None = None) -> str | None:
         names = await _names(info.context, language or info.context.language, [self.row.subject])
-        return names.of(self.row.subject) or self.row.subject_label
+        return names.of(self.row.subject)
 
     @strawberry.field(description="What the entry says, one thing after the other.")
     async def facts(self, info: Info, language: Language | None = None) -> list[AuditFact]:
@@ -69,11 +75,28 @@ class AuditEntry:
 
 
 async def _names(context: Context, language: Language, keys: list[UUID]) -> Names:
-    """What these ids stand for: of the catalogue, or a contact's."""
+    """What these ids stand for: of the catalogue, a contact's, or what was sold and made."""
     known = Names(await context.catalogue(), {}, language)
     unknown = [key for key in dict.fromkeys(keys) if known.of(key) is None]
-    contacts = await asyncio.gather(*(load_contact(context, key) for key in unknown))
-    return Names(known.catalogue, {each.key: f"{each.code} ({each.name})" for each in contacts if each}, language)
+    subjects = [each for each in await asyncio.gather(*(context.load(_subjects, key) for key in unknown)) if each]
+    people = [*unknown, *(each.contact for each in subjects if each.contact)]
+    contacts = await asyncio.gather(*(load_contact(context, key) for key in dict.fromkeys(people)))
+    named = Names(known.catalogue, {each.key: f"{each.code} ({each.name})" for each in contacts if each}, language)
+    return replace(named, others={**named.others, **{each.id: _named(each, named) for each in subjects}})
+
+
+def _named(subject: services.Subject, names: Names) -> str:
+    """What people know it by. A batch and a basket have no names of their own."""
+    if subject.label is not None:
+        return display(subject.label)
+    references = (subject.offer, subject.contact, subject.point_of_sale)
+    told = [names.of(key) for key in references if key is not None]
+    zone = ZoneInfo(names.catalogue.timezone)
+    return ", ".join(filter(None, (*told, local_or_empty(subject.made_at, zone))))
+
+
+async def _subjects(context: Context, keys: Sequence[UUID]) -> Mapping[UUID, services.Subject]:
+    return await context.services.audit.subjects(await context.viewer(), keys)
 
 
 @strawberry.type

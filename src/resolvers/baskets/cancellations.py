@@ -27,7 +27,7 @@ class TicketToCancel:
 @strawberry.type(description="A ticket that stays.")
 class TicketToKeep:
     ticket: Ticket = strawberry.field(description="As it is now.")
-    price: Money = strawberry.field(description="What it costs then.")
+    price: Money = strawberry.field(description="What it costs after the cancellation.")
 
 
 @strawberry.type(description="What cancelling tickets would do; the act does the same, unless something comes between.")
@@ -39,10 +39,12 @@ class CancellationPreview:
         description="What those that stay cost then, with the fees that are kept; codes that fall away say why."
     )
     given_back: Money = strawberry.field(description="In all: `forTickets` + `forFees` = `toBalance` + `toPayment`.")
-    for_tickets: Money = strawberry.field(description="Of it for tickets; never less than nothing.")
-    for_fees: Money = strawberry.field(description="Of it for fees, which come with the last ticket.")
-    to_balance: Money = strawberry.field(description="Of it to the contact's balance.")
-    to_payment: Money = strawberry.field(description="Of it to be paid back by the way that the rest was paid.")
+    for_tickets: Money = strawberry.field(description="What of `givenBack` is for tickets; never less than nothing.")
+    for_fees: Money = strawberry.field(description="What of `givenBack` is for fees: nothing before the last ticket.")
+    to_balance: Money = strawberry.field(description="What of `givenBack` goes to the contact's balance.")
+    to_payment: Money = strawberry.field(
+        description="What of `givenBack` is to be paid back as the rest was paid, by whoever took the payment."
+    )
     codes_returned: list[str] = strawberry.field(
         description="The single-use codes that are available again, as they were entered."
     )
@@ -111,9 +113,7 @@ class CancelTicketsInput:
     )
     ticket_ids: list[strawberry.ID] = strawberry.field(description="At least one; one named twice is named once.")
     reason: str | None = strawberry.field(default=None, description="Why, for the records: up to 500 characters.")
-    idempotency_key: str | None = strawberry.field(
-        default=None, description="The same key cancels once, and is answered the same."
-    )
+    idempotency_key: str | None = None
 
 
 CancelOrderResult = Annotated[Order | InvalidInput | NotFound | Conflict, strawberry.union("CancelOrderResult")]
@@ -124,7 +124,7 @@ CancelTicketsResult = Annotated[Order | InvalidInput | NotFound | Conflict, stra
 class CancellationsMutation:
     @strawberry.mutation(
         description="Cancels all tickets of an order that are left, and gives back what it had used. An order with a "
-        "scanned ticket is not cancelled as a whole."
+        "scanned ticket is not cancelled as a whole. For staff with SALES, and partners with orders of their own."
     )
     async def cancel_order(self, info: Info, input: CancelOrderInput) -> CancelOrderResult:  # noqa: A002
         context = info.context

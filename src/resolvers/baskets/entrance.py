@@ -7,7 +7,7 @@ import strawberry
 from resolvers.baskets.orders import Ticket
 from resolvers.runtime.asked_by_id import AskedById
 from resolvers.runtime.context import Info
-from resolvers.runtime.errors import Conflict, NotFound
+from resolvers.runtime.errors import Conflict, InvalidInput, NotFound
 from resolvers.runtime.ids import Ids
 from services.access.misses import OF_BARCODES
 from services.baskets.entrance import Scan
@@ -27,12 +27,10 @@ class ControlTicketInput:
         default=None,
         description="The product whose gate this is; its tickets of any performance are let in at its time.",
     )
-    idempotency_key: str | None = strawberry.field(
-        default=None, description="The same key counts one entry, and is answered the same."
-    )
+    idempotency_key: str | None = None
 
 
-ControlTicketResult = Annotated[Ticket | NotFound | Conflict, strawberry.union("ControlTicketResult")]
+ControlTicketResult = Annotated[Ticket | InvalidInput | NotFound | Conflict, strawberry.union("ControlTicketResult")]
 
 
 @strawberry.type

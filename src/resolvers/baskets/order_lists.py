@@ -14,41 +14,33 @@ from resolvers.runtime.connections import Connection, Count, InstantAndKey, Wind
 from resolvers.runtime.context import Context, Info
 from resolvers.runtime.ids import OFFER, Ids
 from services.baskets import orders as services
-from services.baskets.order_search import OrderQuestion, Place
+from services.baskets.order_search import OrderQuestion
 from services.baskets.orders import OrderState
 
 
 async def _connection(
     context: Context, rows: Sequence[services.Order], page: Window[InstantAndKey], count: Count
 ) -> Connection[Order]:
-    nodes = {row.id: await Order.of(row, context) for row in rows[: page.first]}
+    nodes = {row.id: await Order.of(row, context) for row in rows}
     return connection(rows, page, lambda row: nodes[row.id], lambda row: InstantAndKey(row.confirmed_at, row.id), count)
-
-
-def _place(page: Window[InstantAndKey]) -> Place | None:
-    return None if page.after is None else Place(*page.after)
 
 
 class _Page(NamedTuple):
     """A page of one contact's orders."""
 
     contact: UUID
-    first: int
-    after: Place | None
+    window: Window[InstantAndKey]
 
 
-async def _of_contact(
-    context: Context, contact: UUID | None, first: int | None, after: str | None
-) -> Connection[Order] | None:
+async def _of_contact(context: Context, contact: UUID | None, page: Window[InstantAndKey]) -> Connection[Order] | None:
     """A page of a contact's orders; None where there is no contact."""
-    page = window(first, after, InstantAndKey.read)
     if contact is None:
         return None
 
     async def count() -> int | None:
         return await context.load(_counts, contact)
 
-    rows = await context.load(_pages, _Page(contact, page.first, _place(page)))
+    rows = await context.load(_pages, _Page(contact, page))
     return await _connection(context, rows or (), page, count)
 
 
@@ -56,10 +48,10 @@ async def _pages(context: Context, keys: Sequence[_Page]) -> Mapping[_Page, Sequ
     viewer = await context.viewer()
     found: dict[_Page, Sequence[services.Order]] = {}
     # As a rule all ask for the same page.
-    for first, after in dict.fromkeys((key.first, key.after) for key in keys):
-        contacts = [key.contact for key in keys if (key.first, key.after) == (first, after)]
-        rows = await context.services.order_search.of_contacts(viewer, contacts, after, first + 1)
-        found.update({_Page(contact, first, after): own for contact, own in rows.items()})
+    for page in dict.fromkeys(key.window for key in keys):
+        contacts = [key.contact for key in keys if key.window == page]
+        rows = await context.services.order_search.of_contacts(viewer, contacts, page)
+        found.update({_Page(contact, page): own for contact, own in rows.items()})
     return found
 
 
@@ -69,18 +61,31 @@ async def _counts(context: Context, keys: Sequence[UUID]) -> Mapping[UUID, int |
 
 First = Annotated[int | None, strawberry.argument(description="At most so many: 1 to 100, 20 where left out.")]
 After = Annotated[str | None, strawberry.argument(description="Those after the edge with this cursor.")]
+Last = Annotated[
+    int | None, strawberry.argument(description="At most so many from the end, or from before `before`: 1 to 100.")
+]
+Before = Annotated[str | None, strawberry.argument(description="Those before the edge with this cursor.")]
 
 
 async def _orders_of_contact(
-    contact: strawberry.Parent[Contact], info: Info, first: First = None, after: After = None
+    contact: strawberry.Parent[Contact],
+    info: Info,
+    first: First = None,
+    after: After = None,
+    last: Last = None,
+    before: Before = None,
 ) -> Connection[Order]:
-    found = await _of_contact(info.context, contact.key, first, after)
+    page = window(first, after, InstantAndKey.read, last=last, before=before)
+    found = await _of_contact(info.context, contact.key, page)
     assert found is not None  # noqa: S101 - there is a contact
     return found
 
 
-async def _orders_of_viewer(info: Info, first: First = None, after: After = None) -> Connection[Order] | None:
-    return await _of_contact(info.context, (await info.context.viewer()).contact, first, after)
+async def _orders_of_viewer(
+    info: Info, first: First = None, after: After = None, last: Last = None, before: Before = None
+) -> Connection[Order] | None:
+    page = window(first, after, InstantAndKey.read, last=last, before=before)
+    return await _of_contact(info.context, (await info.context.viewer()).contact, page)
 
 
 add_field(
@@ -128,10 +133,12 @@ class OrderListsQuery:
         state: Annotated[OrderState | None, strawberry.argument(description="In this state now.")] = None,
         first: First = None,
         after: After = None,
+        last: Last = None,
+        before: Before = None,
     ) -> Connection[Order]:
         context = info.context
         viewer = await context.viewer()
-        page = window(first, after, InstantAndKey.read)
+        page = window(first, after, InstantAndKey.read, last=last, before=before)
         ids = Ids()
         asked = OrderQuestion(
             search=search,
@@ -149,5 +156,5 @@ class OrderListsQuery:
         async def count() -> int | None:
             return await context.services.order_search.count(viewer, asked)
 
-        rows = await context.services.order_search.page(viewer, asked, _place(page), page.first + 1)
+        rows = await context.services.order_search.page(viewer, asked, page)
         return await _connection(context, rows, page, count)

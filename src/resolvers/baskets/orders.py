@@ -23,7 +23,7 @@ from resolvers.runtime.asked_by_id import AskedById
 from resolvers.runtime.context import Context, Info
 from resolvers.runtime.enums import CancellationPolicy
 from resolvers.runtime.errors import CodeRefused, Conflict, InvalidInput, NotFound
-from resolvers.runtime.ids import Node, decode, encode
+from resolvers.runtime.ids import Node, NoId, decode, encode
 from resolvers.runtime.scalars import Money, money
 from services.baskets import orders as order_services
 from services.baskets.cancellations import Cancellation as CancellationRow
@@ -50,8 +50,10 @@ class Ticket(Node):
         "order were cancelled."
     )
     given_back: Money = strawberry.field(description="What was given back for it where it is cancelled.")
-    controlled_at: datetime | None = strawberry.field(description="When it was let in first.")
-    entries: int = strawberry.field(description="How often it was let in.")
+    controlled_at: datetime | None = strawberry.field(
+        description="When it was let in first; null where it was not yet."
+    )
+    entries: int = strawberry.field(description="How often it was let in so far; 0 for not yet.")
     entries_allowed: int = strawberry.field(description="How often it may be let in: more than once for passes.")
     cancelled_at: datetime | None = strawberry.field(
         description="When it was cancelled, alone or with its order; it does not admit since."
@@ -59,7 +61,7 @@ class Ticket(Node):
     row: strawberry.Private[TicketRow]
     catalogue: strawberry.Private[Catalogue]
 
-    @strawberry.field(description="The advantage that it has.")
+    @strawberry.field(description="The advantage that it is sold at; null for none.")
     def advantage(self) -> Advantage | None:
         return None if self.row.advantage is None else advantage_of(self.row.advantage, self.catalogue)
 
@@ -119,10 +121,12 @@ class Cancellation:
     reason: str | None
     policy: CancellationPolicy = strawberry.field(description="What became of the tickets that stayed.")
     given_back: Money = strawberry.field(description="In all: `forTickets` + `forFees` = `toBalance` + `toPayment`.")
-    for_tickets: Money = strawberry.field(description="Of it for tickets.")
-    for_fees: Money = strawberry.field(description="Of it for fees, which come with the last ticket.")
-    to_balance: Money = strawberry.field(description="Of it to the contact's balance.")
-    to_payment: Money = strawberry.field(description="Of it to be paid back by the way that the rest was paid.")
+    for_tickets: Money = strawberry.field(description="What of `givenBack` is for tickets.")
+    for_fees: Money = strawberry.field(description="What of `givenBack` is for fees.")
+    to_balance: Money = strawberry.field(description="What of `givenBack` went to the contact's balance.")
+    to_payment: Money = strawberry.field(
+        description="What of `givenBack` is to be paid back as the rest was paid, by whoever took the payment."
+    )
 
     @classmethod
     def of(cls, row: CancellationRow, currency: str) -> Self:
@@ -147,7 +151,9 @@ class Order(Node):
     )
     state: OrderState
     confirmed_at: datetime
-    pricing: BasketPricing = strawberry.field(description="What was paid.")
+    pricing: BasketPricing = strawberry.field(
+        description="What was paid, as it was confirmed: cancelling changes `remaining` alone."
+    )
     point_of_sale: PointOfSale = strawberry.field(description="Where it was sold.")
     delivery_mode: DeliveryMode | None = strawberry.field(
         description="How the tickets reach the customer; null where that was not chosen."
@@ -208,7 +214,7 @@ class Order(Node):
 async def order_named(context: Context, written: str, path: Path) -> UUID:
     """The key of the order that a client names by its id, or by its number as it is printed.
 
-    Raises WrongId for what is neither, NotFound where the viewer may ask for no order by that number.
+    Raises NoId for what is neither, NotFound where the viewer may ask for no order by that number.
     """
     number = printed_number(written)
     if number is None:
@@ -263,6 +269,8 @@ class OrdersQuery:
         context = info.context
         try:
             key = await order_named(context, id, ("id",))
+        except NoId:
+            raise
         except NotFoundFailure:
             return None
         return await load_order(context, key)

@@ -43,7 +43,7 @@ class Season(Named):
         )
 
 
-@strawberry.type(description="Category 1, Category 2…")
+@strawberry.type(description="What places at one price are called: Category 1, Category 2…")
 class SeatCategory(Named):
     code: str
 
@@ -61,7 +61,7 @@ class AudienceSubCategory(Named):
         return cls(id=encode("AudienceSubCategory", row.id), names=row.name, code=row.code)
 
 
-@strawberry.type(description="How tickets reach the customer.")
+@strawberry.type(description="How tickets reach the customer, such as by post, with a fee of its own.")
 class DeliveryMode(Named):
     code: str
     fee: Money
@@ -101,7 +101,7 @@ class SalesChannel(Named):
         )
 
 
-@strawberry.type(description="One counter, one web shop.")
+@strawberry.type(description="One counter or web shop: every sale happens at one.")
 class PointOfSale(Named):
     code: str
     url: str | None
@@ -157,7 +157,7 @@ class Product(Named):
     def season(self) -> Season:
         return Season.of(self.catalogue.seasons[self.row.season_id])
 
-    @strawberry.field(description="By start.")
+    @strawberry.field(description="By start; empty for families without.")
     def performances(
         self,
         first: int | None = None,
@@ -172,7 +172,9 @@ class Product(Named):
             lambda row: InstantAndKey(row.starts_at, row.id),
         )
 
-    @strawberry.field(description="Of families without performances.")
+    @strawberry.field(
+        description="The rate table of a product without performances; empty where each of these has its own."
+    )
     def prices(self) -> list[RatePrice]:
         return rate_prices(self.catalogue.rates.get(self.row.id, {}).items(), self.catalogue)
 

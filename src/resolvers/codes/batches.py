@@ -131,6 +131,10 @@ class BatchesQuery:
         until: Annotated[datetime | None, argument(description="Only those asked for before then.")] = None,
         first: Annotated[int | None, argument(description="How many: 20 by default, 100 at most.")] = None,
         after: Annotated[str | None, argument(description="The cursor that the last page ended with.")] = None,
+        last: Annotated[
+            int | None, argument(description="How many from the end, or from before `before`: 100 at most.")
+        ] = None,
+        before: Annotated[str | None, argument(description="The cursor that the page after this starts with.")] = None,
     ) -> Connection[CodeBatch]:
         context, ids = info.context, Ids()
         wanted = BatchFilter(
@@ -143,10 +147,13 @@ class BatchesQuery:
             search=search,
         )
         ids.check()
-        page = window(first, after, UUID)
-        rows = await context.services.batches.page(await context.viewer(), wanted, page.after, page.first + 1)
+        page = window(first, after, UUID, last=last, before=before)
+        viewer, batches = await context.viewer(), context.services.batches
+        rows = await batches.page(viewer, wanted, page)
         shown = {row.id: await CodeBatch.of(row, context) for row in rows}
-        return connection(rows, page, lambda row: shown[row.id], lambda row: row.id)
+        return connection(
+            rows, page, lambda row: shown[row.id], lambda row: row.id, lambda: batches.count(viewer, wanted)
+        )
 
 
 @strawberry.input(
@@ -227,7 +234,9 @@ ResendCodeBatchResult = Annotated[
 
 @strawberry.type
 class BatchesMutation:
-    @strawberry.mutation(description="Has codes made outside the request; the batch can be watched.")
+    @strawberry.mutation(
+        description="Has codes made outside the request; the batch can be watched. For staff with CODES."
+    )
     async def generate_codes(self, info: Info, input: GenerateCodesInput) -> GenerateCodesResult:  # noqa: A002
         context = info.context
         viewer = await context.viewer()
@@ -236,7 +245,7 @@ class BatchesMutation:
 
     @strawberry.mutation(
         description="Takes in codes that exist already, up to 10,000 a call; codes already known are reported, and "
-        "nothing is taken in."
+        "nothing is taken in. For staff with CODES."
     )
     async def import_codes(self, info: Info, input: ImportCodesInput) -> GenerateCodesResult:  # noqa: A002
         context = info.context
@@ -247,7 +256,8 @@ class BatchesMutation:
         return await _existing(context, key)
 
     @strawberry.mutation(
-        description="Mails the list of a batch that is DONE again; takes one that FAILED up where it stopped."
+        description="Mails the list of a batch that is DONE again; takes one that FAILED up where it stopped. For "
+        "staff with CODES."
     )
     async def resend_code_batch(self, info: Info, input: ResendCodeBatchInput) -> ResendCodeBatchResult:  # noqa: A002
         context = info.context

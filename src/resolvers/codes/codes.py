@@ -158,7 +158,8 @@ class CodeFilter:
 class CodesQuery:
     @strawberry.field(
         description="In the order of their making. For staff who follow codes; partners see their own. Where millions "
-        "of codes have to be looked through for what is asked, a page can end before it is full: `endCursor` goes on."
+        "of codes have to be looked through for what is asked, a page can end before it is full: `endCursor` goes on, "
+        "backwards `startCursor`."
     )
     async def codes(
         self,
@@ -166,14 +167,26 @@ class CodesQuery:
         filter: CodeFilter | None = None,  # noqa: A002
         first: int | None = None,
         after: str | None = None,
+        last: Annotated[
+            int | None, strawberry.argument(description="At most so many from the end, or from before `before`.")
+        ] = None,
+        before: Annotated[
+            str | None, strawberry.argument(description="Those before the edge with this cursor.")
+        ] = None,
     ) -> Connection[AdvantageCode]:
         context = info.context
-        page = window(first, after, UUID)
+        page = window(first, after, UUID, last=last, before=before)
         wanted = Filter() if filter is None else filter.read()
-        rows = await context.services.codes.page(await context.viewer(), wanted, page.after, page.first + 1)
-        catalogue = await context.catalogue()
-        found = connection(rows, page, lambda row: AdvantageCode.of(row, catalogue), lambda row: row.id)
-        return found if rows.looked_until is None else goes_on(found, rows.looked_until)
+        viewer, codes, catalogue = await context.viewer(), context.services.codes, await context.catalogue()
+        rows = await codes.page(viewer, wanted, page)
+        found = connection(
+            rows,
+            page,
+            lambda row: AdvantageCode.of(row, catalogue),
+            lambda row: row.id,
+            lambda: codes.count(viewer, wanted),
+        )
+        return found if rows.looked_until is None else goes_on(found, rows.looked_until, page)
 
     @strawberry.field(
         description="Where the list of these codes can be downloaded as CSV, with `&separator=,` for commas; the link "
@@ -239,7 +252,9 @@ class CodesSelectionInput:
 class InvalidateCodesInput:
     selection: CodesSelectionInput
     reason: str = strawberry.field(description="1 to 500 characters; it stays with each code.")
-    dry_run: bool = strawberry.field(default=False, description="Only say what would happen.")
+    dry_run: bool = strawberry.field(
+        default=False, description="True only says what would happen, and changes nothing."
+    )
 
 
 @strawberry.type(description="What came of an invalidation, or would come of it, in codes.")
@@ -259,14 +274,17 @@ InvalidateCodesResult = Annotated[
 
 @strawberry.type
 class CodesMutation:
-    @strawberry.mutation(description="Makes a code worthless, at once and for good.")
+    @strawberry.mutation(
+        description="Makes a code worthless, at once and for good. For staff with CODES, and partners with their own."
+    )
     async def invalidate_code(self, info: Info, input: InvalidateCodeInput) -> InvalidateCodeResult:  # noqa: A002
         context = info.context
         row = await context.services.codes.invalidate(await context.viewer(), input.code, input.reason, context.now)
         return AdvantageCode.of(row, await context.catalogue())
 
     @strawberry.mutation(
-        description="Makes many codes worthless, for good; what was done stays done, and asking again goes on."
+        description="Makes many codes worthless, for good; what was done stays done, and asking again goes on. For "
+        "staff with CODES, and partners with their own."
     )
     async def invalidate_codes(self, info: Info, input: InvalidateCodesInput) -> InvalidateCodesResult:  # noqa: A002
         context = info.context

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from enum import EnumType, StrEnum
 from typing import Annotated, Final, Self
+from uuid import UUID
 
 import strawberry
 
@@ -11,6 +12,7 @@ from resolvers.baskets.orders import Order, Ticket, load_order, load_ticket
 from resolvers.codes.codes import AdvantageCode
 from resolvers.contacts.contacts import Contact, load_contact
 from resolvers.offers.offers import Offer, offer_of
+from resolvers.runtime.connections import Connection, connection, window
 from resolvers.runtime.context import Context, Info
 from resolvers.runtime.ids import decode, encode
 from resolvers.runtime.scalars import Money, money
@@ -108,12 +110,15 @@ async def _controlled(context: Context, keys: Sequence[UseKey]) -> Mapping[UseKe
 
 @strawberry.type(description="Something that happened to a code.")
 class CodeEvent:
-    at: datetime = strawberry.field(description="When.")
-    kind: CodeEventKind = strawberry.field(description="What.")
+    at: datetime = strawberry.field(description="When it happened.")
+    kind: CodeEventKind = strawberry.field(description="What happened, which says what else is told.")
     by: str | None = strawberry.field(description="Who did it, where somebody did.")
     reason: str | None = strawberry.field(description="Why, in the words of who did it: of a batch its remark.")
     release_reason: ReleaseReason | None = strawberry.field(description="Of RELEASED: what ended the use.")
     destination: str | None = strawberry.field(description="Of MAILED: the address.")
+    offer: Offer = strawberry.field(
+        description="What the code opened then: another offer may have taken it over since."
+    )
     event: strawberry.Private[services.CodeEvent]
 
     @strawberry.field(description="The order that it is about, for those who may see it.")
@@ -132,8 +137,9 @@ class CodeEvent:
         return None if self.event.ticket is None else await load_ticket(info.context, self.event.ticket)
 
     @classmethod
-    def of(cls, event: services.CodeEvent) -> Self:
+    def of(cls, code: Code, event: services.CodeEvent, catalogue: Catalogue) -> Self:
         return cls(
+            offer=offer_of(code.offer, catalogue),
             at=event.at,
             kind=event.kind,
             by=event.by,
@@ -147,6 +153,10 @@ class CodeEvent:
 @strawberry.type(description="All that is known of one code.")
 class CodeLife:
     code: AdvantageCode = strawberry.field(description="As it is now.")
+    codes: list[AdvantageCode] = strawberry.field(
+        description="All that ever had this text, one for each offer whose code it was: the one that has it now is the "
+        "first. Uses and events are those of all of them."
+    )
     uses: list[CodeUse] = strawberry.field(description="Its uses, the newest first: 1,000 at the most.")
     events: list[CodeEvent] = strawberry.field(description="What happened to it, the newest first.")
 
@@ -170,9 +180,39 @@ class CodeHistoryQuery:
     ) -> list[CodeUse]:
         context = info.context
         key = None if before is None else decode(before, "CodeUse", path=("before",))
-        found = await context.services.code_history.uses(await context.viewer(), code, key, first)
+        found = await context.services.code_history.newest(await context.viewer(), code, key, first)
         catalogue = await context.catalogue()
-        return [CodeUse.of(use, found.code, catalogue) for use in found.uses] if found else []
+        return [CodeUse.of(use, found.code_of(use), catalogue) for use in found.uses] if found else []
+
+    @strawberry.field(
+        description="The uses of one code, in any spelling, by pages: each one, the newest first, with those that "
+        "baskets have now. None where there is no such code. For staff who follow codes; partners see their own."
+    )
+    async def code_uses(
+        self,
+        info: Info,
+        code: Annotated[str, strawberry.argument(description="The whole code.")],
+        *,
+        first: Annotated[int | None, strawberry.argument(description="At most so many: 1 to 100, else 20.")] = None,
+        after: Annotated[str | None, strawberry.argument(description="Those after the edge with this cursor.")] = None,
+        last: Annotated[
+            int | None, strawberry.argument(description="At most so many from the end, or from before `before`.")
+        ] = None,
+        before: Annotated[
+            str | None, strawberry.argument(description="Those before the edge with this cursor.")
+        ] = None,
+    ) -> Connection[CodeUse]:
+        context = info.context
+        viewer, history, catalogue = await context.viewer(), context.services.code_history, await context.catalogue()
+        page = window(first, after, UUID, last=last, before=before)
+        found = await history.uses(viewer, code, page)
+
+        def node(use: services.CodeUse) -> CodeUse:
+            assert found is not None  # noqa: S101 - it has this use
+            return CodeUse.of(use, found.code_of(use), catalogue)
+
+        uses = found.uses if found else ()
+        return connection(uses, page, node, lambda use: use.id, lambda: history.count(viewer, code))
 
     @strawberry.field(
         description="All that is known of one code, in any spelling; null where there is no such code. For staff who "
@@ -187,7 +227,8 @@ class CodeHistoryQuery:
             return None
         catalogue = await context.catalogue()
         return CodeLife(
-            code=AdvantageCode.of(found.code, catalogue),
-            uses=[CodeUse.of(use, found.code, catalogue) for use in found.uses],
-            events=[CodeEvent.of(event) for event in found.events],
+            code=AdvantageCode.of(found.codes[0], catalogue),
+            codes=[AdvantageCode.of(code, catalogue) for code in found.codes],
+            uses=[CodeUse.of(use, found.code_of(use), catalogue) for use in found.uses],
+            events=[CodeEvent.of(code, event, catalogue) for code, event in found.events],
         )

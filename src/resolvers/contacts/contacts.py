@@ -22,8 +22,8 @@ strawberry.enum(ContactKind)
 
 @strawberry.type(description="A figure kept on a contact, whose level serves to target offers.")
 class ContactIndicator:
-    indicator: str = strawberry.field(description="Its code.")
-    level: str = strawberry.field(description="One of the levels of the indicator.")
+    indicator: str = strawberry.field(description="The indicator's code, as `indicators` lists it.")
+    level: str = strawberry.field(description="The one that they have now, of the indicator's `levels`.")
     names: strawberry.Private[Mapping[str, str]]
 
     @strawberry.field(description="The indicator's, in the language asked for, else the request's, else French.")

@@ -31,7 +31,7 @@ class CodeDashboardRow:
         return cls(offer=offer, counts=RedemptionCounts.of(row.counts), row=row)
 
 
-@strawberry.type(description="Exact at the instant of the answer.")
+@strawberry.type(description="What became of a season's codes, exact at the instant of the answer.")
 class CodeDashboard:
     rows: list[CodeDashboardRow]
     subtotals: list[CodeDashboardRow]
@@ -40,7 +40,10 @@ class CodeDashboard:
 
 @strawberry.type
 class DashboardQuery:
-    @strawberry.field(description="The offers of a season that codes were generated for; partners see their own codes.")
+    @strawberry.field(
+        description="The offers of a season that codes were generated for. For staff who follow codes; partners "
+        "see their own."
+    )
     async def code_dashboard(self, info: Info, season_id: strawberry.ID, by_contact: bool = True) -> CodeDashboard:
         context = info.context
         season = decode(season_id, "Season", path=("seasonId",))

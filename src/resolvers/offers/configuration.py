@@ -16,7 +16,7 @@ from resolvers.offers.inputs import (
 )
 from resolvers.offers.offers import Advantage, Offer, PromotionalCode, advantage_of, offer_of, promotional_code_of
 from resolvers.offers.part_inputs import as_is, given
-from resolvers.offers.target_and_benefit import Indicator
+from resolvers.offers.target_and_benefit import CounterProfile, Indicator
 from resolvers.runtime.context import Context, Info
 from resolvers.runtime.enums import OfferState
 from resolvers.runtime.errors import Conflict, InputProblem, InvalidInput, NotFound, problem_of
@@ -78,9 +78,7 @@ class CopyOfferInput:
     season_id: strawberry.ID | None = strawberry.field(
         default=None, description="Of an advantage, the season that the copy is for; its own where left out."
     )
-    idempotency_key: str | None = strawberry.field(
-        default=None, description="The same key with the same input has one effect and one answer."
-    )
+    idempotency_key: str | None = None
 
     def read(self) -> CopyRequest:
         """The request with ids read; raises NotFound for the offer, WrongId for the season."""
@@ -115,10 +113,18 @@ class ConfigurationQuery:
         (await info.context.viewer()).require_role()
         return [Indicator.of(row) for row in (await info.context.catalogue()).indicators.values()]
 
+    @strawberry.field(
+        description="The profiles that staff at counters have, whom promotional codes may be restricted to. A token "
+        "names one by its code. For staff."
+    )
+    async def counter_profiles(self, info: Info) -> list[CounterProfile]:
+        (await info.context.viewer()).require_role()
+        return [CounterProfile.of(row) for row in (await info.context.catalogue()).counter_profiles.values()]
+
 
 @strawberry.type
 class ConfigurationMutation:
-    @strawberry.mutation(description="Makes an advantage, a DRAFT. For staff who configure offers, as all of these.")
+    @strawberry.mutation(description="Makes an advantage, a DRAFT. For staff with CATALOGUE.")
     async def create_advantage(self, info: Info, input: CreateAdvantageInput) -> SaveAdvantageResult:  # noqa: A002
         context = info.context
         key = await context.services.configuration.create_advantage(
@@ -127,8 +133,8 @@ class ConfigurationMutation:
         return await _advantage(context, key)
 
     @strawberry.mutation(
-        description="While an advantage runs, its scope, target, benefit and sale end stay as they are: suspend it to "
-        "change them. Closed, it stays as it is."
+        description="Changes an advantage. While it runs, its scope, target, benefit and sale end stay as they are: "
+        "suspend it to change them. Closed, it stays as it is. For staff with CATALOGUE."
     )
     async def update_advantage(self, info: Info, input: UpdateAdvantageInput) -> SaveAdvantageResult:  # noqa: A002
         context = info.context
@@ -143,7 +149,9 @@ class ConfigurationMutation:
             )
         return await _advantage(context, key)
 
-    @strawberry.mutation(description="Makes a promotional code, a DRAFT without codes to enter.")
+    @strawberry.mutation(
+        description="Makes a promotional code, a DRAFT without codes to enter. For staff with CATALOGUE."
+    )
     async def create_promotional_code(
         self,
         info: Info,
@@ -156,8 +164,9 @@ class ConfigurationMutation:
         return await _promotional_code(context, key)
 
     @strawberry.mutation(
-        description="While a promotional code runs, its scope, benefit, minimum basket, restriction and whether it "
-        "combines stay as they are: suspend it to change them. Closed, it stays as it is."
+        description="Changes a promotional code. While it runs, its scope, benefit, minimum basket, restriction and "
+        "whether it combines stay as they are: suspend it to change them. Closed, it stays as it is. For staff with "
+        "CATALOGUE."
     )
     async def update_promotional_code(
         self,
@@ -176,7 +185,10 @@ class ConfigurationMutation:
             )
         return await _promotional_code(context, key)
 
-    @strawberry.mutation(description="Adds a code that customers may enter at once, if the promotional code runs.")
+    @strawberry.mutation(
+        description="Adds a code that customers may enter at once, if the promotional code runs. For staff with "
+        "CATALOGUE."
+    )
     async def add_custom_code(self, info: Info, input: AddCustomCodeInput) -> AddCustomCodeResult:  # noqa: A002
         context = info.context
         with _named(input.offer_id, "promotionalCodeId"):
@@ -190,7 +202,10 @@ class ConfigurationMutation:
             )
         return await _promotional_code(context, key)
 
-    @strawberry.mutation(description="Baskets that use a code already keep their price until they expire.")
+    @strawberry.mutation(
+        description="Changes a chosen code. Baskets that use it already keep their price until they expire. For staff "
+        "with CATALOGUE."
+    )
     async def update_custom_code(self, info: Info, input: UpdateCustomCodeInput) -> UpdateCustomCodeResult:  # noqa: A002
         context = info.context
         with _named(input.offer_id, "promotionalCodeId"):
@@ -208,7 +223,8 @@ class ConfigurationMutation:
     @strawberry.mutation(
         description="DRAFT → VALIDATED → RUNNING ⇄ SUSPENDED → CLOSED; what never ran is discarded: DRAFT or "
         "VALIDATED → CLOSED. The chosen codes of a CLOSED offer are free for another one. To VALIDATED and to RUNNING, "
-        "InvalidInput lists everything that is missing, at the field of the update that would mend it."
+        "InvalidInput lists everything that is missing, at the field of the update that would mend it. For staff with "
+        "CATALOGUE."
     )
     async def change_offer_state(self, info: Info, input: ChangeOfferStateInput) -> ChangeOfferStateResult:  # noqa: A002
         context = info.context
@@ -224,7 +240,8 @@ class ConfigurationMutation:
 
     @strawberry.mutation(
         description="Makes a copy of an offer, a DRAFT. What an advantage names of the original's season stays out of "
-        "a copy for another one: its scope or limits are then to be given anew before it is validated."
+        "a copy for another one: its scope or limits are then to be given anew before it is validated. For staff with "
+        "CATALOGUE."
     )
     async def copy_offer(self, info: Info, input: CopyOfferInput) -> CopyOfferResult:  # noqa: A002
         context, request = info.context, input.read()

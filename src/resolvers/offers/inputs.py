@@ -34,7 +34,6 @@ from services.offers.forms import (
 
 _CODE = "What staff know it by: 1 to 64 printable characters, its own among the offers of its kind; it never changes."
 FORMER = "`offerId` names an offer everywhere."
-_KEY = "The same key with the same input has one effect and one answer, however often it is sent."
 _UPDATE = "What is left out stays as it is; null clears it. What is given is given as a whole, lists and objects too."
 _VERSION = "The `version` that you have read: the answer is a Conflict where somebody has changed the offer since."
 
@@ -68,11 +67,13 @@ class OfferInput:
     valid_from: datetime | None = strawberry.UNSET
     valid_until: datetime | None = strawberry.UNSET
     channel_ids: list[strawberry.ID] | None = strawberry.field(
-        default=strawberry.UNSET, description="None: every channel."
+        default=strawberry.UNSET, description="Where it is sold; none is every channel, those to come included."
     )
     point_of_sale_ids: list[strawberry.ID] | None = strawberry.UNSET
     delivery_mode_ids: list[strawberry.ID] | None = strawberry.UNSET
-    picture: str | None = strawberry.field(default=strawberry.UNSET, description="Its address on the web.")
+    picture: str | None = strawberry.field(
+        default=strawberry.UNSET, description="The address of its picture on the web: up to 2,000 characters."
+    )
     description: LocalizedTextInput | None = strawberry.field(
         default=strawberry.UNSET,
         description="What customers read about it: up to 10,000 characters a language, line breaks included.",
@@ -94,7 +95,7 @@ class OfferInput:
         description="What becomes of the tickets that stay where others of their order are cancelled; KEEP where "
         "nothing is said.",
     )
-    idempotency_key: str | None = strawberry.field(default=None, description=_KEY)
+    idempotency_key: str | None = None
 
 
 @strawberry.input

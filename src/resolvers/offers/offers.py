@@ -52,7 +52,9 @@ class Offer(Node):
     valid_until: datetime | None
     quota: int | None = strawberry.field(description="Tickets that may profit over all orders, none without a quota.")
     picture: str | None
-    version: int = strawberry.field(description="Grows with every change, for `expectedVersion`.")
+    version: int = strawberry.field(
+        description="Grows with every change of the offer, but not of its custom codes; `expectedVersion` takes it."
+    )
     returns_codes: bool = strawberry.field(
         description="Whether its single-use codes are available again when their order is cancelled."
     )
@@ -76,7 +78,7 @@ class Offer(Node):
     async def internal_names(self, info: Info) -> LocalizedText | None:
         return LocalizedText.of(self.details.internal_name) if await reads_records(info.context) else None
 
-    @strawberry.field(description="In every language that it has.")
+    @strawberry.field(description="Its name for customers in every language that it has.")
     def public_names(self) -> LocalizedText:
         return LocalizedText.of(self.details.public_name)
 
@@ -122,7 +124,7 @@ class Offer(Node):
     async def remaining(self, info: Info) -> int | None:
         return None if self.quota is None else await info.context.load(_remaining, self.details.id)
 
-    @strawberry.field(description="Where it is sold.")
+    @strawberry.field(description="Where it is sold, one by one, all of them where it is sold in every channel.")
     def channels(self) -> list[SalesChannel]:
         chosen = self.details.offer.channels or self.catalogue.sales_channels
         return [
@@ -201,7 +203,7 @@ class CampaignTarget:
     found: strawberry.Private[services.Campaign]
     catalogue: strawberry.Private[Catalogue]
 
-    @strawberry.field(description="For staff.")
+    @strawberry.field(description="Whose target it is. For staff; null for others.")
     async def campaign(self, info: Info) -> Campaign | None:
         return Campaign.of(self.found, self.catalogue) if await reads_records(info.context) else None
 
@@ -266,7 +268,7 @@ class PromotionalCode(Offer):
     combinable: bool
     benefit: PromotionBenefit
 
-    @strawberry.field(description="For staff; null for others.")
+    @strawberry.field(description="Whom it is for; where nothing is set, for everybody. For staff; null for others.")
     async def restricted_to(self, info: Info) -> PromotionRestriction | None:
         if not (await reads_records(info.context) and isinstance(self.details.offer, offer_facts.PromotionalCode)):
             return None

@@ -193,7 +193,9 @@ class LimitsInput:
 
 @strawberry.input
 class SaleEndInput:
-    tolerance_minutes: int = strawberry.field(description="After the start of a performance; negative is before.")
+    tolerance_minutes: int = strawberry.field(
+        description="Minutes after the start of a performance; negative is before it. 525,600 at the most."
+    )
 
     def read(self) -> int:
         return self.tolerance_minutes
@@ -207,7 +209,10 @@ class PromotionRestrictionInput:
     )
     newsletter: bool | None = None
     contact_ids: list[strawberry.ID] | None = None
-    counter_profiles: list[str] | None = None
+    counter_profiles: list[str] | None = strawberry.field(
+        default=None,
+        description="Of the staff member who sells, by code: those that `counterProfiles` lists, where it lists any.",
+    )
 
     def read(self, ids: Ids) -> RestrictionDraft:
         return RestrictionDraft(

@@ -42,7 +42,7 @@ LimitedElement = Annotated[
 
 @strawberry.interface(description="Numbers of tickets, null where there is no limit.")
 class TicketLimits:
-    quota: int | None = strawberry.field(description="Over all orders.")
+    quota: int | None = strawberry.field(description="Tickets over all orders; null is without limit.")
     per_order: int | None
     per_contact: int | None
     offer: strawberry.Private[UUID]

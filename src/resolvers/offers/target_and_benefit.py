@@ -53,6 +53,20 @@ class Indicator:
         return cls(code=row.code, levels=list(row.levels), names=row.name)
 
 
+@strawberry.type(description="A kind of staff who sell at counters, such as managers.")
+class CounterProfile:
+    code: str = strawberry.field(description="By which tokens of staff and restrictions of offers name it.")
+    names: strawberry.Private[Mapping[str, str]]
+
+    @strawberry.field(description="In the language asked for, else in that of the request.")
+    def name(self, info: Info, language: Language | None = None) -> str:
+        return localised(self.names, language or info.context.language)
+
+    @classmethod
+    def of(cls, row: services.CounterProfile) -> Self:
+        return cls(code=row.code, names=row.name)
+
+
 @strawberry.type(description="An indicator, and the level of it that a contact must have.")
 class IndicatorLevel:
     indicator: Indicator
@@ -72,11 +86,11 @@ class PublicTarget:
 class IndicatorTarget:
     found: strawberry.Private[IndicatorLevel]
 
-    @strawberry.field(description="For staff.")
+    @strawberry.field(description="Which figure it is. For staff; null for others.")
     async def indicator(self, info: Info) -> Indicator | None:
         return self.found.indicator if await reads_records(info.context) else None
 
-    @strawberry.field(description="For staff.")
+    @strawberry.field(description="Exactly this one. For staff; null for others.")
     async def level(self, info: Info) -> str | None:
         return self.found.level if await reads_records(info.context) else None
 
@@ -104,10 +118,15 @@ class PromotionRestriction:
         description="To contacts who have ordered before; false is to those who have not, null to both."
     )
     newsletter: bool
-    counter_profiles: list[str] = strawberry.field(description="Of the staff member who sells; none is any.")
+    counter_profiles: list[str] = strawberry.field(
+        description="Of the staff member who sells, by code, one of these; none is any."
+    )
+    profiles: list[CounterProfile] = strawberry.field(
+        description="Those of `counterProfiles` that the organisation has in its list, with their names."
+    )
     contact_ids: strawberry.Private[Sequence[UUID]]
 
-    @strawberry.field(description="None is any.")
+    @strawberry.field(description="The only ones who may use it; none is any.")
     async def contacts(self, info: Info) -> list[Contact]:
         found = await asyncio.gather(*(load_contact(info.context, key) for key in self.contact_ids))
         return [contact for contact in found if contact is not None]
@@ -120,6 +139,11 @@ class PromotionRestriction:
             has_ordered=restriction.has_ordered,
             newsletter=restriction.newsletter,
             counter_profiles=sorted(restriction.counter_profiles),
+            profiles=[
+                CounterProfile.of(row)
+                for row in catalogue.counter_profiles.values()
+                if row.code in restriction.counter_profiles
+            ],
             contact_ids=sorted(restriction.contacts),
         )
 
@@ -195,7 +219,9 @@ def promotion_benefit(benefit: offer_facts.PromotionBenefit, catalogue: Catalogu
 
 @strawberry.type(description="When the sale of an offer ends for a performance.")
 class SaleEnd:
-    tolerance_minutes: int = strawberry.field(description="After its start; negative is before.")
+    tolerance_minutes: int = strawberry.field(
+        description="Minutes after the start of a performance; negative is before it. At most a year."
+    )
 
 
 async def reads_records(context: Context) -> bool:

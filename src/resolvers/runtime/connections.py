@@ -154,11 +154,15 @@ def connection(
     )
 
 
-def goes_on(page: Connection[N], after: object) -> Connection[N]:
-    """The page, of which the next one comes after this key: further things have not been looked at."""
-    return Connection(
-        edges=page.edges, page_info=replace(page.page_info, has_next_page=True, end_cursor=_cursor(after))
-    )
+def goes_on(found: Connection[N], key: object, page: Window[Any]) -> Connection[N]:
+    """What was found, of which the next page comes after this key, or backwards before it: further things have not been
+    looked at.
+    """
+    if page.backwards:
+        info = replace(found.page_info, has_previous_page=True, start_cursor=_cursor(key))
+    else:
+        info = replace(found.page_info, has_next_page=True, end_cursor=_cursor(key))
+    return Connection(edges=found.edges, page_info=info, count=found.count)
 
 
 def connection_in_memory(

@@ -89,13 +89,17 @@ class RefusedTicket:
     entry_closes_at: datetime | None = strawberry.field(description="Until when a gate of it lets in.")
     entries: int = strawberry.field(description="How often it was let in so far.")
     entries_allowed: int = strawberry.field(description="How often it may be let in.")
-    controlled_at: datetime | None = strawberry.field(description="When it was let in last.")
-    controlled_by: str | None = strawberry.field(description="By whom that was; for staff.")
-    controlled_at_point_of_sale_id: strawberry.ID | None = strawberry.field(description="Where that was.")
+    controlled_at: datetime | None = strawberry.field(description="When it was let in last; null where it never was.")
+    controlled_by: str | None = strawberry.field(
+        description="Who let it in last, as the audit has it (`staff:ada`). For staff; null for others."
+    )
+    controlled_at_point_of_sale_id: strawberry.ID | None = strawberry.field(
+        description="Where it was let in last; null where that is not known."
+    )
     controlled_at_point_of_sale: str | None = strawberry.field(
         description="The name of that, in the language of the request."
     )
-    cancelled_at: datetime | None = strawberry.field(description="When it was cancelled.")
+    cancelled_at: datetime | None = strawberry.field(description="When it was cancelled; null where it was not.")
 
     @classmethod
     def of(cls, facts: errors.RefusedTicket, catalogue: Catalogue, language: Language) -> Self:

@@ -12,12 +12,14 @@ import structlog
 from strawberry.extensions import FieldExtension
 from strawberry.schema.config import StrawberryConfig
 from strawberry.schema.schema_converter import GraphQLCoreConverter
+from strawberry.schema_directives import OneOf
 from strawberry.types import ExecutionContext, ExecutionResult
 from strawberry.types.base import StrawberryObjectDefinition, get_object_definition
 from strawberry.types.graphql import OperationType
 
-from graphql import GraphQLError, GraphQLInputObjectType
+from graphql import GraphQLError, GraphQLInputObjectType, GraphQLOneOfDirective
 from resolvers.runtime.context import Context
+from resolvers.runtime.descriptions import DESCRIPTIONS, describe
 from resolvers.runtime.document_cost import Weight
 from resolvers.runtime.document_limits import DocumentCache, Documents
 from resolvers.runtime.error_masking import told
@@ -37,6 +39,9 @@ TIMED_OUT: Final = "TIMED_OUT"
 
 _NO_WEIGHTS: Final[Mapping[str, Weight]] = MappingProxyType({})
 _log = structlog.get_logger()
+
+# The SDL has Strawberry's own @oneOf, which does not say what it means.
+vars(OneOf)["__strawberry_directive__"].description = GraphQLOneOfDirective.description
 
 
 class Uninterrupted(FieldExtension):
@@ -186,6 +191,7 @@ def build_schema(
     schema.documents, schema.plans = documents, Plans()
     schema.pacer, schema.most_seconds = Pacer(), most_seconds
     _say_one_of(schema)
+    describe(schema._schema, DESCRIPTIONS)
     return schema
 
 

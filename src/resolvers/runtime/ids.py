@@ -53,9 +53,11 @@ def decode_named(global_id: str | None, former: tuple[str, str], *kinds: str, pa
     name, former_id = former
     if global_id is None and former_id:
         return decode(former_id, *kinds, path=(name,))
+    if global_id is None:
+        raise WrongId([Problem(path, text("field_missing"))])
     if former_id and former_id != global_id:
         raise WrongId([Problem((name,), text("named_twice", name=path[-1], former=name))])
-    return decode(global_id or "", *kinds, path=path)
+    return decode(global_id, *kinds, path=path)
 
 
 def decode_all(global_ids: Sequence[str], *kinds: str, path: Path) -> tuple[UUID, ...]:

@@ -60,7 +60,8 @@ class RefusalValue:
         return cls(_finding=finding, _reader=reader)
 
     @strawberry.field(
-        description="Names, states or codes, separated by commas: of sales channels, points of sale and delivery modes "
+        description="Names, states or codes, separated by commas: of sales channels, points of sale, delivery modes "
+        "and counter profiles "
         "in the language asked for, else in that of the request."
     )
     def text(self, language: Language | None = None) -> str | None:
@@ -90,7 +91,7 @@ class Refusal:
 
     @classmethod
     def of(cls, found: facts.Refusal, reader: Reader) -> Self:
-        seen = told(found, reads_records=reader.reads_records)
+        seen = told(found, reader.catalogue, reads_records=reader.reads_records)
         return cls(
             code=seen.code,
             required=_shown(seen.required, reader),

@@ -66,18 +66,19 @@ def _currency(value: object) -> str:
 SCALARS: Final[Mapping[object, ScalarDefinition]] = {
     Decimal: strawberry.scalar(
         name="Decimal",
-        description='A decimal string, as in "80.00".',
+        description='An exact decimal number as a string, as in "80.00"; a whole number is taken too. No exponent, at '
+        "most 30 digits before the point and 30 after it.",
         serialize=_serialized_decimal,
         parse_value=_decimal,
     ),
     datetime: strawberry.scalar(
         name="DateTime",
-        description="An instant in RFC 3339, always with an offset.",
+        description="An instant in RFC 3339, always with an offset: taken with any, given with the organisation's.",
         serialize=_serialized_date_time,
         parse_value=_date_time,
     ),
     Currency: strawberry.scalar(
-        name="Currency", description="An ISO 4217 currency code.", serialize=str, parse_value=_currency
+        name="Currency", description="An ISO 4217 currency code, as in `EUR`.", serialize=str, parse_value=_currency
     ),
 }
 """For ``StrawberryConfig(scalar_map=...)``."""

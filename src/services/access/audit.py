@@ -1,10 +1,12 @@
 """The audit log: what staff and partners changed, written with it, and read (docs/domain.md, Who may do what)."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from uuid import UUID
 
 from db.access import audit as db
+from db.access import subjects as db_subjects
 from db.access.audit import AuditEntry, AuditFilter
+from db.access.subjects import Subject
 from db.core.keyset import Page
 from db.core.sessions import Sessions
 from services.core.errors import InvalidInput, Problem
@@ -12,7 +14,7 @@ from services.core.text_checks import check_search
 from services.core.transactions import Transaction
 from services.core.viewer import Viewer
 
-__all__ = ["Audit", "AuditEntry", "AuditFilter", "record"]
+__all__ = ["Audit", "AuditEntry", "AuditFilter", "Subject", "record"]
 
 
 class Audit:
@@ -37,6 +39,13 @@ class Audit:
         viewer.require_role()
         async with self._sessions.reading() as connection:
             return await db.count(connection, viewer.organisation_id, wanted)
+
+    async def subjects(self, viewer: Viewer, ids: Collection[UUID]) -> dict[UUID, Subject]:
+        """Those of the things that are neither of the catalogue nor contacts; for staff who read the records alone."""
+        if not viewer.reads_records:
+            return {}
+        async with self._sessions.reading() as connection:
+            return await db_subjects.find(connection, viewer.organisation_id, ids)
 
 
 async def record(

@@ -8,8 +8,9 @@ from db.access import audit
 from db.access import credentials as db
 from db.access.credentials import StoredKey
 from db.core.sessions import Sessions
-from services.core.errors import Conflict, InvalidInput, NotFound, Problem
-from services.core.text_checks import is_writable
+from services.core.errors import Conflict, NotFound
+from services.core.problems import Problems
+from services.core.text_checks import check_label
 from services.core.texts import text
 
 __all__ = ["PartnerKeys", "StoredKey", "checked_name"]
@@ -67,10 +68,11 @@ class PartnerKeys:
 
 
 def checked_name(name: str) -> str:
-    """The name without space around it. Raises InvalidInput unless that has 1 to 100 characters."""
+    """The name without space around it. Raises InvalidInput unless that has 1 to 100 printable characters."""
     name = name.strip()
-    if not (name.isprintable() and is_writable(name, least=1, most=LONGEST_NAME)):
-        raise InvalidInput([Problem(("name",), text("partner_key_name_unusable", most=LONGEST_NAME))])
+    problems = Problems()
+    problems.refuse(("name",), check_label(name, LONGEST_NAME))
+    problems.check()
     return name
 
 

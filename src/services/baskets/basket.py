@@ -70,4 +70,4 @@ class SeenTotal:
         """Raises TotalChanged where it is another by now."""
         now = to_decimal(total, self.currency)
         if now != self.amount:
-            raise TotalChanged(text("total_changed", total=f"{now:f}", currency=self.currency), total)
+            raise TotalChanged(text("total_changed", total=f"{now:f} {self.currency}"), total)

@@ -33,8 +33,9 @@ from services.catalogue.snapshot import Catalogue
 from services.core.errors import Conflict, EntryRefusal, InvalidInput, NotFound, Problem
 from services.core.money import to_decimal
 from services.core.pacing import Pacer, TookTooLong
+from services.core.problems import Problems
 from services.core.retries.idempotency import IdempotentRequest
-from services.core.text_checks import is_writable
+from services.core.text_checks import check_note
 from services.core.texts import text
 from services.core.transactions import Done, Overtaken, Transaction, Transactions
 from services.core.viewer import Audience, StaffRole, Viewer
@@ -308,13 +309,12 @@ def _own(viewer: Viewer, row: db_orders.Order | None) -> db_orders.Order:
 
 
 def _checked(order: UUID, tickets: Sequence[UUID] | None, reason: str | None) -> Asked:
-    problems = []
-    if reason is not None and not is_writable(reason, most=LONGEST_REASON):
-        problems.append(Problem(("reason",), text("reason_unusable", most=LONGEST_REASON)))
+    problems = Problems()
+    if reason is not None:
+        problems.refuse(("reason",), check_note(reason, LONGEST_REASON))
     if tickets is not None and not tickets:
-        problems.append(Problem(("ticketIds",), text("list_empty")))
-    if problems:
-        raise InvalidInput(problems)
+        problems.add(("ticketIds",), text("list_empty"))
+    problems.check()
     return Asked(order, None if tickets is None else tuple(tickets), reason)
 
 

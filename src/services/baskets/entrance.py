@@ -157,7 +157,7 @@ def _said(ticket: Ticket, facts: RefusedTicket, catalogue: Catalogue) -> Text:
     if facts.reason is EntryRefusal.ALREADY_CONTROLLED:
         return _in_already(ticket, catalogue, zone)
     performance = None if ticket.performance is None else catalogue.performances[ticket.performance]
-    another = text("ticket_of_another_product", product=catalogue.products[ticket.product].code)
+    another = text("ticket_of_another_product", product=catalogue.products[ticket.product].name)
     if performance is not None and facts.reason is EntryRefusal.WRONG_PERFORMANCE:
         starts = local(performance.starts_at, zone)
         another = text("ticket_of_another_performance", at=starts, where=performance.venue)
@@ -172,7 +172,7 @@ def _said(ticket: Ticket, facts: RefusedTicket, catalogue: Catalogue) -> Text:
 
 def _in_already(ticket: Ticket, catalogue: Catalogue, zone: ZoneInfo) -> Text:
     place = ticket.last_controlled_at_point_of_sale
-    where = "–" if place is None else catalogue.points_of_sale[place].code
+    where = "–" if place is None else catalogue.points_of_sale[place].name
     at = local_or_empty(ticket.last_controlled_at, zone)
     if ticket.entries_allowed > 1:
         return text("ticket_entries_used", entries=ticket.entries_allowed, at=at, where=where)

@@ -7,7 +7,9 @@ from typing import Final
 from uuid import UUID
 
 from db.baskets import order_pages as db
-from db.baskets.order_pages import OrderFilter, Place
+from db.baskets.order_pages import OrderFilter
+from db.codes.codes import ids_ever_with
+from db.core.keyset import PageBy, Place
 from db.core.sessions import Sessions
 from services.baskets.orders import Order, OrderState, order_seen
 from services.codes.format import check_entered, normalise
@@ -18,7 +20,7 @@ from services.core.text_checks import check_search, scanned
 from services.core.texts import text
 from services.core.viewer import Viewer
 
-__all__ = ["MOST_COUNTED", "OrderQuestion", "OrderSearch", "Place", "printed_number"]
+__all__ = ["MOST_COUNTED", "OrderQuestion", "OrderSearch", "printed_number"]
 
 MOST_COUNTED: Final = 10_000
 """Orders that are counted: more are many."""
@@ -47,8 +49,8 @@ class OrderSearch:
     def __init__(self, sessions: Sessions) -> None:
         self._sessions = sessions
 
-    async def page(self, viewer: Viewer, asked: OrderQuestion, after: Place | None, most: int) -> list[Order]:
-        """The next orders asked for, the last one first: of all for the staff, of their own for contacts and partners.
+    async def page(self, viewer: Viewer, asked: OrderQuestion, page: PageBy[Place]) -> list[Order]:
+        """A page of the orders asked for, the last one first: of all for staff, of their own for contacts and partners.
 
         Raises Forbidden for those who have no orders to list, InvalidInput with every problem.
         """
@@ -56,7 +58,7 @@ class OrderSearch:
         if wanted is None:
             return []
         async with self._sessions.reading() as connection:
-            rows = await db.page(connection, viewer.organisation_id, wanted, after, most)
+            rows = await db.page(connection, viewer.organisation_id, wanted, page)
         return [order_seen(viewer, row) for row in rows]
 
     async def count(self, viewer: Viewer, asked: OrderQuestion) -> int | None:
@@ -68,11 +70,11 @@ class OrderSearch:
             return _counted(await db.count(connection, viewer.organisation_id, wanted, MOST_COUNTED + 1))
 
     async def of_contacts(
-        self, viewer: Viewer, contacts: Sequence[UUID], after: Place | None, most: int
+        self, viewer: Viewer, contacts: Sequence[UUID], page: PageBy[Place]
     ) -> Mapping[UUID, Sequence[Order]]:
-        """The next orders of each of the contacts that the viewer may see, the last one first."""
+        """That page of the orders of each of the contacts that the viewer may see, the last one first."""
         async with self._sessions.reading() as connection:
-            found = await db.of_contacts(connection, viewer.organisation_id, _open(viewer, contacts), after, most)
+            found = await db.of_contacts(connection, viewer.organisation_id, _open(viewer, contacts), page)
         return {contact: [order_seen(viewer, row) for row in rows] for contact, rows in found.items()}
 
     async def count_of_contacts(self, viewer: Viewer, contacts: Sequence[UUID]) -> Mapping[UUID, int | None]:
@@ -125,7 +127,7 @@ class OrderSearch:
 
     async def _codes(self, viewer: Viewer, entered: str) -> tuple[UUID, ...]:
         async with self._sessions.reading() as connection:
-            return await db.codes_with(connection, viewer.organisation_id, normalise(entered))
+            return await ids_ever_with(connection, viewer.organisation_id, normalise(entered))
 
 
 def printed_number(written: str) -> str | None:

@@ -11,6 +11,7 @@ from db.catalogue.catalogue import (
     AudienceSubCategory,
     Campaign,
     CatalogueRows,
+    CounterProfile,
     DeliveryMode,
     Indicator,
     Organisation,
@@ -30,6 +31,7 @@ __all__ = [
     "AudienceSubCategory",
     "Campaign",
     "Catalogue",
+    "CounterProfile",
     "DeliveryMode",
     "Indicator",
     "OfferDetails",
@@ -99,6 +101,7 @@ class Catalogue:
     points_of_sale: Mapping[UUID, PointOfSale]
     delivery_modes: Mapping[UUID, DeliveryMode]
     indicators: Mapping[UUID, Indicator]
+    counter_profiles: Mapping[UUID, CounterProfile]
     campaigns: Mapping[UUID, Campaign]
     products: Mapping[UUID, Product]
     performances: Mapping[UUID, Performance]
@@ -205,6 +208,7 @@ def build(rows: CatalogueRows, offer_rows: list[OfferRow], limit_rows: list[Limi
         points_of_sale=by_id(rows.points_of_sale),
         delivery_modes=by_id(rows.delivery_modes),
         indicators=by_id(rows.indicators),
+        counter_profiles=by_id(rows.counter_profiles),
         campaigns=campaigns,
         products=by_id(products),
         performances=by_id(rows.performances),

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from db.codes import batches as db
 from db.codes.batches import Batch, BatchFilter, BatchState, DocumentType
 from db.core.ids import next_id
+from db.core.keyset import Page
 from db.core.queue import enqueue, is_queued
 from db.core.sessions import Sessions
 from services.access.audit import record
@@ -81,19 +82,24 @@ class Batches:
         once = IdempotentRequest(viewer, key, "resendCodeBatch", (batch, to))
         return (await self._transactions.once(once, now, _resend, viewer, batch, to)).answer["batch"]
 
-    async def page(self, viewer: Viewer, wanted: BatchFilter, before: UUID | None, most: int) -> list[Batch]:
-        """The ``most`` newest batches older than the one ``before`` that the filter lets through.
+    async def page(self, viewer: Viewer, wanted: BatchFilter, page: Page) -> list[Batch]:
+        """A page of the batches that the filter lets through, the newest first.
 
         A partner sees its own. Raises Forbidden.
         """
-        require_follower(viewer)
-        own = share_of(viewer)
-        if own is not None and wanted.contact not in {None, own}:
+        own = _own(viewer, wanted)
+        if own is None:
             return []
-        if own is not None:
-            wanted = replace(wanted, contact=own)
         async with self._sessions.reading() as connection:
-            return await db.page(connection, viewer.organisation_id, wanted, before, most)
+            return await db.page(connection, viewer.organisation_id, own, page)
+
+    async def count(self, viewer: Viewer, wanted: BatchFilter) -> int | None:
+        """How many batches ``page`` would give in all; None where they are too many to be counted."""
+        own = _own(viewer, wanted)
+        if own is None:
+            return 0
+        async with self._sessions.reading() as connection:
+            return await db.count(connection, viewer.organisation_id, own)
 
     async def find(self, viewer: Viewer, ids: Collection[UUID]) -> dict[UUID, Batch]:
         """The batches among ``ids`` that the viewer may see: of a partner its own, of shoppers and contacts none."""
@@ -128,6 +134,15 @@ async def place(transaction: Transaction, batch: UUID, order: db.NewBatch, actor
 async def set_going(connection: AsyncConnection, organisation: UUID, batch: UUID, state: BatchState) -> None:
     """Adds the job that goes on with a batch in this state, in the session's transaction."""
     await enqueue(connection, JOBS[state], _payload(organisation, batch))
+
+
+def _own(viewer: Viewer, wanted: BatchFilter) -> BatchFilter | None:
+    """What the viewer may see of it; None where it asks for another partner's. Raises Forbidden."""
+    require_follower(viewer)
+    own = share_of(viewer)
+    if own is None:
+        return wanted
+    return replace(wanted, contact=own) if wanted.contact in {None, own} else None
 
 
 async def _request(transaction: Transaction, viewer: Viewer, request: BatchRequest) -> Done[None]:

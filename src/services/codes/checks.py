@@ -17,7 +17,7 @@ from db.offers import offers as db_offers
 from db.offers.offers import OfferKind, OfferNature
 from services.core.errors import Conflict, NotFound, Problem
 from services.core.mail import plain_address
-from services.core.text_checks import is_writable
+from services.core.text_checks import check_note
 from services.core.texts import Text, text
 from services.pricing.facts.offers import OfferState, TargetType
 
@@ -130,5 +130,5 @@ def destination(
 
 def remark_problems(remark: str | None) -> Iterator[Problem]:
     """What a database or a mail could not take of a remark."""
-    if remark and not is_writable(remark, most=LONGEST_REMARK):
-        yield Problem(("remark",), text("remark_unusable", most=LONGEST_REMARK))
+    if remark and (reason := check_note(remark, LONGEST_REMARK)):
+        yield Problem(("remark",), reason)

@@ -17,6 +17,7 @@ from db.codes.batches import Batch
 from db.codes.codes import Code, CodeKind
 from db.codes.history import CodeUse
 from db.codes.standing import as_they_stand
+from db.core.keyset import Page, Stretch
 from services.access.permissions import may_follow, require_follower, share_of
 from services.codes.format import check_entered, normalise
 from services.core.errors import InvalidInput, Problem
@@ -70,11 +71,18 @@ class CodeEvent:
 
 @dataclass(frozen=True, slots=True)
 class CodeLife:
-    """A code with its newest uses, and, where that was asked for, what happened to it; the newest first."""
+    """A code with uses, and, where that was asked for, what happened to it; the newest first.
 
-    code: Code
+    ``codes`` are all that ever had its text, one after the other: the one that has it now is the first. Each event
+    stands with the one of them that it happened to.
+    """
+
+    codes: Sequence[Code]
     uses: Sequence[CodeUse]
-    events: Sequence[CodeEvent] = ()
+    events: Sequence[tuple[Code, CodeEvent]] = ()
+
+    def code_of(self, use: CodeUse) -> Code:
+        return next(code for code in self.codes if code.id == use.code)
 
 
 class CodeHistory:
@@ -83,20 +91,32 @@ class CodeHistory:
     def __init__(self, held_now: HeldNow) -> None:
         self._held_now = held_now
 
-    async def uses(self, viewer: Viewer, entered: str, before: UUID | None, most: int | None) -> CodeLife | None:
-        """The uses of a code in any spelling, the newest first, cancelled and expired ones and those that go on too.
+    async def newest(self, viewer: Viewer, entered: str, before: UUID | None, most: int | None) -> CodeLife | None:
+        """The newest uses, as ``uses`` has them: at most 1,000, or ``most``, older than the one ``before``.
 
-        At most 1,000, or ``most``, older than the one ``before``; None where there is no such code, or it is not a
-        partner's own. Raises Forbidden, InvalidInput.
+        Raises InvalidInput too.
         """
-        require_follower(viewer)
         if most is not None and not 1 <= most <= MOST_USES:
             raise InvalidInput([Problem(("first",), text("first_out_of_range", most=MOST_USES))])
+        return await self.uses(viewer, entered, Stretch(before, most or MOST_USES))
+
+    async def uses(self, viewer: Viewer, entered: str, page: Page) -> CodeLife | None:
+        """A page of the uses of a code in any spelling, the newest first: cancelled and expired ones and those that go
+        on too, and those that the text had as the code of another offer.
+
+        None where there is no such code, or it is not a partner's own. Raises Forbidden.
+        """
+        require_follower(viewer)
         async with self._held_now.reading(viewer.organisation_id) as connection:
-            code = await _find(connection, viewer, entered)
-            if code is None:
-                return None
-            return CodeLife(code, await _uses(connection, viewer, code, before, most or MOST_USES))
+            codes = await _find(connection, viewer, entered)
+            return CodeLife(codes, await _uses(connection, viewer, codes, page)) if codes else None
+
+    async def count(self, viewer: Viewer, entered: str) -> int | None:
+        """How many uses the code has in all; None where they are too many to be counted. Raises Forbidden."""
+        require_follower(viewer)
+        async with self._held_now.reading(viewer.organisation_id) as connection:
+            codes = await _find(connection, viewer, entered)
+            return await db.count_uses(connection, viewer.organisation_id, [code.id for code in codes])
 
     async def life(self, viewer: Viewer, entered: str) -> CodeLife | None:
         """All that is known of a code in any spelling; None where there is none, or it is not a partner's own.
@@ -106,14 +126,17 @@ class CodeHistory:
         require_follower(viewer)
         organisation = viewer.organisation_id
         async with self._held_now.reading(organisation) as connection:
-            code = await _find(connection, viewer, entered)
-            if code is None:
+            codes = await _find(connection, viewer, entered)
+            if not codes:
                 return None
-            uses = await _uses(connection, viewer, code, None, MOST_USES)
-            scans = await db.scans(connection, organisation, code.id, MOST_USES)
-            beginning = await _beginning(connection, organisation, code)
-        told = [*beginning, *_of_uses(uses), *_of_scans(scans, viewer), *_end(code)]
-        return CodeLife(code, uses, sorted(told, key=lambda event: event.at, reverse=True))
+            uses = await _uses(connection, viewer, codes, Stretch(None, MOST_USES))
+            told: list[tuple[Code, CodeEvent]] = []
+            for code in codes:
+                scans = await db.scans(connection, organisation, code.id, MOST_USES)
+                beginning = await _beginning(connection, organisation, code)
+                own = _of_uses([use for use in uses if use.code == code.id])
+                told += [(code, event) for event in (*beginning, *own, *_of_scans(scans, viewer), *_end(code))]
+        return CodeLife(codes, uses, sorted(told, key=lambda each: each[1].at, reverse=True))
 
     async def controlled(self, viewer: Viewer, uses: Collection[UseKey]) -> Mapping[UseKey, int]:
         """The scanned tickets of uses that the viewer has been given; those without any are left out."""
@@ -123,20 +146,17 @@ class CodeHistory:
             return await db.scanned(connection, viewer.organisation_id, uses)
 
 
-async def _find(connection: AsyncConnection, viewer: Viewer, entered: str) -> Code | None:
+async def _find(connection: AsyncConnection, viewer: Viewer, entered: str) -> list[Code]:
+    """All codes that ever had the text, and that the viewer may follow, the one that has it first."""
     if check_entered(entered) is not None:
-        return None
-    found = await db_codes.find(connection, viewer.organisation_id, normalise(entered), contact=share_of(viewer))
-    if found is None:
-        return None
-    [code] = await as_they_stand(connection, viewer.organisation_id, [found])
-    return code
+        return []
+    organisation, own = viewer.organisation_id, share_of(viewer)
+    found = await db_codes.ever_with(connection, organisation, normalise(entered), contact=own)
+    return await as_they_stand(connection, organisation, found)
 
 
-async def _uses(
-    connection: AsyncConnection, viewer: Viewer, code: Code, before: UUID | None, most: int
-) -> list[CodeUse]:
-    found = await db.uses(connection, viewer.organisation_id, code.id, before, most)
+async def _uses(connection: AsyncConnection, viewer: Viewer, codes: Sequence[Code], page: Page) -> list[CodeUse]:
+    found = await db.uses(connection, viewer.organisation_id, [code.id for code in codes], page)
     return [replace(use, released_by=_told(use.released_by, viewer)) for use in found]
 
 

@@ -12,8 +12,6 @@ from string import Template
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from babel.numbers import format_decimal
-
 from db.codes.batches import DocumentType
 from services.codes.batch_csv import CodeList
 from services.codes.lists.workbook import MEDIA_TYPE
@@ -54,15 +52,14 @@ def code_list_letter(
     message = EmailMessage()
     message["From"] = Address(one_line(particulars.organisation_name), addr_spec=sender)
     message["To"] = Address(addr_spec=recipient)
-    subject, *paragraphs = (each.in_language(language) for each in _sentences(codes, attached))
-    message["Subject"] = subject
+    subject, *paragraphs = _sentences(codes, attached)
+    message["Subject"] = subject.in_language(language)
     message["Date"] = format_datetime(now)
     sending = f"{batch.id}.{batch.resends}" if batch.resends else f"{batch.id}"
     message["Message-ID"] = f"<{sending}@{sender.rpartition('@')[2]}>"
     message["Auto-Submitted"] = "auto-generated"
-    message.set_content("\n\n".join(paragraphs))
-    urls = [attached.url, attached.workbook_url] if isinstance(attached, Download) else []
-    message.add_alternative(_html(subject, paragraphs, [url for url in urls if url], language), subtype="html")
+    message.set_content("\n\n".join(each.in_language(language) for each in paragraphs))
+    message.add_alternative(_html(subject, paragraphs, language), subtype="html")
     if isinstance(attached, Enclosed):
         name, charset = codes.file_name, {"charset": "utf-8"}
         message.add_attachment(attached.csv, maintype="text", subtype="csv", filename=f"{name}.csv", params=charset)
@@ -81,16 +78,21 @@ def _sentences(codes: CodeList, attached: Enclosed | Download) -> Iterator[Text]
     batch, particulars = codes.batch, codes.particulars
     language = Language(batch.language)
     key = _SENTENCES[batch.document_type]
-    values = {
+    values: dict[str, object] = {
         "contact": one_line(particulars.contact_name),
         "offer": one_line(localised(particulars.offer_name, language)),
         "organisation": one_line(particulars.organisation_name),
-        "number": format_decimal(batch.quantity, locale=language.lower()),
+        "number": batch.quantity,
     }
     yield text(f"{key}_subject", **values)
     yield text(f"{key}_greeting", **values)
+    zone = ZoneInfo(particulars.timezone)
+    if particulars.valid_until is not None:
+        yield text(f"{key}_valid_until", until=local(particulars.valid_until, zone), **values)
+    if particulars.shop_url is not None:
+        yield text(f"{key}_shop", url=particulars.shop_url)
     if isinstance(attached, Download):
-        until = local(attached.expires_at, ZoneInfo(particulars.timezone))
+        until = local(attached.expires_at, zone)
         yield text(f"{key}_link", url=attached.url, until=until)
         if attached.workbook_url is not None:
             yield text(f"{key}_workbook", url=attached.workbook_url)
@@ -101,12 +103,16 @@ def _sentences(codes: CodeList, attached: Enclosed | Download) -> Iterator[Text]
     yield text(f"{key}_closing", **values)
 
 
-def _html(subject: str, paragraphs: list[str], urls: Sequence[str], language: Language) -> str:
+def _html(subject: Text, paragraphs: Sequence[Text], language: Language) -> str:
     """A mail's paragraphs as an HTML page: whatever people wrote stays text, and only our own links are some."""
-    body = "".join(f"<p>{_lines(paragraph)}</p>\n" for text in paragraphs for paragraph in text.split("\n\n"))
-    for url in urls:
-        body = body.replace(escape(url), f'<a href="{escape(url)}">{escape(url)}</a>', 1)
-    return _PAGE.substitute(language=language.lower(), title=escape(subject), body=body)
+    body = "".join(_paragraphs(each, language) for each in paragraphs)
+    return _PAGE.substitute(language=language.lower(), title=escape(subject.in_language(language)), body=body)
+
+
+def _paragraphs(said: Text, language: Language) -> str:
+    written = "".join(f"<p>{_lines(part)}</p>\n" for part in said.in_language(language).split("\n\n"))
+    url = escape(str(said.values.get("url", "")))
+    return written.replace(url, f'<a href="{url}">{url}</a>', 1) if url else written
 
 
 def _lines(paragraph: str) -> str:

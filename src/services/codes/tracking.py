@@ -2,26 +2,30 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final, NoReturn
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.baskets import claims
+from db.catalogue.catalogue import timezone
 from db.codes import codes as db
 from db.codes import pages as code_pages
 from db.codes.codes import Code, CodeFilter, CodeKind, CodeStatus, Invalidated
 from db.codes.standing import as_they_stand
+from db.core.keyset import Page, Stretch, in_order
 from db.counts import counts
 from db.counts.counts import Key, RedemptionCounts
 from services.access.audit import record
 from services.access.permissions import may_follow, require_follower, share_of
 from services.codes.format import check_entered, display, is_mistyped, normalise
-from services.core.errors import Conflict, InvalidInput, NotFound, Problem
+from services.core.errors import Conflict, NotFound
 from services.core.expiry import HeldNow
+from services.core.instants import local_or_empty
 from services.core.problems import Problems
-from services.core.text_checks import is_writable
+from services.core.text_checks import check_note
 from services.core.texts import text
 from services.core.transactions import Overtaken, Transaction, Transactions
 from services.core.viewer import Audience, StaffRole, Viewer
@@ -45,12 +49,12 @@ class Codes:
         self._held_now = held_now
         self._transactions = transactions
 
-    async def page(self, viewer: Viewer, wanted: CodeFilter, after: UUID | None, most: int) -> "CodePage":
-        """The ``most`` codes after a code's id that the filter lets through, in order of id, which is that of creation.
+    async def page(self, viewer: Viewer, wanted: CodeFilter, page: Page) -> "CodePage":
+        """A page of the codes that the filter lets through, in order of id, which is that of creation.
 
-        The filter's ``code`` is a whole code in any spelling, its ``part`` four characters or more of it; an empty
-        ``status`` means all. A partner sees its own codes, and by buyer or order those that it bought with itself.
-        Raises Forbidden, InvalidInput.
+        The filter's ``code`` is a whole code in any spelling, and finds all that ever had it; its ``part`` is four
+        characters or more; an empty ``status`` means all. A partner sees its own codes, and by buyer or order those
+        that it bought with itself. Raises Forbidden, InvalidInput.
         """
         require_follower(viewer)
         own = narrowed(viewer, wanted)
@@ -58,8 +62,17 @@ class Codes:
             return CodePage()
         async with self._held_now.reading(viewer.organisation_id) as connection:
             if code_pages.is_sought(own):
-                return await _looked_through(connection, viewer.organisation_id, own, after, most)
-            return CodePage(await code_pages.page(connection, viewer.organisation_id, own, after, most))
+                return await _looked_through(connection, viewer.organisation_id, own, page)
+            return CodePage(await code_pages.page(connection, viewer.organisation_id, own, page))
+
+    async def count(self, viewer: Viewer, wanted: CodeFilter) -> int | None:
+        """How many codes ``page`` would give in all; None where counting them would cost much more than a page."""
+        require_follower(viewer)
+        own = narrowed(viewer, wanted)
+        if own is None:
+            return 0
+        async with self._held_now.reading(viewer.organisation_id) as connection:
+            return await code_pages.bounded_count(connection, viewer.organisation_id, own)
 
     async def find(self, viewer: Viewer, ids: Collection[UUID]) -> dict[UUID, Code]:
         """The codes among ``ids`` that the viewer may see: of a partner its own, of shoppers and contacts none."""
@@ -113,7 +126,7 @@ class Codes:
 
 class CodePage(list[Code]):
     """A page of codes. ``looked_until`` is the id of the last code looked at, where the page ends before it is full
-    because so many codes have been looked through: the next ones are to be asked for after that.
+    because so many codes have been looked through: the next ones are to be asked for after that, backwards before it.
     """
 
     def __init__(self, codes: Iterable[Code] = (), looked_until: UUID | None = None) -> None:
@@ -154,22 +167,23 @@ def narrowed(viewer: Viewer, wanted: CodeFilter) -> CodeFilter | None:
     return replace(wanted, contact=own, buyer=wanted.buyer if number is None else own)
 
 
-async def _looked_through(
-    connection: AsyncConnection, organisation: UUID, wanted: CodeFilter, after: UUID | None, most: int
-) -> CodePage:
+async def _looked_through(connection: AsyncConnection, organisation: UUID, wanted: CodeFilter, page: Page) -> CodePage:
     """A page of codes that no index leads to: some statements look through so many codes each, and no more of them
     than nobody has to wait for.
     """
     found: list[UUID] = []
-    last = after
+    rest = Stretch(page.after, page.most, page.before, page.backwards)
+    last: UUID | None = None
     for _ in range(MOST_LOOKS):
-        ids, last = await code_pages.search(connection, organisation, wanted, last, most - len(found))
+        ids, last = await code_pages.search(connection, organisation, wanted, rest)
         found += ids
-        if last is None or len(found) >= most:
+        if last is None or len(found) >= page.most:
             break
+        before, after = (last, rest.after) if page.backwards else (rest.before, last)
+        rest = replace(rest, most=page.most - len(found), before=before, after=after)
     by_id = await _found(connection, organisation, found, None)
-    is_whole = last is None or len(found) >= most
-    return CodePage([by_id[key] for key in found], None if is_whole else last)
+    is_whole = last is None or len(found) >= page.most
+    return CodePage(in_order([by_id[key] for key in found], page), None if is_whole else last)
 
 
 async def _found(
@@ -188,8 +202,9 @@ def require_invalidator(viewer: Viewer) -> None:
 def checked_reason(reason: str) -> str:
     """The reason without space around it. Raises InvalidInput unless that has 1 to 500 characters."""
     reason = reason.strip()
-    if not is_writable(reason, least=1, most=LONGEST_REASON):
-        raise InvalidInput([Problem(("reason",), text("reason_unusable", most=LONGEST_REASON))])
+    problems = Problems()
+    problems.refuse(("reason",), check_note(reason, LONGEST_REASON) if reason else text("reason_missing"))
+    problems.check()
     return reason
 
 
@@ -219,13 +234,10 @@ async def _explain(connection: AsyncConnection, viewer: Viewer, code: str) -> No
     found = await db.find(connection, viewer.organisation_id, code, contact=share_of(viewer))
     if found is None:
         raise NotFound(("code",), text("mistyped_code" if is_mistyped(code) else "unknown_code"))
+    zone = ZoneInfo(await timezone(connection, viewer.organisation_id))
     if found.status is CodeStatus.USED:
-        raise Conflict(text("code_used_already", at=_instant(found.used_at)), state=found.status)
+        raise Conflict(text("code_used_already", at=local_or_empty(found.used_at, zone)), state=found.status)
     if found.status is CodeStatus.INVALIDATED:
-        by, at = found.invalidated_by, _instant(found.invalidated_at)
+        by, at = found.invalidated_by, local_or_empty(found.invalidated_at, zone)
         raise Conflict(text("code_invalidated_already", by=by, at=at), state=found.status)
     raise Overtaken
-
-
-def _instant(instant: datetime | None) -> str:
-    return "" if instant is None else instant.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")

@@ -5,6 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 from db.contacts import contacts as db
+from db.contacts import search as contact_search
 from db.contacts.contacts import Contact, ContactKind
 from db.core.keyset import Page
 from db.core.sessions import Sessions
@@ -39,13 +40,13 @@ class Contacts:
         if reason := check_search(part):
             raise InvalidInput([Problem(("search",), reason)])
         async with self._sessions.reading() as connection:
-            return await db.search(connection, viewer.organisation_id, part, kind, page)
+            return await contact_search.search(connection, viewer.organisation_id, part, kind, page)
 
     async def count(self, viewer: Viewer, part: str | None, kind: ContactKind | None) -> int | None:
         """How many there are of what ``search`` finds; None where they are more than are counted."""
         viewer.require_role()
         async with self._sessions.reading() as connection:
-            return await db.count(connection, viewer.organisation_id, part, kind)
+            return await contact_search.count(connection, viewer.organisation_id, part, kind)
 
     async def targets(self, viewer: Viewer, campaigns: Sequence[UUID], page: Page) -> dict[UUID, list[Contact]]:
         """Of each campaign that page of the contacts in its target; for staff alone, nothing for others."""

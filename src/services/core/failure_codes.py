@@ -75,7 +75,7 @@ _FAILURES: Final[Mapping[FailureCode, str]] = {
     FailureCode.VERSION_CLASH: "offer_changed",
     FailureCode.SUSPEND_FIRST: "suspend_first",
     FailureCode.STATE_DOES_NOT_ALLOW: """
-        code_gone code_invalidated_already code_used_already offer_closed offer_has_random_codes order_cancelled
+        code_gone code_invalidated_already code_used_already offer_closed order_cancelled
         partner_key_revoked state_does_not_follow
         """,
     FailureCode.ALREADY_CONTROLLED: """
@@ -93,7 +93,7 @@ _PROBLEMS: Final[Mapping[InputRule, str]] = {
     InputRule.MISSING: """
         access_code_missing cannot_be_cleared code_empty code_missing field_missing filter_empty limit_missing
         list_empty list_without_column name_missing no_mail_address performance_needed performances_missing
-        point_of_sale_missing target_field_missing text_blank
+        point_of_sale_missing reason_missing structure_missing target_field_missing text_blank
         """,
     InputRule.TOO_SHORT: "code_too_short part_of_code",
     InputRule.TOO_LONG: "code_too_long text_too_long",
@@ -106,22 +106,23 @@ _PROBLEMS: Final[Mapping[InputRule, str]] = {
         import_of_codes list_too_long too_many_codes too_many_lines too_many_offers too_many_tickets
         """,
     InputRule.MALFORMED: """
-        bad_idempotency_key bad_search code_characters currency_unknown file_not_json file_not_utf8 file_number
+        bad_idempotency_key code_characters currency_unknown file_not_json file_not_utf8 file_number
         file_too_deep instant_malformed instant_without_offset list_comment_or_code list_line_above_header
         list_line_unreadable
         malformed_cursor not_a_mail_address not_boolean not_decimal not_integer not_list not_object not_one_of not_text
-        nothing_taken_in partner_key_name_unusable reason_unusable remark_unusable text_characters text_padded
+        nothing_taken_in text_characters text_padded
         time_zone_unknown url_malformed
         """,
     InputRule.MALFORMED_ID: "id_of_another_kind malformed_id",
     InputRule.UNKNOWN_FIELD: "field_unknown target_field_unused",
     InputRule.UNKNOWN_REFERENCE: """
         credentials_unknown_role level_unknown reference_unknown unknown_audience_sub_category unknown_campaign
-        unknown_channel unknown_contact unknown_delivery_mode unknown_indicator unknown_offer unknown_performance
+        unknown_channel unknown_contact unknown_counter_profile unknown_delivery_mode unknown_indicator unknown_offer
+        unknown_performance
         unknown_point_of_sale unknown_product unknown_season unknown_seat_category
         """,
     InputRule.UNSUITABLE_REFERENCE: """
-        contact_is_no_structure credentials_no_structure offer_has_random_codes offer_takes_no_codes outside_family
+        contact_is_no_structure copy_outside_season credentials_no_structure offer_takes_no_codes outside_family
         outside_season performances_misplaced prices_misplaced
         """,
     InputRule.DUPLICATE: "code_twice code_twice_in_list code_twice_in_list_alike key_twice limit_twice price_twice",
@@ -130,14 +131,17 @@ _PROBLEMS: Final[Mapping[InputRule, str]] = {
         """,
     InputRule.CHOOSE_ONE: "exactly_one_of first_and_last named_twice performance_or_product public_is_true",
     InputRule.CONTRADICTION: "ends_before_begins performance_not_of_product",
-    InputRule.NOT_SOLD: "combination_not_sold",
+    InputRule.NOT_SOLD: "combination_not_sold performance_sale_over",
     InputRule.NOT_YOURS_TO_SAY: "other_contact other_point_of_sale",
     InputRule.CANNOT_CHANGE: """
-        batch_made code_gone fixed_once_loaded performance_of_another_product state_unreachable target_has_codes
+        batch_made code_gone copy_unfinished copy_without_codes fixed_once_loaded performance_of_another_product
+        state_unreachable target_has_codes
         """,
     InputRule.BELOW_TAKEN: "below_taken",
     InputRule.OVER: "campaign_over sale_over season_over validity_over",
-    InputRule.WITHOUT_EFFECT: "campaign_without_contacts lowers_no_price nothing_in_scope sold_nowhere",
+    InputRule.WITHOUT_EFFECT: """
+        campaign_without_contacts lowers_no_price nothing_in_scope promotion_without_season sold_nowhere
+        """,
     InputRule.GUESSABLE: "codes_guessable",
     InputRule.TOO_INTRICATE: "price_too_intricate",
     InputRule.TRIED_TOO_OFTEN: "refusal_TOO_MANY_ATTEMPTS",

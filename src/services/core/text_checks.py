@@ -35,11 +35,19 @@ def check_words(value: str, most: int = LONGEST_NAME) -> Text | None:
 
 def check_text(value: str) -> Text | None:
     """A text of several lines, such as terms: at most ``LONGEST_TEXT`` characters, not all of them blank."""
-    if len(value) > LONGEST_TEXT:
-        return text("text_too_long", max_length=LONGEST_TEXT)
-    if not is_writable(value, most=LONGEST_TEXT):
-        return text("text_characters")
-    return None if value.strip() else text("text_blank")
+    reason = check_note(value, LONGEST_TEXT)
+    return reason if reason or value.strip() else text("text_blank")
+
+
+def check_note(value: str, most: int) -> Text | None:
+    """A remark or a reason: at most ``most`` characters, none of them such that a database or a mail could not take it.
+
+    Line breaks and tabs are welcome; other control characters and lone surrogates are not.
+    """
+    if len(value) > most:
+        return text("text_too_long", max_length=most)
+    written = all(letter in "\n\r\t" or unicodedata.category(letter) not in _UNWRITABLE for letter in value)
+    return None if written else text("text_characters")
 
 
 def check_label(value: str, most: int = LONGEST_LABEL) -> Text | None:
@@ -58,25 +66,17 @@ def check_url(value: str) -> Text | None:
 
 def check_search(part: str | None) -> Text | None:
     """What is looked for in a list: printable, not too long; nothing and blanks find everything."""
-    acceptable = part is None or (len(part) <= LONGEST_SEARCH and part.isprintable())
-    return None if acceptable else text("bad_search", maximum=LONGEST_SEARCH)
+    if part is None:
+        return None
+    if len(part) > LONGEST_SEARCH:
+        return text("text_too_long", max_length=LONGEST_SEARCH)
+    return None if part.isprintable() else text("text_characters")
 
 
 def folded(words: str) -> str:
     """A text as searches compare it: without regard to case, accents and spaces around it."""
     letters = unicodedata.normalize("NFKD", words.strip().casefold())
     return "".join(letter for letter in letters if not unicodedata.combining(letter))
-
-
-def is_writable(written: str, *, least: int = 0, most: int) -> bool:
-    """Whether a remark or a reason has an acceptable number of characters, and none that a database or a mail could
-    not take.
-
-    Line breaks and tabs are welcome; other control characters and lone surrogates are not.
-    """
-    return least <= len(written) <= most and all(
-        letter in "\n\r\t" or unicodedata.category(letter) not in _UNWRITABLE for letter in written
-    )
 
 
 def scanned(barcode: str) -> str:

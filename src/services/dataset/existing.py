@@ -80,6 +80,7 @@ class Existing:
                 "pointsOfSale": list(self.catalogue.points_of_sale.values()),
                 "deliveryModes": list(self.catalogue.delivery_modes.values()),
                 "indicators": list(self.catalogue.indicators.values()),
+                "counterProfiles": list(self.catalogue.counter_profiles.values()),
                 "campaigns": list(self.catalogue.campaigns.values()),
                 "products": list(self.catalogue.products.values()),
                 "performances": list(self.catalogue.performances.values()),

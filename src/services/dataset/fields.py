@@ -97,6 +97,17 @@ ChannelRef = Annotated[str, _of("salesChannels")]
 PointOfSaleRef = Annotated[str, _of("pointsOfSale")]
 DeliveryModeRef = Annotated[str, _of("deliveryModes")]
 IndicatorRef = Annotated[str, _of("indicators")]
+
+
+def _listed(value: str, info: ValidationInfo) -> str:
+    known = _known(info).codes.get("counterProfiles", ())
+    if known and value not in known:
+        raise wrong("reference_unknown", section="counterProfiles", code=value)
+    return value
+
+
+CounterProfileRef = Annotated[Code, AfterValidator(_listed)]
+"""One of the list, where the organisation keeps one."""
 ProductRef = Annotated[str, _of("products")]
 PerformanceRef = Annotated[str, _of("performances")]
 ContactRef = Annotated[str, _of("contacts")]

@@ -140,6 +140,11 @@ class IndicatorItem(Item):
     levels: Annotated[list[Code], Field(min_length=1)]
 
 
+class CounterProfileItem(Item):
+    code: Code
+    name: NameItem
+
+
 class PriceItem(Item):
     seat_category: SeatCategoryRef | None = None
     audience_sub_category: AudienceSubCategoryRef

@@ -18,6 +18,7 @@ from services.dataset.fields import (
     Code,
     ContactRef,
     Count,
+    CounterProfileRef,
     DeliveryModeRef,
     Discount,
     Email,
@@ -173,7 +174,7 @@ class RestrictionItem(Item):
     has_ordered: bool | None = None
     newsletter: bool = False
     contacts: list[ContactRef] = Field(default_factory=list)
-    counter_profiles: list[Code] = Field(default_factory=list)
+    counter_profiles: list[CounterProfileRef] = Field(default_factory=list)
 
 
 class CustomCodeItem(Item):

@@ -33,6 +33,7 @@ SECTIONS: Final = (
     "salesChannels",
     "deliveryModes",
     "indicators",
+    "counterProfiles",
     "products",
     "contacts",
     "campaigns",
@@ -64,6 +65,7 @@ class Document:
     sales_channels: list[Placed[form.SalesChannelItem]]
     delivery_modes: list[Placed[form.DeliveryModeItem]]
     indicators: list[Placed[form.IndicatorItem]]
+    counter_profiles: list[Placed[form.CounterProfileItem]]
     products: list[Placed[form.ProductItem]]
     contacts: list[Placed[form.ContactItem]]
     campaigns: list[Placed[form.CampaignItem]]
@@ -155,6 +157,7 @@ class Parser:
             sales_channels=self._section("salesChannels", form.SalesChannelItem),
             delivery_modes=self._section("deliveryModes", form.DeliveryModeItem),
             indicators=self._section("indicators", form.IndicatorItem),
+            counter_profiles=self._section("counterProfiles", form.CounterProfileItem),
             products=self._section("products", form.ProductItem),
             contacts=self._section("contacts", form.ContactItem),
             campaigns=self._section("campaigns", form.CampaignItem),

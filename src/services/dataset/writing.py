@@ -7,6 +7,7 @@ from uuid import UUID
 from db.catalogue.catalogue import (
     AudienceSubCategory,
     Campaign,
+    CounterProfile,
     DeliveryMode,
     Indicator,
     Organisation,
@@ -115,6 +116,10 @@ class Writer:
         yield [
             Indicator(ids("indicators", each.code), each.code, each.name.by_language(), each.levels)
             for each in items(document.indicators)
+        ]
+        yield [
+            CounterProfile(ids("counterProfiles", each.code), each.code, each.name.by_language())
+            for each in items(document.counter_profiles)
         ]
 
     def _products(self) -> Iterator[Sequence[db.Row]]:

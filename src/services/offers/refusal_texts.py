@@ -12,7 +12,7 @@ from services.catalogue.snapshot import Catalogue
 from services.core.instants import at_home
 from services.core.money import to_decimal
 from services.core.texts import Language, localised, text
-from services.pricing.facts.refusals import Amount, Finding, Instant, Refusal, Things, Tickets, over_at
+from services.pricing.facts.refusals import Amount, Finding, Instant, Refusal, Things, Tickets, Words, over_at
 
 DETAILS: Final = frozenset(
     {
@@ -46,11 +46,24 @@ def message(refusal: Refusal, language: Language) -> str:
     return text(f"refusal_{key}").in_language(language)
 
 
-def told(refusal: Refusal, *, reads_records: bool) -> Refusal:
-    """What a reader is told: the codes of levels and of counter profiles mean something to the staff alone."""
-    if reads_records or refusal.detail not in _INTERNAL:
+def told(refusal: Refusal, catalogue: Catalogue, *, reads_records: bool) -> Refusal:
+    """What a reader is told: levels and counter profiles mean something to the staff alone, profiles by their names."""
+    if refusal.detail not in _INTERNAL:
         return refusal
-    return replace(refusal, required=None, actual=None)
+    if not reads_records:
+        return replace(refusal, required=None, actual=None)
+    if refusal.detail != "counter_profile":
+        return refusal
+    required, actual = _profiles(refusal.required, catalogue), _profiles(refusal.actual, catalogue)
+    return replace(refusal, required=required, actual=actual)
+
+
+def _profiles(finding: Finding | None, catalogue: Catalogue) -> Finding | None:
+    """Counter profiles as things that have names; as they are where one of them is not known."""
+    ids = {profile.code: profile.id for profile in catalogue.counter_profiles.values()}
+    if isinstance(finding, Words) and finding.values and all(code in ids for code in finding.values):
+        return Things(tuple(ids[code] for code in finding.values))
+    return finding
 
 
 def retry_after(refusals: Iterable[Refusal], now: datetime) -> int | None:
@@ -76,7 +89,12 @@ def shown(finding: Finding, catalogue: Catalogue, language: Language) -> str:
 
 def _names(thing: UUID, catalogue: Catalogue) -> Mapping[str, str]:
     """The names of what a refusal can ask for; nothing for what is gone since."""
-    kinds = (catalogue.sales_channels, catalogue.points_of_sale, catalogue.delivery_modes)
+    kinds = (
+        catalogue.sales_channels,
+        catalogue.points_of_sale,
+        catalogue.delivery_modes,
+        catalogue.counter_profiles,
+    )
     return next((kind[thing].name for kind in kinds if thing in kind), {})
 
 

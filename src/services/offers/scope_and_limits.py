@@ -21,6 +21,8 @@ ELEMENT_FIELDS: Final[Mapping[ElementKind, str]] = {
 }
 """What the API's inputs name an element by; lists have an s."""
 
+_ELEMENT_WORDS: Final = [field.removesuffix("Id") for field in ELEMENT_FIELDS.values()]
+
 
 class ScopesAndLimits:
     """Reads scopes and limits from what staff wrote.
@@ -79,7 +81,7 @@ class ScopesAndLimits:
         self._numbers(path, limit.limits)
         self._problems.refuse(path, check_element_limits(limit.limits))
         if limit.element is None:
-            self._problems.add(path, text("exactly_one_of", names=", ".join(ELEMENT_FIELDS.values())))
+            self._problems.add(path, text("exactly_one_of", names=", ".join(_ELEMENT_WORDS)))
             return None
         self._check((*path, ELEMENT_FIELDS[limit.element.kind]), limit.element)
         return limit.element

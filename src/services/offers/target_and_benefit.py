@@ -12,7 +12,7 @@ from services.core.money import AmountError, to_minor
 from services.core.percentages import PercentageError, to_ten_thousandths
 from services.core.problems import Problems
 from services.core.text_checks import check_label
-from services.core.texts import text
+from services.core.texts import Text, text
 from services.core.unset import UNSET
 from services.offers.forms import BenefitDraft, LevelDraft, RateDraft, RestrictionDraft, TargetDraft
 from services.pricing.facts.offers import (
@@ -83,8 +83,8 @@ class TargetsAndBenefits:
 
     def restriction(self, draft: RestrictionDraft) -> Restriction:
         """A restriction; whether its contacts exist is for others to find out."""
-        for position, profile in enumerate(draft.counter_profiles):
-            self._problems.refuse(("restrictedTo", "counterProfiles", str(position)), check_label(profile))
+        reasons = (self._profile(profile) for profile in draft.counter_profiles)
+        self._problems.refuse_each(("restrictedTo", "counterProfiles"), reasons)
         level = None if draft.indicator is None else self._level(("restrictedTo", "indicator"), draft.indicator)
         return Restriction(
             indicator=level,
@@ -93,6 +93,11 @@ class TargetsAndBenefits:
             contacts=frozenset(draft.contacts),
             counter_profiles=frozenset(draft.counter_profiles),
         )
+
+    def _profile(self, code: str) -> Text | None:
+        """Why staff can have no such counter profile. An organisation that keeps no list of them may name any."""
+        known = {profile.code for profile in self._catalogue.counter_profiles.values()}
+        return text("unknown_counter_profile", code=code) if known and code not in known else check_label(code)
 
     # ── What ─────────────────────────────────────────────────────────────────────────────────────
 

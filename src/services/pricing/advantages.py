@@ -33,7 +33,7 @@ _RANKS = {PublicTarget: 0, IndicatorTarget: 1, CampaignTarget: 2, PartnerTarget:
 """How personal an advantage is; of equal savings the least personal one is used."""
 
 
-_STEP: Final = 8
+_STEP: Final = 4
 """How many kinds or advantages are looked at in one step."""
 
 Entries = Mapping[int, tuple[OpenedCode, Advantage]]

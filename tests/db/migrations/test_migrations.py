@@ -189,8 +189,12 @@ async def test_chosen_codes_that_were_switched_off_say_so_and_invalidated_ones_s
 _SWITCHED_OFF = """
 INSERT INTO organisations (id, code, name, currency, timezone, basket_minutes)
 VALUES ('00000000-0000-0000-0000-000000000001', 'o', 'O', 'EUR', 'Europe/Paris', 15);
+INSERT INTO offers (organisation_id, id, kind, code, state, internal_name, public_name, scope, benefit)
+VALUES ('00000000-0000-0000-0000-000000000001', '00000000-0000-0000-0000-000000000002', 'PROMOTIONAL_CODE', 'P', 'RUNNING',
+    '{}', '{}', '{}', '{}');
 INSERT INTO codes (organisation_id, id, code, kind, status, offer_id, invalidated_by, invalidation_reason)
-SELECT '00000000-0000-0000-0000-000000000001', gen_random_uuid(), code, kind, status, gen_random_uuid(), by, reason
+SELECT '00000000-0000-0000-0000-000000000001', gen_random_uuid(), code, kind, status,
+    '00000000-0000-0000-0000-000000000002', by, reason
 FROM (VALUES
     ('GOOD', 'CUSTOM', 'AVAILABLE', NULL, NULL), ('OFF', 'CUSTOM', 'INVALIDATED', 'staff:ada', NULL),
     ('GONE', 'CUSTOM', 'INVALIDATED', 'staff:ada', 'leaked'), ('ACCESS', 'ACCESS', 'INVALIDATED', 'staff:ada', NULL),

@@ -1,6 +1,7 @@
 """Every field that the schema has, by whom it is for; and documents that ask for the guarded ones by all ways."""
 
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import TypeAlias
 
 from graphql import (
@@ -80,6 +81,7 @@ RECORDS = {
     "CampaignTarget": "campaign",
     "Contact": "id code kind name email balance hasAdvantages indicators newsletter hasOrdered orders",
     "ContactIndicator": "indicator level name",
+    "CounterProfile": "code name",
     "CustomCode": "code status active maxUses uses",
     "ElementLimit": "taken remaining",
     "Indicator": "code levels name",
@@ -89,7 +91,7 @@ RECORDS = {
     "Order": "id number state confirmedAt pricing contact tickets pointOfSale deliveryMode useBalance advantageIds "
     "paymentReference cancelledAt cancelledBy cancellationReason remaining cancellations",
     "PartnerTarget": "accessCode",
-    "PromotionRestriction": "indicator hasOrdered newsletter counterProfiles contacts",
+    "PromotionRestriction": "indicator hasOrdered newsletter counterProfiles profiles contacts",
     "PromotionalCode": "internalNames counts unfinished restrictedTo customCodes",
     "RedemptionCounts": "generated available held used invalidated ticketsHeld ticketsSold ticketsControlled version",
     "RedemptionCountsUpdate": "offer contact counts",
@@ -104,8 +106,8 @@ FOLLOWED = {
     "ticketsControlled kind uses usesHeld maxUses",
     "CodeBatch": "id state offer quantity generated destination sentAt createdAt createdBy documentType language remark error "
     "csvUrl xlsxUrl skipped contact",
-    "CodeEvent": "at kind by reason releaseReason destination order contact ticket",
-    "CodeLife": "code uses events",
+    "CodeEvent": "at kind by reason releaseReason destination order contact ticket offer",
+    "CodeLife": "code codes uses events",
     "CodeUse": "id code offer order contact tickets discount heldAt usedAt releasedAt releasedBy releaseReason "
     "ticketsControlled",
     "CodeDashboard": "rows subtotals total",
@@ -142,6 +144,10 @@ def of_schema() -> frozenset[str]:
     )
 
 
+MOST_WAYS = 5
+"""To one type in one document."""
+
+
 def ways_to(wanted: Iterable[str], root: GraphQLField, arguments: str, closed: Iterable[str] = ()) -> Iterator[str]:
     """A field of a root with its arguments, and what leads from it to the wanted fields: one document a type of theirs.
 
@@ -155,14 +161,18 @@ def ways_to(wanted: Iterable[str], root: GraphQLField, arguments: str, closed: I
         by_type.setdefault(kind, []).append(name)
     ways = _shortest_ways(root)
     for kind, names in sorted(by_type.items()):
-        tree: _Tree = {}
-        for way in _ways_into(kind, root, ways):
+        open_ways = (
+            way
+            for way in _ways_into(kind, root, ways)
             # The root's field before it; the wanted field and its __typename after it. Nobody goes deeper.
-            if len(way) + 3 > MOST_DEPTH or any(".".join(step) in closed for step in way):
-                continue
-            for name in names:
-                _add(tree, (*way, (kind, name)))
-        if tree:
+            if len(way) + 3 <= MOST_DEPTH and not any(".".join(step) in closed for step in way)
+        )
+        # As many together as a document may have words.
+        while few := list(islice(open_ways, MOST_WAYS)):
+            tree: _Tree = {}
+            for way in few:
+                for name in names:
+                    _add(tree, (*way, (kind, name)))
             yield f"{arguments} {{ __typename {_selection(tree)} }}"
 
 

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from tests.conftest import NOW, Server
-from tests.graphql.operations import BackOffice, Client
+from tests.graphql.operations import BackOffice, Client, Shop
 from tests.wire import Json, JsonObject
 
 
@@ -81,6 +81,48 @@ async def test_entries_are_found_by_actor_action_and_time_and_paged_both_ways(se
         "startCursor": None,
         "endCursor": None,
     }
+
+
+async def test_each_subject_is_named_so_that_people_know_it(server: Server) -> None:
+    office, shop, counter = BackOffice(server), Shop(server, server.contact), Client(server, "counter", server.staff)
+    batch = {"offerId": await office.offer_id("PROMOTYD"), "contactId": await office.contact_id("TYD"), "quantity": 1}
+    await office.ask("GenerateCodes", input=batch)
+    [code, *_] = await office.codes(1, offerId=await office.offer_id("PROMOTYD"))
+    await office.ask("InvalidateCode", input={"code": code, "reason": "lost"})
+    basket = await shop.basket(("ZINMAN-0119", "CAT1", "FULL", 2))
+    order = await shop.confirm(basket["id"])
+    first, second = order["tickets"]
+    await counter.ask("ControlTicket", input={"barcode": first["barcode"]})
+    wanted = {"orderId": order["id"], "ticketIds": [second["id"]], "reason": "ill"}
+    assert (await counter.ask("CancelTickets", input=wanted))["cancelTickets"]["__typename"] == "Order"
+
+    log = AuditLog(server)
+    named = {each["action"]: each for each in reversed(await log.entries(first=100))}
+    assert named["invalidateCode"]["subjectName"] == code
+    assert named["controlTicket"]["subjectName"] == first["barcode"]
+    assert named["cancelTickets"]["subjectName"] == order["number"]
+    told = {fact["name"]: fact["after"] for fact in named["cancelTickets"]["facts"]}
+    assert second["barcode"] in told.values()
+    made = named["generateCodes"]["subjectName"].split(", ")
+    assert made[:2] == ["PROMOTYD (Promo TYD)", "TYD (TYD)"]
+    assert made[2].startswith(str(NOW.year))
+    assert made[2].endswith(("+01:00", "+02:00"))
+    assert all(each["subjectName"] for each in named.values()), named
+
+
+async def test_baskets_that_staff_change_for_somebody_are_named(server: Server) -> None:
+    shop, staff = Shop(server, server.contact), Shop(server, server.staff)
+    seats = ("ZINMAN-0119", "CAT1", "FULL", 1)
+    left, sold = await shop.basket(seats), await shop.basket(seats)
+    assert (await staff.ask("CancelBasket", input={"basketId": left["id"]}))["cancelBasket"]["__typename"] == "Basket"
+    changed = await staff.ask("UpdateBasket", input={"basketId": sold["id"], "useBalance": True})
+    assert changed["updateBasket"]["__typename"] == "Basket"
+    order = await staff.confirm(sold["id"])
+    named = {each["subjectId"]: each["subjectName"] for each in await AuditLog(server).entries(first=100)}
+    contact, place, at = named[left["id"]].split(", ")
+    assert (contact, place) == ("BLANDINE (Blandine de Dainville)", "SHOP (Online shop)")
+    assert at.startswith(str(NOW.year))
+    assert named[sold["id"]] == order["number"]
 
 
 async def test_only_staff_to_whom_the_records_are_open_read_it(server: Server) -> None:

@@ -292,7 +292,7 @@ async def test_a_balance_spent_meanwhile_is_told_and_nothing_is_ordered(server: 
     first, second = await shop.basket(SEATS, useBalance=True), await shop.basket(SEATS, useBalance=True)
     await shop.confirm(first["id"])
     told = await shop.confirm(second["id"])
-    assert told["message"] == "The contact's balance was spent meanwhile: read the basket again."
+    assert told["message"] == "The contact’s balance was spent meanwhile: read the basket again."
     renewed = await update(shop, second["id"], useBalance=True)
     assert (await shop.confirm(second["id"]))["pricing"] == renewed["pricing"]
 
@@ -322,7 +322,7 @@ async def test_a_ticket_of_a_cancelled_order_does_not_admit(server: Server) -> N
     counter = Counter(server)
     await counter.cancel(order["id"])
     refused = await counter.control(order["tickets"][0]["barcode"])
-    assert refused["message"] == "This ticket's order is cancelled: it does not admit."
+    assert refused["message"] == "This ticket’s order is cancelled: it does not admit."
 
 
 @pytest.mark.parametrize(

@@ -138,14 +138,14 @@ async def test_a_ticket_for_another_performance_is_told_which(server: Server) ->
     refused = await Gate(server, performance="HELENE-1217").scan(ticket["barcode"])
     assert reason(refused) == ("WRONG_PERFORMANCE", "WRONG_PERFORMANCE")
     assert datetime.fromisoformat(refused["ticket"]["startsAt"]).date().isoformat() == "2027-01-19"
-    assert "2027-01-19" in refused["message"]
+    assert "19 January 2027 at 20:30 (GMT+01:00)" in refused["message"]
 
 
 async def test_a_ticket_for_another_product_is_told_which(server: Server) -> None:
     [ticket] = await sold(server, CONCERT)
     refused = await Gate(server, product="HELENE").scan(ticket["barcode"])
     assert reason(refused) == ("WRONG_PERFORMANCE", "WRONG_PRODUCT")
-    assert "ZINMAN" in refused["message"]
+    assert "Zinman" in refused["message"]
 
 
 @pytest.mark.parametrize("gate", [{"performance": "HELENE-1217"}, {"product": "HELENE"}])

@@ -43,7 +43,7 @@ async def test_problems_with_imported_codes_name_their_lines(office: BackOffice)
     answer = await taken_in(office, "Club 2026-000417", "ab", "COUPON3%", "club2026000417")
     assert answer["__typename"] == "InvalidInput"
     assert [(each["path"], each["message"]) for each in answer["problems"]] == [
-        (["codes", "1"], "A chosen code has at least 3 characters, spaces and dashes aside."),
+        (["codes", "1"], "A code has at least 3 characters, spaces and dashes aside."),
         (["codes", "2"], "The code COUPON3% exists already."),
         (["codes", "3"], "Line 4: club2026000417 reads like Club 2026-000417 on line 1."),
     ]
@@ -56,7 +56,7 @@ async def test_ten_thousand_codes_fit_into_a_request(office: BackOffice) -> None
 
 async def test_guessable_codes_are_refused_by_telling_how_many_are_possible(office: BackOffice) -> None:
     answer = await taken_in(office, *(f"CLUB-{number:03}" for number in range(1_000)))
-    assert "only 1000 are possible, and 1000 of them would be good" in answer["problems"][0]["message"]
+    assert "only 1,000 are possible, and 1,000 of them would be good" in answer["problems"][0]["message"]
 
 
 async def test_the_list_of_a_batch_is_mailed_again(office: BackOffice) -> None:

@@ -43,7 +43,7 @@ def lists(server: Server) -> Lists:
 
 async def test_only_the_codes_of_a_list_are_taken_in(lists: Lists) -> None:
     batch = await lists.take_in(
-        "\ufeffCode;Valable jusqu'au",
+        "\ufeffCode;Valable jusqu’au",
         "# pour le club",
         "ABC123;2027-01-01",
         ",,,,",

@@ -740,7 +740,7 @@ async def test_an_unknown_offer_is_not_found(server: Server) -> None:
     assert (await form.add_code(promotion, "HELLO"))["path"] == ["promotionalCodeId"]
     assert (await form.update_code(wrong_kind, "MERCI10"))["path"] == ["code"]
     assert (await form.take_to(promotion, "RUNNING"))["path"] == ["offerId"]
-    assert places(await form.update(wrong_kind)) == {"id"}
+    assert (await form.update(wrong_kind))["path"] == ["id"]
 
 
 # ── Who ──────────────────────────────────────────────────────────────────────────────────────────

@@ -188,8 +188,8 @@ async def test_the_catalogue_says_when_the_sale_ends(server: Server) -> None:
     products = (await Shop(server).ask("Products", first=100))["products"]["edges"]
     [helene] = [edge["node"] for edge in products if edge["node"]["code"] == "HELENE"]
     ends = {edge["node"]["code"]: edge["node"]["saleEndsAt"] for edge in helene["performances"]["edges"]}
-    assert ends["HELENE-1217"] == "2026-11-23T10:59:59+00:00"
-    assert ends["HELENE-1218"] == "2026-12-18T19:00:00+00:00"
+    assert ends["HELENE-1217"] == "2026-11-23T11:59:59+01:00"
+    assert ends["HELENE-1218"] == "2026-12-18T20:00:00+01:00"
 
 
 async def test_an_end_of_sale_that_is_no_instant_is_named(server: Server) -> None:

@@ -4,7 +4,7 @@ import asyncio
 
 from tests.conftest import Server
 from tests.graphql.offers.configuring import Form, custom_codes, places
-from tests.graphql.operations import Shop
+from tests.graphql.operations import Client, Shop
 from tests.ledger import breaches
 
 CONCERT = ("ZINMAN-0119", "CAT1", "FULL", 1)
@@ -102,3 +102,53 @@ async def test_customers_who_enter_a_code_while_it_changes_hands_find_one_offer_
         else:
             assert answer["basket"]["pricing"]["codes"][0]["offer"]["code"] == "NEW"
     assert await breaches(loaded_url) == []
+
+
+async def sold(shop: Shop, code: str) -> str:
+    """The id of an order that used the code."""
+    basket = await shop.basket(CONCERT)
+    assert (await shop.apply(basket["id"], code))["__typename"] == "AdvantageCodeApplied"
+    order: str = (await shop.confirm(basket["id"]))["id"]
+    return order
+
+
+async def test_all_codes_that_ever_had_a_text_are_found_by_it(server: Server) -> None:
+    form, shop, counter = await Form.open(server), Shop(server), Client(server, "counter", server.staff)
+    first = await sold(shop, "COUPON3%")
+    old = await form.offer_id("COUPON3")
+    await form.take_to(old, "SUSPENDED", "CLOSED")
+    new = (await form.create_promotion(benefit={"amountOff": "7.00"}))["id"]
+    await form.add_code(new, "Coupon-3%")
+    await form.take_to(new, "VALIDATED", "RUNNING")
+    second = await sold(shop, "coupon 3%")
+
+    found = (await form.ask("Codes", filter={"code": "COUPON 3%"}))["codes"]["edges"]
+    offers = {edge["node"]["offer"]["code"]: edge["node"] for edge in found}
+    assert set(offers) == {"COUPON3", "NEW"}
+    alone = (await form.ask("Codes", filter={"code": "COUPON3%", "offerId": old}))["codes"]["edges"]
+    assert [edge["node"]["id"] for edge in alone] == [offers["COUPON3"]["id"]]
+
+    history = (await form.ask("CodeHistory", code="COUPON3%"))["codeHistory"]
+    assert [(use["offer"]["code"], use["order"]["id"]) for use in history] == [("NEW", second), ("COUPON3", first)]
+    assert [use["code"] for use in history] == ["Coupon-3%", "COUPON3%"]
+
+    life = (await form.ask("CodeLife", code="COUPON3%"))["codeLife"]
+    assert (life["code"]["id"], [code["id"] for code in life["codes"]]) == (
+        offers["NEW"]["id"],
+        [offers["NEW"]["id"], offers["COUPON3"]["id"]],
+    )
+    used = [(event["offer"]["code"], event["order"]["id"]) for event in life["events"] if event["kind"] == "USED"]
+    assert used == [("NEW", second), ("COUPON3", first)]
+
+    orders = (await counter.ask("Orders", codeText="coupon3%"))["orders"]
+    assert [edge["node"]["id"] for edge in orders["edges"]] == [second, first]
+    assert orders["totalCount"] == 2
+
+
+async def test_a_part_of_a_text_is_no_text_that_a_code_had(server: Server) -> None:
+    form = await Form.open(server)
+    await form.take_to(await form.offer_id("COUPON3"), "SUSPENDED", "CLOSED")
+    await form.add_code((await form.create_promotion(benefit={"amountOff": "7.00"}))["id"], "COUPON3%")
+    for code in ("COUPON", "COUPON3", "UNKNOWN"):
+        assert (await form.ask("Codes", filter={"code": code}))["codes"]["edges"] == []
+        assert (await form.ask("CodeLife", code=code))["codeLife"] is None

@@ -9,8 +9,8 @@ CONCERT = ("ZINMAN-0119", "CAT1", "FULL", 1)
 WORDS = {
     "fr": "pas utilisable pour le moment",
     "en": "cannot be used at the moment",
-    "de": "im Augenblick nicht nutzbar",
-    "es": "no se puede usar por el momento",
+    "de": "kann zurzeit nicht eingelöst werden",
+    "es": "no se puede usar en este momento",
     "it": "al momento non è utilizzabile",
 }
 
@@ -34,6 +34,48 @@ async def test_switched_off_is_a_state_of_its_own(server: Server) -> None:
     assert (listed.get("invalidatedAt"), listed.get("invalidationReason")) == (None, None)
     assert await switch(server, active=True) == ["AVAILABLE"]
     assert (await shop.price(CONCERT, codes=["COUPON3%"]))["codes"][0]["applied"]
+
+
+async def test_it_is_found_by_its_state_wherever_codes_are_looked_for(server: Server) -> None:
+    await switch(server, active=False)
+    form = await Form.open(server)
+    wanted = {"status": ["SWITCHED_OFF"]}
+    for narrowed in ({}, {"offerId": await form.offer_id("COUPON3")}, {"code": "COUPON3%"}, {"part": "COUP"}):
+        found = (await form.ask("Codes", filter={**wanted, **narrowed}))["codes"]["edges"]
+        assert [edge["node"]["code"] for edge in found] == ["COUPON3%"], narrowed
+        others = (await form.ask("Codes", first=100, filter={"status": ["INVALIDATED"], **narrowed}))["codes"]["edges"]
+        assert others == [], narrowed
+    assert (await form.ask("Codes", filter={**wanted, "part": "MERC"}))["codes"]["edges"] == []
+
+
+async def test_it_counts_as_invalidated_while_it_is_off(server: Server) -> None:
+    form, shop = await Form.open(server), Shop(server)
+    basket = await shop.basket(CONCERT)
+    assert (await shop.apply(basket["id"], "MERCI10"))["__typename"] == "CodeRefused"
+    counted = []
+    for active in (True, False, True):
+        changed = await form.update_code(await form.offer_id("TENOFF"), "MERCI10", active=active)
+        assert changed["__typename"] == "PromotionalCode"
+        data = await form.ask("BackOfficeOffers", first=100)
+        [counts] = [
+            edge["node"]["counts"] for edge in data["promotionalCodes"]["edges"] if edge["node"]["code"] == "TENOFF"
+        ]
+        assert counts["generated"] == sum(counts[each] for each in ("available", "held", "used", "invalidated"))
+        counted.append((counts["generated"], counts["available"], counts["invalidated"]))
+    assert counted == [(100, 100, 0), (100, 0, 100), (100, 100, 0)]
+
+
+IN_LISTS = {"FR": "désactivé", "EN": "switched off", "DE": "ausgeschaltet", "ES": "desactivado", "IT": "disattivato"}
+
+
+@pytest.mark.parametrize("language", IN_LISTS)
+async def test_lists_say_so_in_their_language(server: Server, language: str) -> None:
+    await switch(server, active=False)
+    form = await Form.open(server)
+    data = await form.ask("CodesCsv", filter={"code": "COUPON3%"}, language=language)
+    url = data["codesCsvUrl"].replace("http://127.0.0.1:8000", server.address)
+    [_, line] = (await server.client.get(url)).content.decode("utf-8-sig").splitlines()
+    assert line.split(";")[:2] == ["COUPON3%", IN_LISTS[language]]
 
 
 @pytest.mark.parametrize("language", WORDS)

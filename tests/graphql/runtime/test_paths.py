@@ -286,8 +286,8 @@ async def test_an_unusable_idempotency_key_is_an_invalid_input_wherever_there_is
     for leaf in keyed:
         query, variables = by_variables(leaf, key)
         answer = await server.ask(query, variables, token=server.staff)
-        found = answer["data"][leaf.field]
-        assert found["__typename"] == "InvalidInput", (leaf, answer)
+        assert answer["data"], (leaf, answer)
+        assert answer["data"][leaf.field]["__typename"] == "InvalidInput", (leaf, answer)
         assert ["idempotencyKey"] in paths(answer), (leaf, answer)
 
 

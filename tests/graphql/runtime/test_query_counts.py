@@ -15,6 +15,7 @@ from tests.wire import Json
 
 from db.catalogue import catalogue
 from db.core import tables
+from db.core.keyset import Stretch
 from db.counts import counts
 from db.counts.counts import Key, RedemptionCounts
 from resolvers.runtime.context import Context, Services
@@ -141,7 +142,7 @@ class Counter:
         )
         offer = next(each.id for each in found.offers.values() if each.code == "PROMOTYD")
         wanted = CodeFilter(offer=offer, status=(CodeStatus.AVAILABLE,))
-        for code in await services.codes.page(await self.viewer("staff"), wanted, None, orders):
+        for code in await services.codes.page(await self.viewer("staff"), wanted, Stretch(None, orders)):
             basket = await services.baskets.create(viewer, BasketRequest((line,), (code.code,)), NOW)
             await services.orders.confirm(viewer, basket.id, None, NOW)
 

@@ -10,8 +10,9 @@ from tests.services.theatre import NOW, Theatre, build
 from tests.wire import Json
 
 from db.baskets import order_pages
-from db.baskets.order_pages import OrderFilter, Place
-from db.baskets.orders import OrderState
+from db.baskets.order_pages import OrderFilter
+from db.baskets.orders import Order, OrderState
+from db.core.keyset import Place, Stretch
 from db.core.sessions import Sessions
 
 ORDERS = 6_000
@@ -33,8 +34,10 @@ FROM generate_series(1, :orders) n;
 INSERT INTO order_subjects (organisation_id, subject_id, confirmed_at, order_id)
 SELECT CAST(:own AS uuid), CASE n % 100 WHEN 0 THEN CAST(:rare AS uuid) ELSE CAST(:common AS uuid) END,
     CAST(:now AS timestamptz) + n * interval '1 second', md5('order' || n)::uuid FROM generate_series(1, :orders) n;
-INSERT INTO tickets (organisation_id, id, order_id, barcode, line, position, price, redeemed)
-SELECT CAST(:own AS uuid), md5('ticket' || n)::uuid, md5('order' || n)::uuid, 'T' || n, 0, 0, 1, '[]' FROM generate_series(1, :orders) n
+INSERT INTO tickets (organisation_id, id, order_id, barcode, line, position, price, redeemed, product_id,
+    audience_sub_category_id, full_price)
+SELECT CAST(:own AS uuid), md5('ticket' || n)::uuid, md5('order' || n)::uuid, 'T' || n, 0, 0, 1, '[]', :own, :own, 1
+FROM generate_series(1, :orders) n
 """
 
 
@@ -110,20 +113,38 @@ def filters(season: Season) -> dict[str, OrderFilter]:
 
 async def test_no_filter_goes_through_all_orders(season: Season) -> None:
     organisation = season.theatre.organisation
-    places = {"from the start": None, "deep": Place(NOW + timedelta(seconds=2_000), organisation)}
+    deep = (NOW + timedelta(seconds=2_000), organisation)
+    pages = {
+        "from the start": Stretch(None, 20),
+        "deep": Stretch(deep, 20),
+        "from the end": Stretch(None, 20, backwards=True),
+        "deep, backwards": Stretch(None, 20, before=deep, backwards=True),
+    }
     async with season.sessions.reading() as connection:
         for name, wanted in filters(season).items():
-            for where, after in places.items():
+            for where, page in pages.items():
                 found = await order_pages._found(connection, organisation, wanted)
-                shape = order_pages._page(order_pages._parts(wanted, after), found is not None).text
-                parameters = order_pages._parameters(organisation, wanted, after, 20, found)
-                plan = await connection.execute(text(f"EXPLAIN (ANALYZE, FORMAT JSON) {shape}"), parameters)
+                statement = order_pages._page(order_pages._shape(wanted, page, found)).text
+                parameters = order_pages._parameters(organisation, wanted, page, found)
+                plan = await connection.execute(text(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}"), parameters)
                 assert most_rows(plan.scalar_one()[0]["Plan"]) <= MOST, (name, where)
-                assert await order_pages.page(connection, organisation, wanted, after, 20) == sorted(
-                    await order_pages.page(connection, organisation, wanted, after, 20),
-                    key=lambda order: (order.confirmed_at, order.id),
-                    reverse=True,
-                )
+                orders = await order_pages.page(connection, organisation, wanted, page)
+                assert orders == sorted(orders, key=lambda order: (order.confirmed_at, order.id), reverse=True)
+
+
+async def test_pages_backwards_are_those_forwards(season: Season) -> None:
+    async with season.sessions.reading() as connection:
+        for name in ("an offer of few", "a part of a name", "cancelled ones", "contact"):
+            wanted, organisation = filters(season)[name], season.theatre.organisation
+            forwards = await order_pages.page(connection, organisation, wanted, Stretch(None, 1_000))
+            back: list[Order] = []
+            place: Place | None = None
+            while page := await order_pages.page(
+                connection, organisation, wanted, Stretch(None, 7, before=place, backwards=True)
+            ):
+                back = [*page, *back]
+                place = (page[0].confirmed_at, page[0].id)
+            assert back == forwards != [], name
 
 
 async def test_what_leads_a_search_is_found_by_an_index(season: Season) -> None:
@@ -164,7 +185,7 @@ async def test_orders_of_another_organisation_are_found_by_nothing(season: Seaso
     other = await build(season.sessions, "other")
     async with season.sessions.reading() as connection:
         for name, wanted in filters(season).items():
-            assert await order_pages.page(connection, other.organisation, wanted, None, 20) == [], name
+            assert await order_pages.page(connection, other.organisation, wanted, Stretch(None, 20)) == [], name
 
 
 def most_rows(node: Json) -> float:

@@ -49,7 +49,7 @@ async def test_every_problem_with_a_request_is_named_at_once(house: House) -> No
         ("contactId", "contact_is_no_structure"),
         ("quantity", "quantity_of_codes"),
         ("destination", "not_a_mail_address"),
-        ("remark", "remark_unusable"),
+        ("remark", "text_characters"),
     }
 
 

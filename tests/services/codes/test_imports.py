@@ -10,6 +10,7 @@ from sqlalchemy import select
 from tests.services.theatre import NOW, House, build
 
 from db.core import tables
+from db.core.keyset import Stretch
 from db.core.sessions import Sessions
 from services.codes.batches import BatchState
 from services.codes.imports import ImportRequest, Imports, OnDuplicate
@@ -55,7 +56,7 @@ async def test_imported_codes_are_there_as_they_were_written(desk: Desk) -> None
 
 async def test_an_imported_code_is_found_in_any_spelling(desk: Desk) -> None:
     await desk.take_in("TYD-OOL1-2026")
-    (found,) = await desk.tracked.page(desk.staff, CodeFilter(code="tyd 0011 2026"), None, 2)
+    (found,) = await desk.tracked.page(desk.staff, CodeFilter(code="tyd 0011 2026"), Stretch(None, 2))
     assert (found.shown, found.contact) == ("TYD-OOL1-2026", desk.theatre.secutix)
 
 
@@ -142,21 +143,21 @@ async def test_two_who_take_the_same_codes_in_and_leave_out_what_is_there_have_t
 
 async def test_codes_are_taken_in_from_the_named_column_and_kept_as_a_keyboard_has_them(desk: Desk) -> None:
     batch = await desk.take_in("\ufeffName;Number", "Ada;TYD\u20112026\u00a01\u200b", column="number")
-    [code] = await desk.tracked.page(desk.staff, CodeFilter(batch=batch), None, 2)
+    [code] = await desk.tracked.page(desk.staff, CodeFilter(batch=batch), Stretch(None, 2))
     assert (code.code, shown(code)) == ("TYD20261", "TYD-2026 1")
 
 
 async def test_nothing_is_taken_in_unless_all_can_be(desk: Desk) -> None:
     await desk.problems("GOOD-1", "GOOD-2", "x")
     assert (await desk.counts()).generated == 0
-    assert await desk.tracked.page(desk.staff, CodeFilter(offer=desk.theatre.promotyd), None, 9) == []
+    assert await desk.tracked.page(desk.staff, CodeFilter(offer=desk.theatre.promotyd), Stretch(None, 9)) == []
 
 
 async def test_codes_of_others_are_taken_in_whatever_our_check_says_and_shown_as_they_were_written(desk: Desk) -> None:
     numbers = [f"1001{number:012}" for number in range(100_000, 100_000 + 99)]
     hexadecimal = [f"{number:016x}" for number in range(1 << 60, (1 << 60) + 99)]
     batch = await desk.take_in(*numbers, *hexadecimal, accept_guessable=True)
-    found = [shown(code) for code in await desk.tracked.page(desk.staff, CodeFilter(batch=batch), None, 200)]
+    found = [shown(code) for code in await desk.tracked.page(desk.staff, CodeFilter(batch=batch), Stretch(None, 200))]
     assert sorted(found) == sorted([*numbers, *hexadecimal])
 
 
@@ -184,7 +185,7 @@ async def test_problems_with_offer_contact_and_codes_come_together(desk: Desk) -
     assert await desk.problems("x", offer=theatre.opening, contact=theatre.blandine, remark="\0") == [
         ("offerId", "offer_takes_no_codes"),
         ("contactId", "contact_is_no_structure"),
-        ("remark", "remark_unusable"),
+        ("remark", "text_characters"),
         ("codes.0", "code_too_short"),
     ]
 

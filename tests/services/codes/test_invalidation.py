@@ -9,6 +9,7 @@ from tests.services.theatre import NOW, House, build
 
 from db.core import tables
 from db.core.ids import new_id
+from db.core.keyset import Stretch
 from db.core.sessions import Sessions
 from services.codes.invalidation import Invalidation, InvalidationOutcome, InvalidationSelection
 from services.codes.tracking import CodeFilter, CodeStatus
@@ -27,7 +28,7 @@ class Desk(House):
         return await invalidation.run(viewer or self.staff, chosen, " stolen ", NOW, dry_run=dry_run)
 
     async def statuses(self) -> list[CodeStatus]:
-        found = await self.tracked.page(self.staff, CodeFilter(offer=self.theatre.promotyd), None, 100)
+        found = await self.tracked.page(self.staff, CodeFilter(offer=self.theatre.promotyd), Stretch(None, 100))
         return [code.status for code in found]
 
 
@@ -45,7 +46,7 @@ async def test_a_batch_is_invalidated_as_a_whole(desk: Desk) -> None:
 async def test_who_when_and_why_stay_with_each_code(desk: Desk) -> None:
     batch = (await desk.made(quantity=1)).id
     await desk.invalidate(batch=batch)
-    (code,) = await desk.tracked.page(desk.staff, CodeFilter(batch=batch), None, 9)
+    (code,) = await desk.tracked.page(desk.staff, CodeFilter(batch=batch), Stretch(None, 9))
     assert (code.invalidated_by, code.invalidated_at, code.invalidation_reason) == ("staff:ada", NOW, "stolen")
 
 
@@ -56,7 +57,7 @@ async def test_used_and_invalidated_codes_are_left_as_they_are(desk: Desk) -> No
     await desk.hold(held)
     await desk.tracked.invalidate(desk.staff, lost, "lost", NOW - timedelta(days=1))
     assert await desk.invalidate(batch=batch) == InvalidationOutcome(3, 1, 1, 1)
-    (earlier,) = await desk.tracked.page(desk.staff, CodeFilter(code=lost), None, 1)
+    (earlier,) = await desk.tracked.page(desk.staff, CodeFilter(code=lost), Stretch(None, 1))
     assert earlier.invalidation_reason == "lost"
 
 
@@ -98,7 +99,7 @@ async def test_what_a_filter_finds_is_invalidated_and_nothing_else(desk: Desk) -
     assert await desk.invalidate(filter=CodeFilter(contact=theatre.tyd, season=theatre.season)) == InvalidationOutcome(
         4, 0, 0, 0
     )
-    left = await desk.tracked.page(desk.staff, CodeFilter(status=(CodeStatus.INVALIDATED,)), None, 100)
+    left = await desk.tracked.page(desk.staff, CodeFilter(status=(CodeStatus.INVALIDATED,)), Stretch(None, 100))
     assert {code.batch for code in left} == {other}
 
 

@@ -10,6 +10,7 @@ from tests.services.theatre import NOW, House, build
 
 from db.core import tables
 from db.core.ids import new_id
+from db.core.keyset import Stretch
 from db.core.sessions import Sessions
 from services.codes.format import display
 from services.codes.tracking import Code, CodeFilter, CodeStatus, shown
@@ -25,7 +26,7 @@ async def house(sessions: Sessions) -> House:
 
 
 async def listed(house: House, wanted: CodeFilter = ALL, most: int = 100) -> list[str]:
-    return [code.code for code in await house.tracked.page(house.staff, wanted, None, most)]
+    return [code.code for code in await house.tracked.page(house.staff, wanted, Stretch(None, most))]
 
 
 async def one_code(house: House, **changes: Any) -> str:
@@ -43,8 +44,8 @@ async def invalidate(house: House, code: str, reason: str = "lost") -> Code:
 async def test_codes_are_listed_page_by_page(house: House) -> None:
     batch = await house.made(quantity=5)
     wanted = CodeFilter(batch=batch.id)
-    first = await house.tracked.page(house.staff, wanted, None, 3)
-    rest = await house.tracked.page(house.staff, wanted, first[-1].id, 3)
+    first = await house.tracked.page(house.staff, wanted, Stretch(None, 3))
+    rest = await house.tracked.page(house.staff, wanted, Stretch(first[-1].id, 3))
     assert [code.code for code in (*first, *rest)] == await house.codes(batch.id)
 
 
@@ -69,7 +70,7 @@ async def test_codes_are_found_by_status(house: House) -> None:
 async def test_codes_are_found_by_when_they_were_used(house: House) -> None:
     code = await one_code(house)
     await house.use(code)
-    (used,) = await house.tracked.page(house.staff, CodeFilter(code=code), None, 1)
+    (used,) = await house.tracked.page(house.staff, CodeFilter(code=code), Stretch(None, 1))
     assert used.used_at is not None
     later = used.used_at + timedelta(seconds=1)
     assert await listed(house, CodeFilter(used_from=used.used_at, used_until=later)) == [code]
@@ -89,7 +90,7 @@ async def test_what_cannot_be_a_code_is_told_so(house: House) -> None:
 
 
 async def test_a_chosen_code_is_shown_as_it_was_chosen(house: House) -> None:
-    (code,) = await house.tracked.page(house.staff, CodeFilter(code="coupon3%"), None, 1)
+    (code,) = await house.tracked.page(house.staff, CodeFilter(code="coupon3%"), Stretch(None, 1))
     assert shown(code) == "COUPON3%"
 
 
@@ -98,25 +99,25 @@ async def test_a_partner_follows_its_own_codes_only(house: House) -> None:
     own = await house.made(quantity=1)
     others = await house.made(quantity=1, contact=theatre.tyd)
     partner = theatre.partner(theatre.secutix)
-    seen = await house.tracked.page(partner, ALL, None, 100)
-    (foreign,) = await house.tracked.page(house.staff, CodeFilter(batch=others.id), None, 1)
+    seen = await house.tracked.page(partner, ALL, Stretch(None, 100))
+    (foreign,) = await house.tracked.page(house.staff, CodeFilter(batch=others.id), Stretch(None, 1))
     assert [code.code for code in seen] == await house.codes(own.id)
-    assert await house.tracked.page(partner, CodeFilter(contact=theatre.tyd), None, 100) == []
+    assert await house.tracked.page(partner, CodeFilter(contact=theatre.tyd), Stretch(None, 100)) == []
     assert await house.tracked.find(partner, [foreign.id, seen[0].id]) == {seen[0].id: seen[0]}
 
 
 async def test_a_shopper_follows_no_codes(house: House) -> None:
     await house.made(quantity=1)
-    (code, *_) = await house.tracked.page(house.staff, ALL, None, 1)
+    (code, *_) = await house.tracked.page(house.staff, ALL, Stretch(None, 1))
     assert await house.tracked.find(house.theatre.shopper(), [code.id]) == {}
     with pytest.raises(Forbidden):
-        await house.tracked.page(house.theatre.shopper(), ALL, None, 1)
+        await house.tracked.page(house.theatre.shopper(), ALL, Stretch(None, 1))
 
 
 async def test_another_organisation_sees_no_code(house: House) -> None:
     code = await one_code(house)
     stranger = (await build(house.sessions, "other")).staff(StaffRole.CODES)
-    assert await house.tracked.page(stranger, CodeFilter(code=code), None, 1) == []
+    assert await house.tracked.page(stranger, CodeFilter(code=code), Stretch(None, 1)) == []
 
 
 async def test_scanned_tickets_are_counted_at_their_code(house: House) -> None:
@@ -126,7 +127,7 @@ async def test_scanned_tickets_are_counted_at_their_code(house: House) -> None:
     order = await house.use(own, other, coupon)
     ids = {}
     for code in (own, other, coupon):
-        (found,) = await house.tracked.page(house.staff, CodeFilter(code=code), None, 1)
+        (found,) = await house.tracked.page(house.staff, CodeFilter(code=code), Stretch(None, 1))
         ids[code] = found.id
     with_coupon = [[str(theatre.random_coupon), str(theatre.secutix)]]
     sold: tuple[tuple[UUID | None, UUID | None, list[list[str]], bool], ...] = (

@@ -14,13 +14,13 @@ from services.core.texts import text
 SOURCE = Path(__file__).parents[3] / "src"
 SENTENCES = frozenset(tomllib.loads((SOURCE / "services/core/texts.toml").read_text(encoding="utf-8")))
 
-WORDS = ("refusal_", "csv_", "mail_code_list_")
-"""How the keys of sentences begin that tell no failure of an operation: reasons of refusals, columns, letters."""
+WORDS = ("refusal_", "csv_", "mail_code_list_", "role_", "state_", "target_", "family_", "field_", "kind_")
+"""How the keys of texts begin that tell no failure of an operation: reasons of refusals, columns, letters, words."""
 
 _ELSEWHERE = "unknown_separator workbook_too_long link_broken link_expired"
 """Answers that are not GraphQL's."""
 _TOP_LEVEL = """
-    unauthenticated forbidden forbidden_role trial_forbidden credentials_refused credentials_expired timed_out internal
+    unauthenticated forbidden forbidden_role trial_forbidden orders_of_nobody credentials_refused credentials_expired timed_out internal
     unavailable overloaded
     """
 """Errors with a code of their own kind."""
@@ -31,7 +31,7 @@ _NOT_FOUND = """
 """What only NotFound says, whose code is its own."""
 _WORDS = """
     mail_refused mail_unavailable batch_fault batch_interrupted batch_hung none
-    code_available code_held code_used code_invalidated
+    code_available code_held code_used code_invalidated code_switched_off
     """
 """Why a batch failed, and words that stand inside of others."""
 OTHERS = frozenset(f"{_ELSEWHERE} {_TOP_LEVEL} {_NOT_FOUND} {_WORDS}".split())

@@ -85,6 +85,7 @@ async def _problems(sessions: Sessions, document: object, now: datetime) -> dict
         ("salesChannels.0.pointsOfSale.0.url", "javascript:alert(1)", "url_malformed"),
         ("salesChannels.1.pointsOfSale.0.code", "SHOP", "code_twice"),
         ("indicators.0.levels", [], "list_empty"),
+        ("counterProfiles", {}, "not_list"),
         ("products.0.season", "2025-26", "reference_unknown"),
         ("products.0.family", "CONCERT", "not_one_of"),
         ("products.0.prices", [PRICE], "prices_misplaced"),
@@ -167,7 +168,7 @@ async def test_codes_that_read_alike_are_named_with_both_places(sessions: Sessio
         await Datasets(sessions).load(document, now=now)
     [problem] = refused.value.problems
     assert problem.path == ("promotionalCodes", "0", "customCodes", "1", "code")
-    assert "GRUß 1O at `promotionalCodes.0.customCodes.0.code`" in problem.text.in_language(Language.EN)
+    assert "GRUß 1O at “promotionalCodes.0.customCodes.0.code”" in problem.text.in_language(Language.EN)
 
 
 async def test_what_names_a_broken_thing_is_not_to_blame(sessions: Sessions, now: datetime) -> None:
@@ -238,3 +239,16 @@ def test_what_is_not_json_is_refused(content: bytes, problems: dict[str, str]) -
 
 def test_a_byte_order_mark_is_no_problem() -> None:
     assert read(b'\xef\xbb\xbf{"a": "\xc3\xa9"}') == {"a": "é"}
+
+
+async def test_a_restriction_names_a_profile_of_the_list_where_there_is_one(
+    database_url: str, sessions: Sessions, now: datetime
+) -> None:
+    restricted = ("promotionalCodes.2.restrictedTo", {"counterProfiles": ["DESK", "BOSS"]})
+    profiles = ("counterProfiles", [{"code": "DESK", "name": {"en": "Front desk"}}])
+    assert await _problems(sessions, changed(restricted, profiles), now) == {
+        "promotionalCodes.2.restrictedTo.counterProfiles.1": "reference_unknown"
+    }
+    own = Sessions(database_url)
+    assert (await Datasets(own).load(changed(restricted), now=now)).made
+    await own.close()

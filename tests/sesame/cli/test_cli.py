@@ -277,7 +277,7 @@ def test_codes_that_can_be_guessed_are_imported_where_that_is_accepted(
     command = ("import-codes", str(file), *FOR_SECUTIX)
     refused = sesame(*command, database_url=loaded_url, secret_key=SECRET)
     assert (refused.code, refused.err.partition(":")[0]) == (1, "codes")
-    assert "only 1000 are possible" in refused.err
+    assert "only 1,000 are possible" in refused.err
     assert sesame(*command, "--accept-guessable", database_url=loaded_url, secret_key=SECRET).code == 0
 
 

@@ -40,7 +40,7 @@ Answer = Mapping[str, UUID]
 @dataclass(frozen=True, slots=True)
 class _Text:
     key: str
-    values: dict[str, str | int]
+    values: dict[str, str | int | dict[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,8 +234,13 @@ def _conflict(said: Text, told: _StoredAnswer) -> Conflict:
 
 
 def _kept(said: Text) -> _Text:
-    values = {name: value if isinstance(value, int) else str(value) for name, value in said.values.items()}
-    return _Text(said.key, values)
+    return _Text(said.key, {name: _kept_value(value) for name, value in said.values.items()})
+
+
+def _kept_value(value: object) -> str | int | dict[str, str]:
+    if isinstance(value, int):
+        return value
+    return dict(value) if isinstance(value, Mapping) else str(value)
 
 
 def _said(kept: _Text) -> Text:

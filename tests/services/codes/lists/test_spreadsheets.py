@@ -11,6 +11,7 @@ import openpyxl
 import pytest
 from tests.services.theatre import LINKS, NOW, House, build
 
+from db.core.keyset import Stretch
 from db.core.sessions import Sessions
 from services.catalogue.catalogues import Catalogues
 from services.codes.batch_csv import CodeList, CodeLists
@@ -55,7 +56,7 @@ async def listed(house: House) -> tuple[CodeList, list[str]]:
     """The list of these codes with a random one more, and how each is shown."""
     request = ImportRequest(house.theatre.promotyd, house.theatre.secutix)
     batch = await Imports(house.transactions).take_in(house.staff, request, [*CODES, "48MK SKBN TYDE 392H"], NOW)
-    found = await house.tracked.page(house.staff, CodeFilter(batch=batch), None, 100)
+    found = await house.tracked.page(house.staff, CodeFilter(batch=batch), Stretch(None, 100))
     codes = await CodeLists(house.sessions).of_batch(house.theatre.organisation, batch)
     return codes, [shown(code) for code in found]
 
@@ -144,7 +145,7 @@ async def test_codes_that_look_like_no_number_survive_opening_and_saving_in_csv_
     codes = await lists.behind(parse_qs(url.query)["token"][0], NOW)
     file = tmp_path / "codes.csv"
     file.write_bytes(b"".join([piece async for piece in codes.csv()]))
-    found = await house.tracked.page(house.staff, wanted, None, 100)
+    found = await house.tracked.page(house.staff, wanted, Stretch(None, 100))
     assert len(found) == 55
     assert [normalise(code) for code in read(await saved(file, "csv", locale))] == [code.code for code in found]
 
