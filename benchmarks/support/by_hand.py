@@ -10,7 +10,7 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from resolvers.runtime.connections import MOST_FIRST
+from resolvers.runtime.connections import MOST_FIRST, window
 from resolvers.runtime.context import Clock, Context, Services
 from resolvers.runtime.ids import decode, encode
 from resolvers.runtime.refusals import Reader, refusals
@@ -68,7 +68,7 @@ class ByHand:
         context = Context(self._services, self._clock, request.headers, "127.0.0.1")
         viewer = await context.viewer()
         services = self._services
-        rows = await services.codes.page(viewer, CodeFilter(), None, MOST_FIRST + 1)
+        rows = await services.codes.page(viewer, CodeFilter(), window(MOST_FIRST, None, UUID))
         page_rows = rows[:MOST_FIRST]
         batches = await services.batches.find(viewer, [row.batch for row in page_rows if row.batch is not None])
         orders = await services.orders.find(viewer, [row.order for row in page_rows if row.order is not None])
