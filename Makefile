@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 CLIENTS := $(VENV)/.clients
-BENCHMARKS := price_basket apply_code claims pricing live codes overload growth
+BENCHMARKS := edge price_basket apply_code claims pricing live codes growth overload
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install --constraint constraints.txt
 
 # Each process that a test starts would compile all modules anew.

@@ -161,6 +161,9 @@ class Settings(BaseSettings):
         default=10_000, ge=1, description="baskets that all customers of a shop, or of a partner, may have open at once"
     )
     shop_tickets: int = Field(default=40_000, ge=1, description="tickets in all of these baskets together")
+    executor: Literal["plan", "graphql-core"] = Field(
+        default="plan", description="what executes documents: a plan kept for each, or graphql-core step by step"
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="least severe log lines that are written"
     )

@@ -25,8 +25,9 @@ from resolvers.runtime.document_limits import DocumentCache, Documents
 from resolvers.runtime.error_masking import told
 from resolvers.runtime.errors import HANDLERS
 from resolvers.runtime.language import DEFAULT_LANGUAGE
+from resolvers.runtime.plan.execution import PlannedExecution
+from resolvers.runtime.plan.planning import Plans
 from resolvers.runtime.scalars import SCALARS
-from resolvers.runtime.slices import SlicedExecution
 from services.core.pacing import Pacer
 from services.core.sent import Sent
 from services.core.texts import text
@@ -74,6 +75,9 @@ class Schema(strawberry.Schema):
     """
 
     documents: DocumentCache
+    plans: Plans
+    is_planned: bool = True
+    """Whether operations are executed by their plans where they have one, or all of them by graphql-core."""
     pacer: Pacer
     most_seconds: float
 
@@ -180,11 +184,12 @@ def build_schema(
         subscription=subscription,
         types=types,
         extensions=[partial(Documents, documents)],
-        execution_context_class=SlicedExecution,
+        execution_context_class=PlannedExecution,
         exception_handlers=HANDLERS,
         config=StrawberryConfig(scalar_map=SCALARS),
     )
-    schema.documents, schema.pacer, schema.most_seconds = documents, Pacer(), most_seconds
+    schema.documents, schema.plans = documents, Plans()
+    schema.pacer, schema.most_seconds = Pacer(), most_seconds
     _say_one_of(schema)
     describe(schema._schema, DESCRIPTIONS)
     return schema

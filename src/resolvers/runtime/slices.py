@@ -40,8 +40,13 @@ class SlicedExecution(StrawberryGraphQLCoreExecutionContext):
     """
 
     @property
-    def _pacer(self) -> Pacer:
-        pacer: Pacer = self.schema.extensions[GraphQLCoreConverter.DEFINITION_BACKREF].pacer
+    def strawberry(self) -> Any:
+        """The schema as Strawberry knows it, with what all its operations share."""
+        return self.schema.extensions[GraphQLCoreConverter.DEFINITION_BACKREF]
+
+    @property
+    def pacer(self) -> Pacer:
+        pacer: Pacer = self.strawberry.pacer
         return pacer
 
     # graphql-core's own is static, for it needs nothing of the operation.
@@ -60,7 +65,7 @@ class SlicedExecution(StrawberryGraphQLCoreExecutionContext):
         items: Iterable[Any],
         position_context: Any,
     ) -> AwaitableOrValue[list[Any]]:
-        pacer = self._pacer
+        pacer = self.pacer
         of = _List(item_type, field_details_list, info, path, position_context)
         places = enumerate(items)
         for place in places:
@@ -70,7 +75,7 @@ class SlicedExecution(StrawberryGraphQLCoreExecutionContext):
         return self._awaited(of) if of.awaited else of.completed
 
     async def _rest(self, of: _List, places: Iterator[tuple[int, Any]]) -> list[Any]:
-        pacer = self._pacer
+        pacer = self.pacer
         try:
             for place in places:
                 if pacer.is_over():

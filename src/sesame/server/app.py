@@ -45,6 +45,7 @@ def create(edge: Edge | None = None) -> ASGIApp:
     settings = Settings.read()
     logs.configure(settings.log_level, settings.secrets())
     leave_with_parent()
+    schema.is_planned = settings.executor == "plan"
     own_edge = edge or Edge(settings)
 
     @asynccontextmanager
