@@ -24,6 +24,9 @@ PATIENCE = 8.0
 _LOST = (Fault, httpx.TransportError, TimeoutError)
 
 
+PASSING = {"CODE_HELD", "NOT_STARTED", "TOO_MANY_ATTEMPTS"}
+
+
 @dataclass
 class Intent:
     """One thing that a client wants done once: what it sends, and the answer that it got in the end."""
@@ -60,6 +63,12 @@ class Book:
             for each in self.intents
             if each.operation == operation and each.answer is not None and each.answer["__typename"] in kinds
         ]
+
+
+def passes(answer: Answer) -> bool:
+    """Whether it is a refusal that ends by itself: it leaves the key free (docs/domain.md, Failures)."""
+    refusals = answer.get("refusals") or []
+    return bool(refusals) and all(each["code"] in PASSING for each in refusals)
 
 
 def essence(answer: Answer) -> object:
@@ -138,7 +147,7 @@ class Client:
                 return answer
 
     def _compare(self, intent: Intent, answer: Answer) -> None:
-        if intent.answer is None:
+        if intent.answer is None or passes(intent.answer):
             intent.answer = answer
         elif essence(answer) != intent.essence:
             self._book.problems.append(f"same key, other answer: {intent.operation} {intent.answer} then {answer}")
