@@ -5,7 +5,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import chain, repeat
 from operator import attrgetter
-from typing import Final
 from uuid import UUID
 
 from services.pricing.basket import TicketCounts
@@ -32,9 +31,6 @@ from services.pricing.values import value
 _RANKS = {PublicTarget: 0, IndicatorTarget: 1, CampaignTarget: 2, PartnerTarget: 3, SingleUseTarget: 4}
 """How personal an advantage is; of equal savings the least personal one is used."""
 
-
-_STEP: Final = 4
-"""How many kinds or advantages are looked at in one step."""
 
 Entries = Mapping[int, tuple[OpenedCode, Advantage]]
 """The codes entered for advantages, by their place among all that were entered."""
@@ -129,14 +125,12 @@ def _choices(
     for number, kind in enumerate(basket.kinds):
         for advantage, off in terms.offers.candidates(kind, groups, opened):
             found.setdefault(advantage.id, (advantage, {}))[1][number] = off
-        if number % _STEP == _STEP - 1:
-            yield
+        yield
     choices = []
-    for number, (advantage, savings) in enumerate(found.values()):
+    for advantage, savings in found.values():
         if (only is None or advantage.id in only) and not terms.refusals(advantage):
             choices.append(_choice(advantage, savings, basket, places.get(advantage.id, {}), terms))
-        if number % _STEP == _STEP - 1:
-            yield
+        yield
     choices.sort(key=lambda choice: (choice.rank, choice.advantage.code, choice.advantage.id))
     return [choice for choice in choices if choice.savings]
 
@@ -190,8 +184,7 @@ def _assign(basket: TicketCounts, choices: Sequence[_Choice]) -> Steps[list[tupl
             caps.append(Cap(number, covered, bound.most))
         if choice.covered is not None:
             caps.append(Cap(number, list(choice.savings), choice.covered))
-        if number % _STEP == _STEP - 1:
-            yield
+        yield
     assigned = yield from assign(basket.counts, options, caps, [choice.rank for choice in choices])
     shares: dict[int, dict[int, int]] = {}
     for kind, share in enumerate(assigned):
