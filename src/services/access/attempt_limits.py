@@ -90,8 +90,8 @@ class AttemptLimits:
         """What of ``codes``, normalised and distinct, may be looked up while the block lasts.
 
         Never less than all for staff, who see all codes anyway. What is looked up ``in_basket``, the basket counts
-        itself (``OF_BASKET``). Takes a connection of its own at the beginning, and
-        where anything failed at the end: the block is to open what it needs within.
+        itself (``OF_BASKET``). Takes a connection of its own at the beginning, and where anything failed at the end: the
+        block is to open what it needs within.
         """
         if viewer.reads_records or not codes:
             yield CodeTries()
@@ -159,6 +159,9 @@ class AttemptLimits:
                 other.reserving.append(counting)
                 asked[each] += len(other.codes)
         try:
+            if look.reserving:
+                # Others count it: what is asked before they have would be told too little.
+                await asyncio.wait(look.reserving)
             counts = await self._counts.add(dict.fromkeys(_asked(look), 0) | asked, look.now)
         finally:
             counting.set_result(None)
