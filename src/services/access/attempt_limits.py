@@ -90,8 +90,8 @@ class AttemptLimits:
         """What of ``codes``, normalised and distinct, may be looked up while the block lasts.
 
         Never less than all for staff, who see all codes anyway. What is looked up ``in_basket``, the basket counts
-        itself (``OF_BASKET``). Takes a connection of its own at the beginning, and where anything failed at the end: the
-        block is to open what it needs within.
+        itself (``OF_BASKET``). Takes a connection of its own at the beginning, and, where anything failed, at the end:
+        the block is to open what it needs within.
         """
         if viewer.reads_records or not codes:
             yield CodeTries()
