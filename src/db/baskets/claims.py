@@ -199,7 +199,8 @@ WITH new AS ({NEW}), held AS (
         FROM single_use_moved WHERE (status = 'HELD') <> mine
         UNION ALL SELECT offer_id, :nil, uses, made, lost, 0 FROM ({CUSTOM_COUNTS}) c
     ) moves WHERE (SELECT count(*) FROM share_taken) + (SELECT count(*) FROM share_given) >= 0
-    GROUP BY offer_id, holder_id HAVING sum(held) <> 0 OR sum(tickets) <> 0
+    GROUP BY offer_id, holder_id
+    HAVING sum(held) <> 0 OR sum(tickets) <> 0 OR sum(made) <> 0 OR sum(lost) <> 0
     ORDER BY offer_id, holder_id
     ON CONFLICT (organisation_id, offer_id, contact_id, slot) DO UPDATE
         SET held = t.held + excluded.held, generated = t.generated + excluded.generated,

@@ -92,12 +92,13 @@ class Look:
     """An organisation at one instant. ``seen`` names the transactions that were over by then, for a later look.
 
     ``changed`` are the keys of all that was changed since the look before, by the name of the part; what there is no
-    more among them.
+    more among them. None where that look was at a server that has been started anew since: it may be another one, with
+    the same data from a dump, which numbers its transactions by itself.
     """
 
     organisation: Organisation
     seen: str
-    changed: Mapping[str, Sequence[UUID]]
+    changed: Mapping[str, Sequence[UUID]] | None
 
 
 _ORGANISATION: Final = ", ".join(f"o.{field.name}" for field in fields(Organisation)[:-1])
@@ -105,7 +106,8 @@ _ORGANISATION: Final = ", ".join(f"o.{field.name}" for field in fields(Organisat
 # committed before who began earlier. What a copy of the data was noted with, elsewhere and later than all transactions
 # here, is none of these.
 _LOOK = text(f"""
-SELECT CAST(pg_current_snapshot() AS text), c.part, c.ids, {_ORGANISATION}, o.catalogue_version
+SELECT extract(epoch FROM pg_postmaster_start_time()) || ' ' || CAST(pg_current_snapshot() AS text), c.part, c.ids,
+    {_ORGANISATION}, o.catalogue_version
 FROM organisations o LEFT JOIN LATERAL (
     SELECT part, array_agg(id) AS ids FROM catalogue_changes
     WHERE organisation_id = o.id
@@ -120,11 +122,14 @@ WHERE o.id = :organisation
 
 async def look(connection: AsyncConnection, organisation_id: UUID, since: str | None = None) -> Look | None:
     """How the organisation is now, and what changed since an earlier look; None without such an organisation."""
-    rows = (await connection.execute(_LOOK, {"organisation": organisation_id, "since": since})).all()
+    server, _, snapshot = (since or "").partition(" ")
+    rows = (await connection.execute(_LOOK, {"organisation": organisation_id, "since": snapshot or None})).all()
     if not rows:
         return None
     seen, _, _, *organisation = rows[0]
-    return Look(Organisation(*organisation), seen, {part: ids for _, part, ids, *_ in rows if part is not None})
+    is_same = since is None or seen.partition(" ")[0] == server
+    changed = {part: ids for _, part, ids, *_ in rows if part is not None} if is_same else None
+    return Look(Organisation(*organisation), seen, changed)
 
 
 # Gathered by the database: a row for each rate table costs a tenth of a row for each price.

@@ -39,7 +39,7 @@ class Code:
 
     ``contact`` is the structure contact it was made for, None for custom and access codes. ``uses`` are the orders that
     use it, ``held`` the baskets that hold it, of ``max_uses`` at the most. Of chosen codes these and the status are as
-    ``db.codes.standing`` finds them.
+    ``db.codes.standing`` finds them, and they can be switched off instead of invalidated.
     """
 
     id: UUID
@@ -59,6 +59,8 @@ class Code:
     uses: int
     held: int
     max_uses: int | None
+    switched_off_at: datetime | None
+    switched_off_by: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,7 +267,7 @@ def _narrowed(query: Select[Any], contact: UUID | None) -> Select[Any]:
 
 def code_of(row: Row[Any]) -> Code:
     """The code that a row of its table holds."""
-    is_invalidated = row.status == CodeStatus.INVALIDATED
+    is_invalidated, is_off = row.status == CodeStatus.INVALIDATED, row.status == CodeStatus.SWITCHED_OFF
     return Code(
         id=row.id,
         code=row.code,
@@ -284,4 +286,7 @@ def code_of(row: Row[Any]) -> Code:
         uses=int(row.status == CodeStatus.USED),
         held=int(row.status == CodeStatus.HELD),
         max_uses=1 if row.kind == CodeKind.SINGLE_USE else row.max_uses,
+        # The same columns keep when and by whom either was done.
+        switched_off_at=row.invalidated_at if is_off else None,
+        switched_off_by=row.invalidated_by if is_off else None,
     )

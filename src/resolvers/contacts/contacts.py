@@ -52,7 +52,8 @@ class Contact(Node):
     async def indicators(self, info: Info) -> list[ContactIndicator] | None:
         levels = await info.context.load(_levels, self.key) or {}
         indicators = (await info.context.catalogue()).indicators
-        found = [ContactIndicator.of(indicators[key], level) for key, level in levels.items()]
+        # Levels are read now: an indicator may be newer than the request's catalogue.
+        found = [ContactIndicator.of(indicators[key], level) for key, level in levels.items() if key in indicators]
         return sorted(found, key=lambda each: each.indicator)
 
     @strawberry.field(

@@ -9,7 +9,7 @@ from base64 import b64decode, urlsafe_b64encode
 from bisect import bisect_left, bisect_right
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final, Generic, Self, TypeVar
 from uuid import UUID
 
@@ -74,6 +74,10 @@ class InstantAndKey(tuple[datetime, UUID]):
         place = cls(datetime.fromisoformat(instant), UUID(key))
         if place[0].tzinfo is None:
             raise ValueError("no instant without an offset")
+        try:
+            place[0].astimezone(UTC)
+        except OverflowError as error:
+            raise ValueError("no instant that a database has") from error
         return place
 
     def __str__(self) -> str:

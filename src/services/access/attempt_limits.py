@@ -1,7 +1,7 @@
 """How many codes that there are not may be tried (docs/domain.md, Who may do what)."""
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -150,6 +150,7 @@ class AttemptLimits:
         number = len(look.codes)
         asked = {each: number - look.reserved.get(each, 0) for each in look.counted}
         counting: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        others: list[tuple[_Look, Counted]] = []
         for each in look.counted:
             look.reserved[each] = number
             other = self._uncounted.get(each)
@@ -157,12 +158,18 @@ class AttemptLimits:
                 # Who is no longer alone is counted as all are.
                 other.reserved[each] = len(other.codes)
                 other.reserving.append(counting)
+                others.append((other, each))
                 asked[each] += len(other.codes)
         try:
             if look.reserving:
                 # Others count it: what is asked before they have would be told too little.
                 await asyncio.wait(look.reserving)
             counts = await self._counts.add(dict.fromkeys(_asked(look), 0) | asked, look.now)
+        except BaseException:
+            for other, each in others:
+                # It counts itself after all.
+                other.reserved.pop(each, None)
+            raise
         finally:
             counting.set_result(None)
         # How many may be looked up, and until when that is so.
@@ -179,33 +186,33 @@ class AttemptLimits:
 
     def _end(self, look: _Look, tries: CodeTries) -> asyncio.Task[None] | None:
         """Counts what failed, and gives back the rest; None where there is nothing to do."""
-        viewer, unknown = look.viewer, len(tries.unknown)
-        failed = unknown + len(tries.refused)
-        if viewer.audience is Audience.SHOPPER:
-            viewer.allowance.give_back(look.allowed - unknown)
-        amounts = {each: unknown - look.reserved.get(each, 0) for each in look.counted}
-        if look.flooding is not None:
-            amounts[look.flooding] = unknown
-        if failed:
-            amounts[self._alarm.counted(_WHAT, viewer.organisation_id)] = failed
-        amounts = {each: number for each, number in amounts.items() if number}
-        if not amounts:
+        if look.viewer.audience is Audience.SHOPPER:
+            look.viewer.allowance.give_back(look.allowed - len(tries.unknown))
+        if not (look.reserved or tries.unknown or tries.refused):
             self._forget(look)
             return None
-        # It is counted as it is now: by nobody else from here on.
-        look.reserved = dict.fromkeys(look.counted, unknown)
-        return self._keep(asyncio.create_task(self._settle(look, amounts, failed)))
+        return self._keep(asyncio.create_task(self._settle(look, tries)))
 
-    async def _settle(self, look: _Look, amounts: Mapping[Counted, int], failed: int) -> None:
+    async def _settle(self, look: _Look, tries: CodeTries) -> None:
+        unknown, organisation = len(tries.unknown), look.viewer.organisation_id
+        failed = unknown + len(tries.refused)
         try:
             if look.reserving:
                 # What is given back before it is counted would be counted for good.
                 await asyncio.wait(look.reserving)
-            counts = await self._counts.add(amounts, look.now)
+            amounts = {each: unknown - look.reserved.get(each, 0) for each in look.counted}
+            # It is counted as it is now: by nobody else from here on.
+            look.reserved = dict.fromkeys(look.counted, unknown)
+            if look.flooding is not None:
+                amounts[look.flooding] = unknown
+            if failed:
+                amounts[self._alarm.counted(_WHAT, organisation)] = failed
+            amounts = {each: number for each, number in amounts.items() if number}
+            counts = await self._counts.add(amounts, look.now) if amounts else {}
         finally:
             self._forget(look)
         if failed:
-            self._alarm.hear(_WHAT, look.viewer.organisation_id, failed, counts)
+            self._alarm.hear(_WHAT, organisation, failed, counts)
 
     async def _give_back(self, look: _Look, reserving: asyncio.Task[CodeTries]) -> None:
         await reserving

@@ -31,6 +31,8 @@ class Audit:
         viewer.require_role()
         if reason := check_search(wanted.actor):
             raise InvalidInput([Problem(("actor",), reason)])
+        if reason := next(filter(None, map(check_search, wanted.actions)), None):
+            raise InvalidInput([Problem(("actions",), reason)])
         async with self._sessions.reading() as connection:
             return await db.page(connection, viewer.organisation_id, wanted, page)
 

@@ -4,8 +4,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from services.catalogue.snapshot import Catalogue
+from services.core.instants import local
 from services.core.money import to_decimal
 from services.core.percentages import to_percentage
 from services.core.texts import Language, localised
@@ -13,6 +15,8 @@ from services.core.texts import Language, localised
 _AMOUNTS: Final = frozenset({"amountOff", "amountOffPerTicket", "fixedPrice", "price", "minimumBasket"})
 """What is in minor units wherever it stands in details."""
 _PERCENTAGES: Final = frozenset({"percentOff"})
+_LISTS: Final = frozenset({"tickets"})
+"""What is a list of things, and no change, however many it has."""
 _CHANGE: Final = 2  # What it was, and what it is.
 
 
@@ -41,7 +45,7 @@ class Names:
             return f"{details.code} ({localised(details.internal_name, self.language)})"
         if key in catalogue.performances:
             performance = catalogue.performances[key]
-            return f"{performance.code} ({performance.starts_at.isoformat()})"
+            return f"{performance.code} ({local(performance.starts_at, ZoneInfo(catalogue.timezone))})"
         for things in (
             catalogue.seasons,
             catalogue.products,
@@ -62,7 +66,7 @@ class Names:
         return [self._fact(name, value) for name, value in details.items()]
 
     def _fact(self, name: str, value: object) -> AuditFact:
-        if isinstance(value, list) and len(value) == _CHANGE:
+        if isinstance(value, list) and len(value) == _CHANGE and name not in _LISTS:
             return AuditFact(name, self._said(name, value[0]), self._said(name, value[1]))
         return AuditFact(name, None, self._said(name, value))
 

@@ -66,11 +66,11 @@ async def read(connection: AsyncConnection, organisation_id: UUID, since: Catalo
         parts = Parts(since.organisation, since.seen, is_all=False)
     for _ in range(_LOOKS):
         now = await reading.look(parts.seen)
+        if now.changed is None or now.organisation.version < parts.organisation.version:
+            # Whoever has an older state than we began with, or is another server, cannot tell what changed.
+            return await read(connection, organisation_id, None, pacer)
         if now.organisation.version == parts.organisation.version:
             return parts
-        if now.organisation.version < parts.organisation.version:
-            # Whoever has an older state than we began with cannot tell what changed.
-            return await read(connection, organisation_id, None, pacer)
         await reading.changed(parts, now.changed)
         parts.organisation, parts.seen = now.organisation, now.seen
     raise Overtaken

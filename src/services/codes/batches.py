@@ -19,9 +19,10 @@ from services.access.permissions import may_follow, require_follower, share_of
 from services.codes.checks import MOST_CODES, CodeReceiver, destination, receiver, remark_problems
 from services.codes.download_links import DownloadLinks
 from services.codes.lists import workbook
-from services.core.errors import Conflict, InvalidInput, NotFound
+from services.core.errors import Conflict, InvalidInput, NotFound, Problem
 from services.core.problems import Problems
 from services.core.retries.idempotency import IdempotentRequest
+from services.core.text_checks import check_search
 from services.core.texts import Language, text
 from services.core.transactions import Done, Transaction, Transactions
 from services.core.viewer import StaffRole, Viewer
@@ -137,8 +138,10 @@ async def set_going(connection: AsyncConnection, organisation: UUID, batch: UUID
 
 
 def _own(viewer: Viewer, wanted: BatchFilter) -> BatchFilter | None:
-    """What the viewer may see of it; None where it asks for another partner's. Raises Forbidden."""
+    """What the viewer may see of it; None where it asks for another partner's. Raises Forbidden, InvalidInput."""
     require_follower(viewer)
+    if reason := check_search(wanted.search):
+        raise InvalidInput([Problem(("search",), reason)])
     own = share_of(viewer)
     if own is None:
         return wanted

@@ -223,7 +223,10 @@ def _of_scans(scans: Sequence[db.Scan], viewer: Viewer) -> Iterator[CodeEvent]:
 
 
 def _end(code: Code) -> Iterator[CodeEvent]:
-    """Its invalidation for good, which has a reason; a custom code that is switched off has none."""
-    if code.invalidated_at is not None and (code.invalidation_reason is not None or code.kind is not CodeKind.CUSTOM):
-        kind = CodeEventKind.SWITCHED_OFF if code.invalidation_reason is None else CodeEventKind.INVALIDATED
-        yield CodeEvent(code.invalidated_at, kind, by=code.invalidated_by, reason=code.invalidation_reason)
+    """Its invalidation for good, or that another access code has its place; of custom codes the audit tells that."""
+    if code.invalidated_at is not None:
+        yield CodeEvent(
+            code.invalidated_at, CodeEventKind.INVALIDATED, by=code.invalidated_by, reason=code.invalidation_reason
+        )
+    elif code.switched_off_at is not None and code.kind is CodeKind.ACCESS:
+        yield CodeEvent(code.switched_off_at, CodeEventKind.SWITCHED_OFF, by=code.switched_off_by)

@@ -25,7 +25,7 @@ from services.core.errors import Conflict, NotFound
 from services.core.expiry import HeldNow
 from services.core.instants import local_or_empty
 from services.core.problems import Problems
-from services.core.text_checks import check_note
+from services.core.text_checks import check_note, check_search
 from services.core.texts import text
 from services.core.transactions import Overtaken, Transaction, Transactions
 from services.core.viewer import Audience, StaffRole, Viewer
@@ -151,6 +151,13 @@ def narrowed(viewer: Viewer, wanted: CodeFilter) -> CodeFilter | None:
     part = None if wanted.part is None else normalise(wanted.part)
     if part is not None and not LEAST_PART <= len(part) <= LONGEST_PART:
         problems.add(("filter", "part"), text("part_of_code", least=LEAST_PART, most=LONGEST_PART))
+    for name, written in (
+        ("part", wanted.part),
+        ("orderNumber", wanted.order_number),
+        ("invalidatedBy", wanted.invalidated_by),
+        ("invalidationReason", wanted.invalidation_reason),
+    ):
+        problems.refuse(("filter", name), check_search(written))
     problems.check()
     number = wanted.order_number
     own = share_of(viewer)

@@ -151,7 +151,7 @@ class _List:
     def _later(
         self, run: Run, items: Iterator[tuple[int, Any]], written: list[Any], place: Place, waiting: list[Waiting]
     ) -> list[Any]:
-        run.wait(self._rest(run, items, written, place, waiting), None, self._field, place)
+        run.wait(self._rest(run, items, written, place, waiting), None, self._field, place, waiting)
         return written
 
     async def _rest(
@@ -170,6 +170,7 @@ class _List:
                 other.drop()
             raise
         run.give(waiting)
+        waiting.clear()
 
     def _write(
         self, run: Run, index: int, item: Any, written: list[Any], place: Place, items: Iterable[tuple[int, Any]]

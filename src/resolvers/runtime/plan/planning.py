@@ -48,6 +48,8 @@ class Plans:
             plan = self._plans[id(operation)] = Plan(operation, fragments)
             if len(self._plans) > _PLANS:
                 self._plans.popitem(last=False)
+        else:
+            self._plans.move_to_end(id(operation))
         return plan
 
     def conversions(self, converter: GraphQLCoreConverter) -> Conversions:

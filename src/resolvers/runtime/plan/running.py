@@ -6,7 +6,7 @@ is, everything is.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -22,18 +22,27 @@ Completion = Callable[["Run", Any, Place], Any]
 class Waiting:
     """A value that somebody makes, and what becomes of it."""
 
-    __slots__ = ("awaitable", "completion", "field", "place")
+    __slots__ = ("awaitable", "completion", "field", "held", "place")
 
     def __init__(
-        self, awaitable: Awaitable[Any], completion: Completion | None, field: AskedField, place: Place
+        self,
+        awaitable: Awaitable[Any],
+        completion: Completion | None,
+        field: AskedField,
+        place: Place,
+        held: "Sequence[Waiting]" = (),
     ) -> None:
         self.awaitable = awaitable
         self.completion = completion
         self.field = field
         self.place = place
+        self.held = held
+        """What the awaitable gives back when it is done: a coroutine that never began cannot drop it."""
 
     def drop(self) -> None:
         """Ends what was not begun, and hears out what was."""
+        for each in self.held:
+            each.drop()
         if isinstance(self.awaitable, Coroutine):
             self.awaitable.close()
         elif isinstance(self.awaitable, asyncio.Future):
@@ -95,9 +104,18 @@ class Run:
     def give(self, waiting: list[Waiting]) -> None:
         self._waiting.extend(waiting)
 
-    def wait(self, awaitable: Awaitable[Any], completion: Completion | None, field: AskedField, place: Place) -> object:
-        """Has the value of a place come later; without ``completion`` the awaitable writes it itself."""
-        self._waiting.append(Waiting(awaitable, completion, field, place))
+    def wait(
+        self,
+        awaitable: Awaitable[Any],
+        completion: Completion | None,
+        field: AskedField,
+        place: Place,
+        held: Sequence[Waiting] = (),
+    ) -> object:
+        """Has the value of a place come later; without ``completion`` the awaitable writes it itself, and gives back
+        what it ``held`` until then.
+        """
+        self._waiting.append(Waiting(awaitable, completion, field, place, held))
         return PENDING
 
     def failed(self, error: Exception, field: AskedField, place: Place) -> None:

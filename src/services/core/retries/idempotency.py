@@ -243,5 +243,15 @@ def _kept_value(value: object) -> str | int | dict[str, str]:
     return dict(value) if isinstance(value, Mapping) else str(value)
 
 
+_FORMER: Final = {
+    "basket_changed": "too_busy",
+    "offer_has_random_codes": "invalid_input",
+    "partner_key_name_unusable": "text_characters",
+    "reason_unusable": "text_characters",
+    "remark_unusable": "text_characters",
+}
+"""Sentences of answers that an older version kept, with what says nearly that now: keys are kept for two days."""
+
+
 def _said(kept: _Text) -> Text:
-    return Text(kept.key, MappingProxyType(dict(kept.values)))
+    return Text(_FORMER.get(kept.key, kept.key), MappingProxyType(dict(kept.values)))
