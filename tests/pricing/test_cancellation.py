@@ -218,6 +218,24 @@ def test_anew_the_offers_conditions_on_the_sale_are_met() -> None:
     assert [each.price for each in tickets(rest)] == [4_500]
 
 
+def test_anew_two_levels_of_one_indicator_stand_beside_each_other() -> None:
+    """Whose level rose while the basket was open has tickets by both."""
+    seats = kind(0, 1_000)
+    silver = advantage(1, target=IndicatorTarget(INDICATOR, "SILVER"), benefit=AmountOff(100))
+    gold = advantage(2, target=IndicatorTarget(INDICATOR, "GOLD"), benefit=AmountOff(200), limits=Limits(per_order=1))
+    entitled = ContactFacts(UUID(int=5), indicators={UUID(int=6): "SILVER", UUID(int=7): "GOLD"})
+    both = [
+        replace(silver, target=IndicatorTarget(UUID(int=6), "SILVER")),
+        replace(gold, target=IndicatorTarget(UUID(int=7), "GOLD")),
+    ]
+    sale = Sale(AT, UUID(int=3), UUID(int=4), contact=entitled)
+    sold = price([Line(seats, 3)], [], sale, OfferIndex(both, []), {})
+    assert sorted(each.price for each in tickets(sold)) == [800, 900, 900]
+    gone = next(spot for spot, each in zip(spots(sold), tickets(sold), strict=True) if each.price == 900)
+    rest = finished(priced_anew_in_steps(sold, [gone], {silver.id: silver, gold.id: gold}, {}, AT))
+    assert sorted(each.price for each in tickets(rest)) == [800, 900]
+
+
 def test_a_code_that_no_ticket_has_any_more_applies_no_longer() -> None:
     cheap, dear = kind(0, 1_000), kind(1, 5_000)
     code = promotion(1, benefit=AmountOffPerTicket(500), scope=replace(promotion(2, benefit=AmountOff(1)).scope))

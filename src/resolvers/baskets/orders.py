@@ -27,12 +27,12 @@ from resolvers.runtime.ids import Node, NoId, decode, encode
 from resolvers.runtime.scalars import Money, money
 from services.baskets import orders as order_services
 from services.baskets.cancellations import Cancellation as CancellationRow
-from services.baskets.order_search import printed_number
 from services.baskets.orders import OrderState
 from services.baskets.tickets import Ticket as TicketRow
 from services.catalogue.snapshot import Catalogue
 from services.core.errors import Forbidden, Path
 from services.core.errors import NotFound as NotFoundFailure
+from services.core.text_checks import printed_number
 from services.core.texts import text
 from services.core.viewer import OFFICE
 

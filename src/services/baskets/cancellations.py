@@ -197,14 +197,20 @@ class Cancellations:
         every = (await db_tickets.of_orders(connection, row.organisation, [row.id]))[row.id]
         left = [ticket for ticket in every if ticket.cancelled_at is None]
         cancelled = _chosen(asked, every, left, catalogue)
-        before = stored_pricing.load(row.remaining or row.pricing)
+        first = stored_pricing.load(row.pricing)
+        before = first if row.remaining is None else stored_pricing.load(row.remaining)
         spots = _spots(left)
         gone = [spots[ticket.id] for ticket in cancelled]
         policy = CancellationPolicy.KEEP if row.terms is None else CancellationPolicy.ANEW
         rest = without(before.pricing, gone)
         if policy is CancellationPolicy.ANEW and len(cancelled) < len(left):
-            rest = await self._priced_anew(connection, row, before.pricing, gone)
-        sold = stored_pricing.load(row.pricing).pricing
+            whole = await self._priced_anew(connection, row, before.pricing, ())
+            if whole.total == before.pricing.total:
+                rest = await self._priced_anew(connection, row, before.pricing, gone)
+            else:
+                # The basket held older terms than those of its confirmation: by these, others were sold than were paid.
+                policy = CancellationPolicy.KEEP
+        sold = first.pricing
         so_far = GivenBack(*await db.given_back(connection, row.organisation, row.id))
         priced = [before.pricing.lines[line].tickets[at] for line, at in gone]
         back = refund(sold, so_far, priced, rest, returns_fees=catalogue.organisation.returns_fees)
@@ -292,9 +298,9 @@ def _seen(viewer: Viewer, row: Cancellation) -> Cancellation:
     return row if viewer.reads_records or row.cancelled_by == viewer.actor else replace(row, cancelled_by=None)
 
 
-def remaining_price(row: db_orders.Order) -> Pricing:
-    """What the tickets of an order that stay cost, with the fees that are kept."""
-    return stored_pricing.load(row.remaining or row.pricing).pricing
+def remaining_price(row: db_orders.Order, sold: Pricing) -> Pricing:
+    """What the tickets of an order that stay cost, with the fees that are kept; as it was ``sold`` where all stay."""
+    return sold if row.remaining is None else stored_pricing.load(row.remaining).pricing
 
 
 def _require_right(viewer: Viewer) -> None:

@@ -57,8 +57,9 @@ class Entrance:
             raise NotFound(("performanceId",), text("unknown_performance"))
         if scan.product is not None and scan.product not in catalogue.products:
             raise NotFound(("productId",), text("unknown_product"))
+        scan = scan._replace(barcode=read)
         once = IdempotentRequest(viewer, key, "controlTicket", tuple(scan))
-        done = await self._transactions.once(once, now, self._control, viewer, scan._replace(barcode=read), catalogue)
+        done = await self._transactions.once(once, now, self._control, viewer, scan, catalogue)
         entered = done.answer["ticket"]
         ticket = (await self._tickets.find(viewer, [entered]))[entered]
         # Others may have entered by it since.

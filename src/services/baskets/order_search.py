@@ -16,16 +16,14 @@ from services.codes.format import check_entered, normalise
 from services.core.errors import Forbidden
 from services.core.instants import in_calendar
 from services.core.problems import Problems
-from services.core.text_checks import check_search, scanned
+from services.core.text_checks import check_search, printed_number, scanned
 from services.core.texts import text
 from services.core.viewer import Viewer
 
-__all__ = ["MOST_COUNTED", "OrderQuestion", "OrderSearch", "printed_number"]
+__all__ = ["MOST_COUNTED", "OrderQuestion", "OrderSearch"]
 
 MOST_COUNTED: Final = 10_000
 """Orders that are counted: more are many."""
-_DIGITS: Final = 8
-_LONGEST_NUMBER: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,16 +126,6 @@ class OrderSearch:
     async def _codes(self, viewer: Viewer, entered: str) -> tuple[UUID, ...]:
         async with self._sessions.reading() as connection:
             return await ids_ever_with(connection, viewer.organisation_id, normalise(entered))
-
-
-def printed_number(written: str) -> str | None:
-    """An order's number, as it is kept, from how people copy it; None where that is none.
-
-    White space, and what cannot be seen, means nothing, and zeros at its beginning may be left out.
-    """
-    read = scanned(written)
-    is_number = read.isascii() and read.isdigit() and len(read) <= _LONGEST_NUMBER
-    return read.zfill(_DIGITS) if is_number else None
 
 
 def _check(asked: OrderQuestion) -> None:

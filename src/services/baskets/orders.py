@@ -139,6 +139,7 @@ class Orders:
 
 def order_seen(viewer: Viewer, row: db.Order) -> Order:
     """An order as somebody sees it who may."""
+    sold = stored_pricing.load(row.pricing).pricing
     return Order(
         id=row.id,
         number=row.number,
@@ -150,8 +151,8 @@ def order_seen(viewer: Viewer, row: db.Order) -> Order:
         advantages=row.advantages,
         payment_reference=row.payment_reference,
         confirmed_at=row.confirmed_at,
-        pricing=stored_pricing.load(row.pricing).pricing,
-        remaining=remaining_price(row),
+        pricing=sold,
+        remaining=remaining_price(row, sold),
         cancelled_at=row.cancelled_at,
         cancelled_by=row.cancelled_by if viewer.reads_records or row.cancelled_by == viewer.actor else None,
         cancellation_reason=row.cancellation_reason,

@@ -25,7 +25,7 @@ from services.core.errors import Conflict, NotFound
 from services.core.expiry import HeldNow
 from services.core.instants import local_or_empty
 from services.core.problems import Problems
-from services.core.text_checks import check_note, check_search
+from services.core.text_checks import check_note, check_search, printed_number
 from services.core.texts import text
 from services.core.transactions import Overtaken, Transaction, Transactions
 from services.core.viewer import Audience, StaffRole, Viewer
@@ -38,8 +38,6 @@ LEAST_PART: Final = 4
 LONGEST_PART: Final = 64
 MOST_LOOKS: Final = 20
 """Statements that look through codes for one page: two million codes, in about a second."""
-ORDER_DIGITS: Final = 8
-"""Of the number that is printed on an order, zeros in front included."""
 
 
 class Codes:
@@ -153,19 +151,20 @@ def narrowed(viewer: Viewer, wanted: CodeFilter) -> CodeFilter | None:
         problems.add(("filter", "part"), text("part_of_code", least=LEAST_PART, most=LONGEST_PART))
     for name, written in (
         ("part", wanted.part),
-        ("orderNumber", wanted.order_number),
         ("invalidatedBy", wanted.invalidated_by),
         ("invalidationReason", wanted.invalidation_reason),
     ):
         problems.refuse(("filter", name), check_search(written))
     problems.check()
-    number = wanted.order_number
+    number = None if wanted.order_number is None else printed_number(wanted.order_number)
+    if number is None and wanted.order_number is not None:
+        return None
     own = share_of(viewer)
     wanted = replace(
         wanted,
         code=None if wanted.code is None else normalise(wanted.code),
         part=part,
-        order_number=None if number is None else number.strip().zfill(ORDER_DIGITS),
+        order_number=number,
     )
     if own is None:
         return wanted

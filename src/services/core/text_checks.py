@@ -14,6 +14,8 @@ LONGEST_SEARCH: Final = 200
 
 _UNREADABLE: Final = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _URL: Final = re.compile(r"https?://[^\s/]+\S*")
+_ORDER_DIGITS: Final = 8
+_LONGEST_NUMBER: Final = 20
 _UNSEEN: Final = frozenset({"Cc", "Cf"})
 _SYMBOLOGY: Final = re.compile("^][A-Za-z][0-9A-Za-z]")
 _UNWRITABLE: Final = frozenset({"Cc", "Cs"})
@@ -86,3 +88,13 @@ def scanned(barcode: str) -> str:
     """
     signs = (sign for sign in barcode if not (sign.isspace() or unicodedata.category(sign) in _UNSEEN))
     return _SYMBOLOGY.sub("", "".join(signs)).upper()
+
+
+def printed_number(written: str) -> str | None:
+    """An order's number, as it is kept, from how people copy it; None where that is none.
+
+    White space, and what cannot be seen, means nothing, and zeros at its beginning may be left out.
+    """
+    read = scanned(written)
+    is_number = read.isascii() and read.isdigit() and len(read) <= _LONGEST_NUMBER
+    return read.zfill(_ORDER_DIGITS) if is_number else None

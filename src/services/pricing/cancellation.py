@@ -240,6 +240,9 @@ def _as_held(offer: Offer, holds: Sequence[Hold], counted: Collection[Element | 
         return replace(met, restriction=Restriction())
     if isinstance(met, Advantage) and isinstance(met.target, CampaignTarget):
         return replace(met, target=CampaignTarget(met.target.campaign, at, at))
+    if isinstance(met, Advantage) and isinstance(met.target, IndicatorTarget):
+        # One of its own: the contact may have had two levels of one indicator while the basket was open.
+        return replace(met, target=IndicatorTarget(met.id, met.target.level))
     return met
 
 

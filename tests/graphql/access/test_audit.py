@@ -110,6 +110,17 @@ async def test_each_subject_is_named_so_that_people_know_it(server: Server) -> N
     assert all(each["subjectName"] for each in named.values()), named
 
 
+async def test_two_cancelled_tickets_are_a_list_and_no_change(server: Server) -> None:
+    shop, counter = Shop(server, server.contact), Client(server, "counter", server.staff)
+    order = await shop.confirm((await shop.basket(("ZINMAN-0119", "CAT1", "FULL", 3)))["id"])
+    two = order["tickets"][:2]
+    wanted = {"orderId": order["id"], "ticketIds": [ticket["id"] for ticket in two], "reason": "ill"}
+    assert (await counter.ask("CancelTickets", input=wanted))["cancelTickets"]["__typename"] == "Order"
+    [entry, *_] = await AuditLog(server).entries(first=100)
+    [told] = [fact for fact in entry["facts"] if fact["name"] == "tickets"]
+    assert (told["before"], set(told["after"].split(", "))) == (None, {ticket["barcode"] for ticket in two})
+
+
 async def test_baskets_that_staff_change_for_somebody_are_named(server: Server) -> None:
     shop, staff = Shop(server, server.contact), Shop(server, server.staff)
     seats = ("ZINMAN-0119", "CAT1", "FULL", 1)

@@ -262,6 +262,22 @@ async def test_anew_is_at_the_orders_own_terms_whatever_became_of_the_offer(serv
     assert await breaches(loaded_url) == []
 
 
+async def test_anew_prices_are_kept_where_the_basket_held_older_terms_than_the_order_has(
+    server: Server, loaded_url: str
+) -> None:
+    shop, desk = Shop(server), Desk(server)
+    await change_offer(server.own.sessions, "OPENING", cancellation_policy="ANEW", benefit={"percentOff": 500_000})
+    basket = await shop.basket((*CONCERT, 2))
+    await change_offer(server.own.sessions, "OPENING", benefit={"percentOff": 100_000})
+    order = await shop.confirm(basket["id"])
+    assert [amount(ticket["price"]) for ticket in order["tickets"]] == ["24.00"] * 2
+    preview = await desk.preview(order, 1)
+    assert (preview["policy"], amount(preview["givenBack"])) == ("KEEP", "24.00")
+    assert [amount(each["price"]) for each in preview["staying"]] == ["24.00"]
+    same(preview, await desk.cancel(order, 1))
+    assert await breaches(loaded_url) == []
+
+
 async def test_anew_a_better_price_goes_to_a_ticket_that_stays(server: Server, loaded_url: str) -> None:
     """Of five tickets four have the offer, as its limit for an order says: the fifth gets what a cancelled one had."""
     shop, desk = Shop(server), Desk(server)

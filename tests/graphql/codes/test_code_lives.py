@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from tests.back_door import expire_baskets
 from tests.conftest import Server
 from tests.graphql.operations import BackOffice, Client, Shop
 from tests.wire import Json
@@ -15,6 +16,7 @@ class Desk(BackOffice):
 
     def __init__(self, server: Server, token: str | None = None) -> None:
         super().__init__(server, token)
+        self.server = server
         self.shop = Shop(server)
         self.customer = Shop(server, server.contact)
 
@@ -202,6 +204,16 @@ async def test_a_code_without_a_maximum_has_always_one_more_use(desk: Desk) -> N
     assert await desk.counts("COUPON3") == {**before, "generated": before["generated"] + 1, "held": 1}
 
 
+async def test_what_one_code_of_an_offer_gives_back_and_another_takes_at_once_is_counted_apart(desk: Desk) -> None:
+    await desk.custom("COUPON3", "TEN-TIMES", maxUses=10)
+    before = await desk.counts("COUPON3")
+    await desk.hold("COUPON3%")
+    # The next claim ends it, because it takes of the same limit.
+    await expire_baskets(desk.server.own.sessions)
+    await desk.hold("TEN-TIMES")
+    assert await desk.counts("COUPON3") == {**before, "available": before["available"] - 1, "held": 1}
+
+
 async def test_a_custom_code_is_held_and_used_once_as_many_as_may_do(desk: Desk) -> None:
     await desk.custom("COUPON3", "JUST-ONCE", maxUses=1)
     basket = await desk.hold("JUST-ONCE")
@@ -211,6 +223,29 @@ async def test_a_custom_code_is_held_and_used_once_as_many_as_may_do(desk: Desk)
     assert (await desk.code("JUST-ONCE"))["status"] == "USED"
     assert await desk.codes(9, status=["USED"]) == ["JUST-ONCE"]
     assert "JUST-ONCE" not in await desk.codes(100, offerId=await desk.offer_id("COUPON3"), status=["AVAILABLE"])
+
+
+async def test_the_life_of_an_access_code_that_was_replaced_says_so(desk: Desk) -> None:
+    offer = await desk.offer_id("STAFFTYD")
+    await desk.ask("ChangeOfferState", input={"offerId": offer, "state": "SUSPENDED"})
+    await desk.ask("UpdateAdvantage", input={"offerId": offer, "target": {"accessCode": "TYD-STAFF-2027"}})
+    life = (await desk.ask("CodeLife", code="TYD-STAFF"))["codeLife"]
+    assert life["code"]["status"] == "SWITCHED_OFF"
+    [off] = [event for event in life["events"] if event["kind"] == "SWITCHED_OFF"]
+    assert off["by"] == "staff:ada"
+
+
+@pytest.mark.parametrize("sought", ["part", "invalidatedBy", "invalidationReason"])
+async def test_what_nobody_can_read_is_not_looked_for(desk: Desk, sought: str) -> None:
+    [error] = (await desk.send("Codes", first=1, filter={sought: "abcd\0"}))["errors"]
+    assert [each["path"] for each in error["extensions"]["problems"]] == [["filter", sought]]
+
+
+async def test_codes_are_found_by_an_order_number_as_it_is_copied(desk: Desk) -> None:
+    code = await desk.a_code()
+    number = (await desk.sell(code))["number"]
+    assert await desk.codes(9, orderNumber=f" {number[:4]} {number[4:]}\u200b") == [code]
+    assert await desk.codes(9, orderNumber="no number") == []
 
 
 async def test_what_a_code_that_is_off_has_left_counts_as_invalidated(desk: Desk) -> None:

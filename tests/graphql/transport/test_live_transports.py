@@ -296,9 +296,10 @@ async def test_a_silent_stream_has_a_heartbeat(server: Server, monkeypatch: pyte
         seen = []
         async for chunk in chunks(response):
             seen.append(chunk.partition("\n")[0])
-            if len(seen) == 3:
+            # On a busy machine there is one before the first counts, too.
+            if seen[-3:] == ["event: next", ":", ":"]:
                 break
-    assert seen == ["event: next", ":", ":"]
+    assert set(seen[:-3]) <= {":"}
 
 
 async def test_an_operation_may_stand_in_the_address(server: Server) -> None:
