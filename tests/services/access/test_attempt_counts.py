@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from unittest.mock import AsyncMock
 from uuid import uuid4
 
 import pytest
@@ -260,6 +261,21 @@ async def test_a_flood_from_an_address_is_noticed_by_baskets_too(sessions: Sessi
         assert tries.refused == {"GOOD"}
     async with limits.trying(shopper("192.0.2.2"), ["GOOD"], NOW, in_basket=True) as tries:
         assert not tries.refused
+
+
+async def test_who_could_not_be_counted_leaves_others_to_count_themselves(
+    sessions: Sessions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counts = AttemptCounts(sessions)
+    limits, whom = AttemptLimits(counts, FloodAlarm()), OF_CUSTOMER.of(ORGANISATION, contact().actor)
+    async with limits.trying(contact(), ["GUESS"], NOW) as tries:
+        with monkeypatch.context() as broken:
+            broken.setattr(counts, "add", AsyncMock(side_effect=ConnectionError))
+            with pytest.raises(ConnectionError):
+                await guess(limits, contact(), 2)
+        tries.found_unknown({"GUESS"})
+    await limits.close()
+    assert await number(counts, whom) == 1
 
 
 async def test_a_try_that_is_made_again_counts_once(sessions: Sessions) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from copy import deepcopy
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
@@ -22,7 +23,7 @@ from db.core.sessions import Sessions
 from services.catalogue.catalogues import Catalogues
 from services.catalogue.snapshot import Catalogue, by_code
 from services.dataset import Datasets
-from services.pricing.facts.offers import CampaignTarget
+from services.pricing.facts.offers import CampaignTarget, OfferState
 from services.pricing.facts.sale import ContactFacts
 from services.pricing.facts.tickets import TicketKind
 
@@ -283,6 +284,7 @@ async def test_after_data_files_a_snapshot_is_the_one_made_anew(loaded: Sessions
         file["advantages"] += [{**deepcopy(model), "code": f"NEW-{number}-{n}"} for n in range(random.randrange(3))]
         model["limits"] = {"quota": 500 + number}
         model["internalName"] = {"fr": f"Nom {number}"}
+        file["counterProfiles"] = [{"code": "MANAGER", "name": {"fr": f"Responsable {number}"}}]
         await datasets.load(file, now=NOW)
         if number % 2:
             await _check(loaded, await catalogues.current(own))
@@ -311,6 +313,18 @@ async def test_what_did_not_change_is_not_read_again(loaded: Sessions) -> None:
     read = [statement for statement in statements if "FROM offers" in statement or "FROM offer_limits" in statement]
     assert len(read) == 2
     assert not any("performances" in statement or "rates" in statement for statement in statements)
+
+
+async def test_what_another_server_numbered_says_nothing_of_what_changed_here(loaded: Sessions) -> None:
+    """As where the data of a dump was put into a new cluster, which has had fewer transactions."""
+    catalogues = Catalogues(loaded)
+    before = await catalogues.find("theatre")
+    own = before.organisation.id
+    catalogues._snapshots[own] = replace(before, seen="1700000000.5 900000000:900000000:")
+    await change_offer(loaded, "OPENING", state="SUSPENDED")
+    after = await catalogues.current(own)
+    assert by_code(after.offer_details)["OPENING"].offer.state is OfferState.SUSPENDED
+    await _check(loaded, after)
 
 
 async def test_sales_are_no_change_of_a_catalogue(loaded: Sessions) -> None:
